@@ -1,0 +1,30 @@
+/// bench.h -- how fast this machine runs the engine's own walk, printed as the peers print it.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "backend.h"
+#include "scenario.h"
+
+namespace proofload {
+
+struct BenchFigures {
+  std::string mode;              ///< "log", or the name of a scenario
+  std::uint64_t paths = 0;
+  double seconds = 0.0;          ///< simulation and quantiles; compiling the scenario is left out
+  double asset_steps = 0.0;      ///< normals that the walk draws and uses, mode "log" only
+  std::vector<double> q999;      ///< per collateral: the smallest loss that a fraction 0.999 of paths does not exceed
+  double p10 = 0.0;              ///< P(portfolio loss > 10 %)
+};
+
+/// The common work item GBM8x60: 8 correlated assets, 60 equal steps over 10 days, equal-weighted portfolio. As a scenario file.
+std::string common_work_item();
+
+/// Runs `paths` paths (0: what the scenario says) once to warm up with few, then timed.
+BenchFigures bench(const Scenario&, Backend&, std::uint64_t paths);
+
+/// The peers' JSON line for the common work item.
+std::string bench_json(const BenchFigures&, const Backend&, int threads);
+
+}  // namespace proofload

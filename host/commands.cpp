@@ -1,0 +1,347 @@
+#include "commands.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <hdf5.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "../kernels/cuda.h"
+#include "bench.h"
+#include "compare.h"
+#include "engine.h"
+#include "explain.h"
+#include "export.h"
+#include "show.h"
+
+namespace proofload {
+namespace {
+
+namespace fs = std::filesystem;
+
+#if defined(__clang__)
+constexpr const char* compiler = "clang";
+#else
+constexpr const char* compiler = "g++";
+#endif
+
+volatile std::sig_atomic_t interrupted = 0;
+extern "C" void on_interrupt(int) { interrupted = 1; }
+
+void print(const std::string& text) {  // flushed, so that it stands before what stderr says next
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (text.empty() || text.back() != '\n') std::fputc('\n', stdout);
+  std::fflush(stdout);
+}
+
+/// Options that several commands share.
+struct BackendFlags {
+  BackendOptions options;
+  void add(CLI::App& app) {
+    app.add_option("--backend", options.backend, "auto, cpu or cuda (auto: a GPU if there is one)");
+    app.add_option("--threads", options.threads, "CPU threads (default: every core this process may use)");
+    app.add_option("--lanes", options.lanes, "auto, scalar, avx2 or avx512: the same bits, other speeds");
+  }
+};
+
+/// "12.3 M of 40.0 M paths, 3.1 M/s, 9 s left", on a terminal only.
+std::function<void(const Progress&)> progress_line() {
+  if (isatty(STDERR_FILENO) == 0) return {};
+  return [](const Progress& p) {
+    const double rate = static_cast<double>(p.done) / std::max(p.seconds, 1e-9);
+    const double left = static_cast<double>(p.wanted - p.done) / std::max(rate, 1e-9);
+    fmt::print(stderr, "\r{:.1f} M of {:.1f} M paths, {:.2f} M/s, {:.0f} s left   ", double(p.done) / 1e6, double(p.wanted) / 1e6, rate / 1e6, left);
+    if (p.done == p.wanted) fmt::print(stderr, "\r{:70}\r", "");
+    std::fflush(stderr);
+  };
+}
+
+// ---- run ------------------------------------------------------------------------------------------------------------------
+
+struct RunArguments {
+  std::vector<std::string> scenarios;
+  std::string output, resume;
+  Overrides overrides;
+  BackendFlags backend;
+  std::uint64_t batch = RunOptions{}.batch;
+  bool json = false;
+};
+
+/// Where the result of a scenario goes; empty: nowhere. Checked before the first path is run.
+fs::path output_of(const RunArguments& a, const std::string& scenario) {
+  if (a.output.empty()) return {};
+  fs::path file = a.output;
+  std::error_code error;
+  if (fs::is_directory(file, error)) {
+    file /= fs::path(scenario).stem().string() + ".h5";
+  } else if (a.scenarios.size() > 1) {
+    throw Error(fmt::format("-o {} (there are several scenarios, so it must be a folder that exists) create it, or run them one by one", a.output));
+  }
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (!fs::is_directory(folder, error)) {
+    throw Error(fmt::format("cannot write {} (there is no folder {}) create the folder first", file.string(), folder.string()));
+  }
+  if (access(folder.c_str(), W_OK) != 0) {
+    throw Error(fmt::format("cannot write {} (the folder {} may not be written) choose another folder", file.string(), folder.string()));
+  }
+  return file;
+}
+
+int run(const RunArguments& a) {
+  std::vector<std::pair<Scenario, fs::path>> jobs;  // every mistake shows before the first path
+  for (const auto& name : a.scenarios) jobs.emplace_back(read_scenario(name, a.overrides), output_of(a, name));
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!jobs[i].second.empty() && jobs[i].second == jobs[j].second) {
+        throw Error(fmt::format("two scenarios would write {} (their files have the same name) run them one by one", jobs[i].second.string()));
+      }
+    }
+  }
+  if (!a.resume.empty() && jobs.size() != 1) throw Error("--resume (it continues one run) name one scenario");
+  if (a.batch == 0) throw Error("--batch 0 (no path would ever be run) leave it out");
+  const auto backend = make_backend(a.backend.options);
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    const auto& [scenario, file] = jobs[i];
+    std::optional<Results> before;
+    if (!a.resume.empty()) before = read_results(a.resume);
+    RunOptions options{a.batch, progress_line(), [] { return interrupted != 0; }};
+    const Results results = run_scenario(scenario, *backend, options, before);
+    const bool partial = results.range.count < scenario.run.paths;
+    if (!file.empty()) write_results(results, file);
+    if (a.json) {
+      print(show_json(results).dump(2));
+    } else {
+      print(show_table(results));
+      print(fmt::format("{:.2f} s, {:.3f} us per path on {}", results.wall_seconds,
+                        results.wall_seconds / static_cast<double>(std::max<std::uint64_t>(1, results.range.count)) * 1e6, results.device));
+    }
+    if (!file.empty()) {
+      fmt::print(stderr, "wrote {}\n", file.string());
+    } else if (!a.json) {
+      fmt::print(stderr, "not saved: add -o FILE.h5 to compare or export it later\n");
+    }
+    if (partial) {
+      fmt::print(stderr, "stopped after {} of {} paths\n", results.range.count, scenario.run.paths);
+      if (!file.empty()) {
+        fmt::print(stderr, "resume with: proofload run {} --paths {} --seed {} --resume {} -o {}\n", a.scenarios[i], scenario.run.paths,
+                   results.seed, file.string(), file.string());
+      }
+      return 2;
+    }
+  }
+  return 0;
+}
+
+void add_run(CLI::App& app, int& status) {
+  auto a = std::make_shared<RunArguments>();
+  app.add_option("SCENARIO", a->scenarios, "scenario files (TOML)")->required();
+  app.add_option("-o,--output", a->output, "result file (HDF5), or a folder for several");
+  app.add_option("--paths", a->overrides.paths, "number of paths instead of the scenario's");
+  app.add_option("--seed", a->overrides.seed, "seed instead of the scenario's");
+  a->backend.add(app);
+  app.add_option("--resume", a->resume, "go on from a result that an interrupt saved");
+  app.add_option("--batch", a->batch, "paths between two looks at the clock and at Ctrl-C");
+  app.add_flag("--json", a->json, "print what `show --json` prints");
+  app.callback([a, &status] { status = run(*a); });
+}
+
+// ---- show, compare, export ------------------------------------------------------------------------------------------------
+
+void add_show(CLI::App& app, int&) {
+  auto file = std::make_shared<std::string>();
+  auto json = std::make_shared<bool>(false);
+  app.add_option("RESULT", *file, "result file (HDF5)")->required();
+  app.add_flag("--json", *json, "for programs");
+  app.callback([file, json] {
+    const Results results = read_results(*file);
+    print(*json ? show_json(results).dump(2) : show_table(results));
+  });
+}
+
+void add_compare(CLI::App& app, int& status) {
+  auto files = std::make_shared<std::vector<std::string>>();
+  auto json = std::make_shared<bool>(false);
+  app.add_option("RESULT", *files, "two or more result files; all are compared with the first")->required()->expected(2, 64);
+  app.add_flag("--json", *json, "for programs");
+  app.callback([files, json, &status] {
+    std::vector<Results> results;
+    for (const auto& f : *files) results.push_back(read_results(f));
+    const Comparison comparison = compare(results, *files);
+    print(*json ? compare_json(comparison).dump(2) : compare_table(comparison));
+    status = differs(comparison) ? 1 : 0;
+  });
+}
+
+void add_export(CLI::App& app, int&) {
+  auto file = std::make_shared<std::string>();
+  auto venue = std::make_shared<std::string>("generic");
+  auto output = std::make_shared<std::string>();
+  app.add_option("RESULT", *file, "result file (HDF5)")->required();
+  app.add_option("--venue", *venue, "whose units: generic (basis points)");
+  app.add_option("-o,--output", *output, "haircuts.json or haircuts.csv")->required();
+  app.callback([file, venue, output] {
+    export_haircuts(read_results(*file), *venue, *output);
+    fmt::print(stderr, "wrote {}\n", *output);
+  });
+}
+
+// ---- validate, explain ----------------------------------------------------------------------------------------------------
+
+void add_validate(CLI::App& app, int&) {
+  auto file = std::make_shared<std::string>();
+  app.add_option("SCENARIO", *file, "scenario file (TOML)")->required();
+  app.callback([file] {
+    const Scenario scenario = read_scenario(*file);
+    const Compiled compiled = compile(scenario);
+    print(effective_toml(scenario));
+    print(fmt::format("# plan {}: {} assets, {} legs, {} random stages, {} tables", compiled.plan_hash, compiled.plan.assets,
+                      compiled.plan.legs, compiled.plan.terms, compiled.tables.floats.size() / table_floats));
+    for (const LawReport& law : compiled.laws) {
+      std::string line = fmt::format("# law {}: measured error {:.1e}", law.where, law.error);
+      if (law.tail_share > 0.0) line += fmt::format(", {:.2g} of paths beyond its last quantile (exponential tail)", law.tail_share);
+      if (law.error > 1e-4) line += ", above the goal of 1e-4";
+      print(line);
+    }
+  });
+}
+
+void add_explain(CLI::App& app, int&) {
+  auto file = std::make_shared<std::string>();
+  auto path = std::make_shared<std::uint64_t>(0);
+  auto overrides = std::make_shared<Overrides>();
+  app.add_option("SCENARIO", *file, "scenario file (TOML)")->required();
+  app.add_option("--path", *path, "number of the path, from 0")->required();
+  app.add_option("--seed", overrides->seed, "seed instead of the scenario's");
+  app.callback([file, path, overrides] {
+    const Scenario scenario = read_scenario(*file, *overrides);
+    print(explain(scenario, scenario.run.seed, *path));
+  });
+}
+
+// ---- doctor, bench --------------------------------------------------------------------------------------------------------
+
+void add_doctor(CLI::App& app, int&) {
+  app.callback([] {
+    std::string lanes;
+    for (const auto& l : usable_lanes()) lanes += (lanes.empty() ? "" : ", ") + l;
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    print(fmt::format("{} (commit {}), kernel revision {}", engine_version(), PROOFLOAD_COMMIT, kernel_revision));
+    print(fmt::format("built with   {} {}, C++ {}", compiler, __VERSION__, __cplusplus));
+    print(fmt::format("CPU lanes    {} (the last is used)", lanes));
+    print(fmt::format("threads      {}", usable_threads()));
+    const CudaDevices gpus = cuda_devices();
+    for (const auto& name : gpus.names) print("GPU          " + name);
+    print("CUDA         " + gpus.note);
+    print(fmt::format("HDF5         {}.{}.{}", major, minor, release));
+  });
+}
+
+struct BenchArguments {
+  std::string mode = "log", scenario;
+  std::uint64_t paths = 0;
+  BackendFlags backend;
+  bool json = false;
+};
+
+void run_bench(const BenchArguments& a) {
+  if (a.mode == "path") {
+    throw Error("--mode path (the running minimum of a portfolio comes with the grid observers, which this version does not have) use --mode log");
+  }
+  if (a.mode != "log") throw Error(fmt::format("--mode {} (there is no such work item) use log", a.mode));
+  const auto backend = make_backend(a.backend.options);
+  if (!a.scenario.empty()) {
+    const BenchFigures f = bench(read_scenario(a.scenario), *backend, a.paths);
+    const int threads = backend->name() == "cpu" ? (a.backend.options.threads == 0 ? usable_threads() : a.backend.options.threads) : 1;
+    print(fmt::format("{}: {} paths in {:.3f} s on {}: {:.4f} us per path, {:.4f} us per path and core, {:.4g} paths/s", f.mode, f.paths,
+                      f.seconds, backend->device(), f.seconds / double(f.paths) * 1e6, f.seconds * threads / double(f.paths) * 1e6,
+                      double(f.paths) / f.seconds));
+    return;
+  }
+  const BenchFigures f = bench(parse_scenario(common_work_item(), "GBM8x60"), *backend, a.paths);
+  const int threads = a.backend.options.threads == 0 ? usable_threads() : a.backend.options.threads;
+  if (a.json) return print(bench_json(f, *backend, threads));
+  print(fmt::format("GBM8x60, mode log: {} paths in {:.3f} s on {}: {:.4g} asset-steps/s", f.paths, f.seconds, backend->device(),
+                    f.asset_steps / f.seconds));
+}
+
+void add_bench(CLI::App& app, int&) {
+  auto a = std::make_shared<BenchArguments>();
+  app.add_option("--mode", a->mode, "log: one exp per asset and path");
+  app.add_option("--scenario", a->scenario, "time this scenario instead of the common work item");
+  app.add_option("--paths", a->paths, "number of paths (default: 4 million, or the scenario's)");
+  a->backend.add(app);
+  app.add_flag("--json", a->json, "the line that the peers print");
+  app.callback([a] { run_bench(*a); });
+}
+
+// ---- the table ------------------------------------------------------------------------------------------------------------
+
+struct Command {
+  const char* name;
+  const char* summary;
+  const char* example;
+  void (*add)(CLI::App&, int& status);
+};
+
+constexpr Command commands[] = {
+    {"run", "simulate scenarios: haircuts, probabilities, a result file", "proofload run scenarios/gmp.toml --paths 1000000 -o gmp.h5", add_run},
+    {"show", "print a result", "proofload show gmp.h5 --json", add_show},
+    {"compare", "what differs between results, and whether it could be chance", "proofload compare gmp.h5 optimistic.h5", add_compare},
+    {"export", "haircuts for a production margin engine, with provenance", "proofload export gmp.h5 --venue generic -o haircuts.json", add_export},
+    {"validate", "check a scenario and print it with every default filled in", "proofload validate scenarios/gmp.toml", add_validate},
+    {"explain", "one path, step by step", "proofload explain scenarios/gmp.toml --path 7", add_explain},
+    {"doctor", "what this machine can do", "proofload doctor", add_doctor},
+    {"bench", "how fast this machine simulates", "proofload bench --mode log --threads 1 --json", add_bench},
+};
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app("Monte Carlo stress engine for cross-chain margin: calibrated haircuts with confidence intervals", "proofload");
+  app.set_version_flag("--version", engine_version());
+  app.require_subcommand(1);
+  app.footer("Example: proofload run scenarios/multi-chain-book.toml -o results/multi-chain-book.h5\n"
+             "Exit status: 0 ok, 1 a finding (a comparison differs), 2 an error");
+  int status = 0;
+  for (const Command& command : commands) {
+    CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    sub->footer(std::string("Example: ") + command.example);
+    command.add(*sub, status);
+  }
+  try {
+    app.parse(argc, argv);
+    std::fflush(stdout);
+    return status;
+  } catch (const CLI::CallForHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::CallForVersion& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    app.exit(e);
+    return 2;
+  } catch (const Error& e) {
+    fmt::print(stderr, "{}\n", e.what());
+    return 2;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "out of memory (the scenario's counters do not fit) use fewer threads or collaterals\n");
+    return 2;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "unexpected failure: {} (this is a mistake of ours) please report it with the command and the scenario\n", e.what());
+    return 2;
+  }
+}
+
+}  // namespace proofload

@@ -1,0 +1,312 @@
+/// hdf5_image.h -- HDF5 files as images in memory (the core driver), in the style of netCDF-4: datasets with named dimensions, units and
+/// long names. Included by results.cpp alone. Every call is checked; the first that fails throws Refused.
+#pragma once
+#include <fmt/format.h>
+#include <hdf5.h>
+#include <hdf5_hl.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace proofload::hdf5 {
+
+inline constexpr hsize_t chunk_bins = 8192;                          // of a long histogram: 64 KB before compression
+inline constexpr std::size_t largest_text = std::size_t{256} << 20;  // bytes of an attribute
+
+/// HDF5 said no. Turned into an Error with the file's name by whoever knows it.
+struct Refused {
+  std::string text;
+};
+
+/// The innermost message of HDF5's error stack.
+inline std::string hdf5_reason() {
+  std::string reason;
+  H5Ewalk2(
+      H5E_DEFAULT, H5E_WALK_DOWNWARD,
+      [](unsigned, const H5E_error2_t* entry, void* to) -> herr_t {
+        if (entry->desc != nullptr) *static_cast<std::string*>(to) = entry->desc;
+        return 0;
+      },
+      &reason);
+  return reason.empty() ? std::string("no reason given") : reason;
+}
+
+/// Every HDF5 call goes through here: a negative answer is a failure.
+template <class T>
+T checked(T answer, std::string_view what) {
+  if (answer < 0) throw Refused{fmt::format("HDF5 failed at {}: {}", what, hdf5_reason())};
+  return answer;
+}
+
+/// HDF5 prints its error stack to stderr unless told not to; we have our own words.
+struct QuietHdf5 {
+  H5E_auto2_t function = nullptr;
+  void* data = nullptr;
+  QuietHdf5() {
+    H5Eget_auto2(H5E_DEFAULT, &function, &data);
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  }
+  ~QuietHdf5() { H5Eset_auto2(H5E_DEFAULT, function, data); }
+  QuietHdf5(const QuietHdf5&) = delete;
+  QuietHdf5& operator=(const QuietHdf5&) = delete;
+};
+
+/// An HDF5 identifier with its way of closing.
+class Id {
+ public:
+  using Close = herr_t (*)(hid_t);
+  Id(hid_t id, Close close, std::string_view what) : id_(checked(id, what)), close_(close) {}
+  Id(Id&& other) noexcept : id_(std::exchange(other.id_, H5I_INVALID_HID)), close_(other.close_) {}
+  Id& operator=(Id&&) = delete;
+  ~Id() {
+    if (id_ >= 0) close_(id_);
+  }
+  operator hid_t() const { return id_; }
+
+ private:
+  hid_t id_;
+  Close close_;
+};
+
+inline Id dataspace(const std::vector<hsize_t>& extent) {
+  if (extent.empty()) return {H5Screate(H5S_SCALAR), H5Sclose, "a scalar"};
+  return {H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr), H5Sclose, "a shape"};
+}
+
+inline Id text_type() {
+  Id type(H5Tcopy(H5T_C_S1), H5Tclose, "a text type");
+  checked(H5Tset_size(type, H5T_VARIABLE), "a text type");
+  checked(H5Tset_cset(type, H5T_CSET_UTF8), "a text type");
+  return type;
+}
+
+template <class T>
+hid_t memory_type() {
+  if constexpr (std::is_same_v<T, double>) return H5T_NATIVE_DOUBLE;
+  if constexpr (std::is_same_v<T, std::uint64_t>) return H5T_NATIVE_UINT64;
+  if constexpr (std::is_same_v<T, std::uint8_t>) return H5T_NATIVE_UINT8;
+}
+template <class T>
+hid_t file_type() {
+  if constexpr (std::is_same_v<T, double>) return H5T_IEEE_F64LE;
+  if constexpr (std::is_same_v<T, std::uint64_t>) return H5T_STD_U64LE;
+  if constexpr (std::is_same_v<T, std::uint8_t>) return H5T_STD_U8LE;
+}
+
+// ---- writing --------------------------------------------------------------------------------------------------------
+
+/// Datasets with named dimensions in one HDF5 image; the variables keep the order in which they are made, as netCDF-4 wants.
+class Image {
+ public:
+  Image() : file_(create()) {}
+
+  void attribute(const std::string& name, const std::string& text) { set_text(file_, name, text); }
+  void attribute(const std::string& name, double number) { set_number(file_, name, number); }
+  void attribute(const std::string& name, std::uint64_t number) { set_number(file_, name, number); }
+
+  /// A dimension with its coordinate: names or numbers.
+  void dimension(const std::string& name, const std::vector<std::string>& labels, const std::string& long_name) {
+    std::vector<const char*> pointers;
+    for (const auto& label : labels) pointers.push_back(label.c_str());
+    const Id type = text_type();
+    const Id set = dataset(name, type, {static_cast<hsize_t>(labels.size())}, {});
+    checked(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), name);
+    finish_dimension(set, name, labels.size(), "1", long_name);
+  }
+  template <class T>
+  void dimension(const std::string& name, const std::vector<T>& at, const std::string& units,
+                 const std::string& long_name) {
+    const std::vector<hsize_t> extent{static_cast<hsize_t>(at.size())};
+    const Id set = dataset(name, file_type<T>(), extent, chunk_if_long(extent));
+    checked(H5Dwrite(set, memory_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, at.data()), name);
+    finish_dimension(set, name, at.size(), units, long_name);
+  }
+
+  /// A variable over dimensions that were made before; long ones are compressed.
+  template <class T>
+  void variable(const std::string& name, const std::vector<std::string>& dimensions, const T* values,
+                const std::string& units, const std::string& long_name) {
+    const std::vector<hsize_t> extent = extents(dimensions);
+    const Id set = dataset(name, file_type<T>(), extent, chunk_if_long(extent));
+    checked(H5Dwrite(set, memory_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), name);
+    finish(set, dimensions, units, long_name);
+  }
+
+  /// The same for long histograms: compressed chunks, and only those that hold something (what is absent reads as 0).
+  void histogram(const std::string& name, const std::vector<std::string>& dimensions, const std::uint64_t* values,
+                 const std::string& units, const std::string& long_name) {
+    const std::vector<hsize_t> extent = extents(dimensions);
+    const hsize_t bins = extent.back(), rows = extent.size() == 2 ? extent[0] : 1;
+    std::vector<hsize_t> chunk(extent.size(), 1);
+    chunk.back() = std::min(bins, chunk_bins);
+    const Id set = dataset(name, file_type<std::uint64_t>(), extent, chunk);
+    for (hsize_t row = 0; row < rows; ++row) {
+      for (hsize_t bin = 0; bin < bins; bin += chunk.back()) {
+        const std::uint64_t* from = values + row * bins + bin;
+        const hsize_t size = std::min(chunk.back(), bins - bin);
+        if (std::all_of(from, from + size, [](std::uint64_t n) { return n == 0; })) continue;
+        std::vector<hsize_t> start{bin}, count{size};
+        if (extent.size() == 2) start.insert(start.begin(), row), count.insert(count.begin(), 1);
+        const Id where(H5Dget_space(set), H5Sclose, name);
+        checked(H5Sselect_hyperslab(where, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr), name);
+        const Id memory = dataspace({size});
+        checked(H5Dwrite(set, H5T_NATIVE_UINT64, memory, where, H5P_DEFAULT, from), name);
+      }
+    }
+    finish(set, dimensions, units, long_name);
+  }
+
+  std::string bytes() const {
+    checked(H5Fflush(file_, H5F_SCOPE_GLOBAL), "the flush");
+    const ssize_t size = checked(H5Fget_file_image(file_, nullptr, 0), "the image");
+    std::string image(static_cast<std::size_t>(size), '\0');
+    if (checked(H5Fget_file_image(file_, image.data(), image.size()), "the image") != size)
+      throw Refused{"HDF5's image is short"};
+    return image;
+  }
+
+ private:
+  static Id create() {
+    const Id creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose, "file properties");
+    checked(H5Pset_link_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), "file properties");
+    checked(H5Pset_attr_creation_order(creation, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), "file properties");
+    checked(H5Pset_obj_track_times(creation, false), "file properties");
+    const Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "file properties");
+    checked(H5Pset_fapl_core(access, std::size_t{1} << 20, false), "file properties");
+    return {H5Fcreate("proofload result in memory", H5F_ACC_TRUNC, creation, access), H5Fclose, "the image"};
+  }
+
+  Id dataset(const std::string& name, hid_t type, const std::vector<hsize_t>& extent,
+             const std::vector<hsize_t>& chunk) {
+    const Id properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, name);
+    checked(H5Pset_attr_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), name);
+    checked(H5Pset_obj_track_times(properties, false), name);
+    if (!chunk.empty()) {
+      checked(H5Pset_chunk(properties, static_cast<int>(chunk.size()), chunk.data()), name);
+      if (H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0) {
+        checked(H5Pset_shuffle(properties), name);
+        checked(H5Pset_deflate(properties, 4), name);
+      }
+    }
+    const Id space = dataspace(extent);
+    return {H5Dcreate2(file_, name.c_str(), type, space, H5P_DEFAULT, properties, H5P_DEFAULT), H5Dclose, name};
+  }
+
+  static std::vector<hsize_t> chunk_if_long(const std::vector<hsize_t>& extent) {
+    return extent.size() == 1 && extent[0] > chunk_bins ? std::vector<hsize_t>{chunk_bins} : std::vector<hsize_t>{};
+  }
+
+  std::vector<hsize_t> extents(const std::vector<std::string>& dimensions) const {
+    std::vector<hsize_t> extent;
+    for (const auto& d : dimensions) extent.push_back(extents_.at(d));
+    return extent;
+  }
+
+  void finish_dimension(hid_t set, const std::string& name, std::size_t extent, const std::string& units,
+                        const std::string& long_name) {
+    checked(H5DSset_scale(set, name.c_str()), name);
+    extents_[name] = extent;
+    finish(set, {}, units, long_name);
+  }
+
+  void finish(hid_t set, const std::vector<std::string>& dimensions, const std::string& units,
+              const std::string& long_name) {
+    for (std::size_t d = 0; d < dimensions.size(); ++d) {
+      const Id scale(H5Dopen2(file_, dimensions[d].c_str(), H5P_DEFAULT), H5Dclose, dimensions[d]);
+      checked(H5DSattach_scale(set, scale, static_cast<unsigned>(d)), dimensions[d]);
+    }
+    set_text(set, "units", units);
+    set_text(set, "long_name", long_name);
+  }
+
+  static void set_text(hid_t object, const std::string& name, const std::string& text) {
+    const Id type = text_type(), space = dataspace({});
+    const Id attribute(H5Acreate2(object, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose, name);
+    const char* pointer = text.c_str();
+    checked(H5Awrite(attribute, type, &pointer), name);
+  }
+
+  template <class T>
+  static void set_number(hid_t object, const std::string& name, T number) {
+    const Id space = dataspace({});
+    const Id attribute(H5Acreate2(object, name.c_str(), file_type<T>(), space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose,
+                       name);
+    checked(H5Awrite(attribute, memory_type<T>(), &number), name);
+  }
+
+  Id file_;
+  std::map<std::string, hsize_t> extents_;
+};
+
+// ---- reading --------------------------------------------------------------------------------------------------------
+
+inline Id open_attribute(hid_t file, const std::string& name) {
+  if (checked(H5Aexists(file, name.c_str()), name) == 0) throw Refused{fmt::format("it has no attribute \"{}\"", name)};
+  return {H5Aopen(file, name.c_str(), H5P_DEFAULT), H5Aclose, name};
+}
+
+inline void check_single(hid_t attribute, const std::string& name, H5T_class_t kind) {
+  const Id type(H5Aget_type(attribute), H5Tclose, name), space(H5Aget_space(attribute), H5Sclose, name);
+  const bool text = kind == H5T_STRING;
+  if (H5Tget_class(type) != kind || H5Sget_simple_extent_npoints(space) != 1 ||
+      (text && H5Tis_variable_str(type) <= 0)) {
+    throw Refused{fmt::format("its attribute \"{}\" is not {}", name, text ? "a text" : "a number")};
+  }
+}
+
+inline std::string text_attribute(hid_t file, const std::string& name) {
+  const Id attribute = open_attribute(file, name);
+  check_single(attribute, name, H5T_STRING);
+  const Id type(H5Aget_type(attribute), H5Tclose, name);
+  char* text = nullptr;
+  checked(H5Aread(attribute, type, &text), name);
+  if (text == nullptr) return {};
+  const std::size_t length = ::strnlen(text, largest_text + 1);
+  std::string copy(text, std::min(length, largest_text));
+  H5free_memory(text);
+  if (length > largest_text) throw Refused{fmt::format("its attribute \"{}\" is too long", name)};
+  return copy;
+}
+
+template <class T>
+T number_attribute(hid_t file, const std::string& name) {
+  const Id attribute = open_attribute(file, name);
+  check_single(attribute, name, std::is_same_v<T, double> ? H5T_FLOAT : H5T_INTEGER);
+  T number{};
+  checked(H5Aread(attribute, memory_type<T>(), &number), name);
+  return number;
+}
+
+/// Opens an image to read from. HDF5 copies it and does not write to it.
+inline Id open_image(std::string_view image) {
+  const Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "file properties");
+  checked(H5Pset_fapl_core(access, std::size_t{1} << 20, false), "file properties");
+  checked(H5Pset_file_image(access, const_cast<char*>(image.data()), image.size()), "the image");
+  const hid_t file = H5Fopen("proofload result in memory", H5F_ACC_RDONLY, access);
+  if (file < 0) throw Refused{fmt::format("it is truncated or damaged: {}", hdf5_reason())};
+  return {file, H5Fclose, "the image"};
+}
+
+/// Reads a dataset of whole numbers that must have this shape.
+inline void read_counts(hid_t file, const std::string& name, const std::vector<hsize_t>& expected, std::uint64_t* to) {
+  if (checked(H5Lexists(file, name.c_str(), H5P_DEFAULT), name) == 0) {
+    throw Refused{fmt::format("it has no dataset \"{}\"", name)};
+  }
+  const Id set(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose, name);
+  const Id type(H5Dget_type(set), H5Tclose, name), space(H5Dget_space(set), H5Sclose, name);
+  std::vector<hsize_t> found(static_cast<std::size_t>(std::max(0, checked(H5Sget_simple_extent_ndims(space), name))));
+  if (!found.empty()) checked(H5Sget_simple_extent_dims(space, found.data(), nullptr), name);
+  if (found != expected || H5Tget_class(type) != H5T_INTEGER) {
+    throw Refused{fmt::format("its dataset \"{}\" has another shape or type than its scenario asks for", name)};
+  }
+  checked(H5Dread(set, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, to), name);
+}
+
+}  // namespace proofload::hdf5

@@ -1,0 +1,796 @@
+// laws.cpp -- a law is a mixture of parts offset + scale * X, X one of eight standard laws; see laws.h for what it becomes.
+//
+// All arithmetic that reaches a table or a weight is in Quad, 113 bits done with integer instructions, and is rounded once: no
+// libm, no contraction and no instruction set can change a number.
+#include "laws.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include <boost/math/special_functions/erf.hpp>
+#include <boost/math/special_functions/gamma.hpp>
+#include <boost/multiprecision/cpp_bin_float.hpp>
+
+namespace proofload {
+namespace {
+
+using Quad = boost::multiprecision::cpp_bin_float_quad;
+
+constexpr double error_goal = 1e-4;         ///< DESIGN 1.3
+constexpr double floor_probability = 0.01;  ///< errors are relative to max(Q(p), Q(0.01), 1e-9 mean)
+constexpr double floor_share = 1e-9;        ///< of the mean: laws with a spike at 0 have Q(0.01) of 1e-40 and less
+constexpr double least_probability = 1e-6;  ///< and measured for p in [this, 1 - this]
+constexpr int most_pieces = 4;          ///< a law that no table can hold is split at quantiles into at most this many
+constexpr std::size_t most_knots = 64;  ///< of an empirical law made from samples
+constexpr double reduction_goal =
+    1e-3;  ///< its reduction stops here: the median of a million samples is known no better
+constexpr double greatest_sigma = 13.0;  ///< exp(sigma z) stays a normal float for every score that a kernel draws
+constexpr double least_exponent = -80.0, greatest_exponent = 80.0;  ///< exp_table: exp(T) stays a normal float
+
+// Zeros are always positive: the sign of a zero difference of two Quads is not the same under g++ and clang++.
+double rounded(const Quad& x) { return x == 0 ? 0.0 : x.convert_to<double>(); }
+float rounded_to_float(const Quad& x) { return x == 0 ? 0.0f : x.convert_to<float>(); }
+
+// ---------------------------------------------------------------------------------------------- standard laws
+
+/// A probability and its complement: near 1 the complement carries the precision.
+struct Tails {
+  Quad below, above;
+};
+
+Tails tails_of(const Quad& z) {
+  const Quad y = z / sqrt(Quad(2));
+  return {erfc(Quad(-y)) / 2, erfc(y) / 2};
+}
+
+Quad normal_density(const Quad& z) {
+  static const Quad root_two_pi = sqrt(2 * boost::math::constants::pi<Quad>());
+  return exp(-z * z / 2) / root_two_pi;
+}
+
+Quad normal_quantile_quad(const Quad& p) {
+  const Quad root_two = sqrt(Quad(2));
+  return p < 0.5 ? Quad(-root_two * boost::math::erfc_inv(Quad(2 * p)))
+                 : Quad(root_two * boost::math::erfc_inv(Quad(2 - 2 * p)));
+}
+
+enum class Family { constant, uniform, exponential, lognormal, weibull, pareto, gamma, beta };
+
+/// A law without location and scale; a, b: its shape parameters (unused ones are 0).
+///   constant: 0      uniform on (0, 1)      exponential of mean 1      lognormal: exp(a Z)      weibull of shape a, scale 1
+///   pareto: minimum 1, exponent a, truncated at b      gamma of shape a, scale 1      beta (a, b)
+struct Standard {
+  Family family = Family::constant;
+  double a = 0.0, b = 0.0;
+};
+
+constexpr double series_end = 1e-32;  ///< relative size of the terms at which series and fractions end
+
+/// sum over n >= 0 of x^n / ((a + 1) ... (a + n)): P(a, x) a / (x^a e^-x / Gamma(a)), DLMF 8.11.4.
+Quad gamma_series(const Quad& a, const Quad& x) {
+  Quad term = 1, sum = 1;
+  for (int n = 1; term > sum * series_end; ++n) {
+    term *= x / (a + n);
+    sum += term;
+  }
+  return sum;
+}
+
+/// The continued fraction that the caller's `coefficients(n)` = {a_n, b_n} make, b_0 + a_1/(b_1 + a_2/(b_2 + ...)), by Lentz.
+template <class Coefficients>
+Quad continued_fraction(const Coefficients& coefficients) {
+  constexpr double tiny = 1e-300;
+  Quad value = coefficients(0).second, c = value, d = 0;
+  if (value == 0) value = c = tiny;
+  for (int n = 1; n < 100000; ++n) {
+    const auto [a, b] = coefficients(n);
+    d = b + a * d;
+    if (d == 0) d = tiny;
+    d = 1 / d;
+    c = b + a / c;
+    if (c == 0) c = tiny;
+    const Quad change = c * d;
+    value *= change;
+    if (abs(change - 1) < series_end) break;
+  }
+  return value;
+}
+
+/// Q(a, x) / (x^a e^-x / Gamma(a)), DLMF 8.9.2 in its even part.
+Quad gamma_fraction(const Quad& a, const Quad& x) {
+  return 1 / continued_fraction([&](int n) { return std::pair<Quad, Quad>(n * (a - n), x + 2 * n + 1 - a); });
+}
+
+/// I_x(a, b) a / (x^a (1 - x)^b / B(a, b)), DLMF 8.17.22; converges fast for x < (a + 1) / (a + b + 2).
+Quad beta_fraction(const Quad& a, const Quad& b, const Quad& x) {
+  return 1 / continued_fraction([&](int n) -> std::pair<Quad, Quad> {
+           const int m = n / 2;
+           if (n == 0) return {0, 1};
+           if (n % 2 == 0) return {m * (b - m) * x / ((a + n - 1) * (a + n)), 1};
+           return {-(a + m) * (a + b + m) * x / ((a + n - 1) * (a + n)), 1};
+         });
+}
+
+/// Gamma and beta laws, whose quantiles have no closed form, in a variable w on the whole line in which both tails are nearly
+/// linear: w = ln x (gamma) or ln(x / (1 - x)) (beta). Their distribution functions are written out here because Boost 1.74's
+/// overflow for large shapes, and because a tail shares its costly factor with the density.
+class Implicit {
+ public:
+  explicit Implicit(const Standard& law) : a_(law.a), b_(law.b), is_beta_(law.family == Family::beta) {
+    using boost::math::lgamma;
+    ln_norm_ = is_beta_ ? Quad(lgamma(a_) + lgamma(b_) - lgamma(Quad(a_ + b_))) : lgamma(a_);
+  }
+
+  struct Point {
+    Tails tails;
+    Quad density, slope, bend;  ///< of w; slope and bend: first two derivatives of ln(density)
+  };
+
+  /// The smaller tails that are asked for, down to 1e-12, may be differences from 1: 20 of 34 digits are left then.
+  Point at(const Quad& w) const {
+    if (!is_beta_) {
+      const Quad x = exp(w), density = exp(a_ * w - x - ln_norm_);
+      if (x < a_ + 10) {
+        const Quad below = density / a_ * gamma_series(a_, x);
+        return {{below, 1 - below}, density, a_ - x, -x};
+      }
+      const Quad above = density * gamma_fraction(a_, x);
+      return {{1 - above, above}, density, a_ - x, -x};
+    }
+    const Quad e = exp(-abs(w)), small = e / (1 + e), large = 1 / (1 + e), x = w < 0 ? small : large,
+               y = w < 0 ? large : small;
+    const Quad ln_large = log(large), ln_small = ln_large - abs(w);
+    const Quad density = exp(a_ * (w < 0 ? ln_small : ln_large) + b_ * (w < 0 ? ln_large : ln_small) - ln_norm_);
+    const Quad slope = a_ * y - b_ * x, bend = -(a_ + b_) * x * y;
+    if (x * (a_ + b_ + 2) < a_ + 1) {
+      const Quad below = density / a_ * beta_fraction(a_, b_, x);
+      return {{below, 1 - below}, density, slope, bend};
+    }
+    const Quad above = density / b_ * beta_fraction(b_, a_, y);
+    return {{1 - above, above}, density, slope, bend};
+  }
+
+  Quad value(const Quad& w) const { return is_beta_ ? Quad(1 / (1 + exp(-w))) : Quad(exp(w)); }
+
+  /// Where a tail would be if it were its leading power of x (or of 1 - x).
+  Quad guess(const Tails& p) const {
+    if (is_beta_ && p.above < p.below) return -(log(p.above * b_) + ln_norm_) / b_;
+    return (log(p.below * a_) + ln_norm_) / a_;
+  }
+
+  struct Root {
+    Quad w;
+    Point near;  ///< at the last point tried, one short step away
+  };
+
+  /// The w whose tails are `wanted`, from a guess: Halley's method on the logarithm of the smaller tail, bisection where it strays.
+  Root solve(const Tails& wanted, Quad w) const {
+    const bool lower = wanted.below < wanted.above;
+    Quad low = -1e7, high = 1e7;
+    Point p;
+    for (int i = 0; i < 400; ++i) {
+      p = at(w);
+      const Quad tail = lower ? p.tails.below : p.tails.above, target = lower ? wanted.below : wanted.above;
+      if (tail == target) return {w, p};
+      const bool too_far = (tail > target) == lower;
+      (too_far ? high : low) = w;
+      bool sound = tail > 0 && p.density > 0;
+      Quad step = 0, slope = 0;
+      if (sound) {
+        const Quad rate = p.density / tail;
+        slope = lower ? Quad(p.slope - rate) : Quad(p.slope + rate);
+        const Quad newton = (lower ? Quad(log(tail / target)) : Quad(log(target / tail))) / rate;
+        const Quad halley = 1 - newton * slope / 2;
+        step = halley > 0.5 && halley < 2 ? Quad(newton / halley) : newton;
+        // Halley's method is of third order: after a step this short nothing is left that a double, let alone a float, could show.
+        if (abs(step) * (1 + abs(slope)) < 1e-7) return {w - step, p};
+        sound = abs(step) < 2;
+      }
+      Quad next = sound ? Quad(w - step) : Quad(too_far ? w - 2 : w + 2);
+      if (!(next > low && next < high)) next = (low + high) / 2;
+      w = next;
+    }
+    return {w, p};
+  }
+
+ private:
+  Quad a_, b_, ln_norm_;
+  bool is_beta_;
+};
+
+/// Quantile of a standard law with a closed form.
+Quad closed_quantile(const Standard& law, const Tails& p) {
+  switch (law.family) {
+    case Family::uniform: return p.below;
+    case Family::exponential: return -log(p.above);
+    case Family::weibull: return pow(Quad(-log(p.above)), Quad(1 / Quad(law.a)));
+    case Family::lognormal: return exp(law.a * normal_quantile_quad(p.below));
+    case Family::pareto: {
+      const Quad at_cap = pow(Quad(law.b), Quad(-law.a));  // P(X > cap) of the law that is not truncated
+      return pow(Quad(p.above + p.below * at_cap), Quad(-1 / Quad(law.a)));
+    }
+    default: return 0;
+  }
+}
+
+bool is_implicit(const Standard& law) { return law.family == Family::gamma || law.family == Family::beta; }
+
+Quad standard_quantile(const Standard& law, const Tails& p) {
+  if (!is_implicit(law)) return closed_quantile(law, p);
+  const Implicit implicit(law);
+  return implicit.value(implicit.solve(p, implicit.guess(p)).w);
+}
+
+/// P(X <= x).
+Quad standard_cdf(const Standard& law, const Quad& x) {
+  if (law.family == Family::constant) return x >= 0 ? 1 : 0;
+  if (x <= (law.family == Family::pareto ? 1 : 0)) return 0;
+  switch (law.family) {
+    case Family::uniform: return x < 1 ? x : Quad(1);
+    case Family::exponential: return 1 - exp(-x);
+    case Family::weibull: return 1 - exp(-pow(x, Quad(law.a)));
+    case Family::lognormal: return tails_of(log(x) / law.a).below;
+    case Family::pareto:
+      return x >= law.b ? Quad(1) : Quad((1 - pow(x, Quad(-law.a))) / (1 - pow(Quad(law.b), Quad(-law.a))));
+    case Family::gamma: return Implicit(law).at(log(x)).tails.below;
+    case Family::beta: return x >= 1 ? Quad(1) : Implicit(law).at(log(x / (1 - x))).tails.below;
+    default: return 0;
+  }
+}
+
+Quad standard_mean(const Standard& law) {
+  const Quad a = law.a, b = law.b;
+  switch (law.family) {
+    case Family::uniform: return 0.5;
+    case Family::exponential: return 1;
+    case Family::lognormal: return exp(a * a / 2);
+    case Family::weibull: return boost::math::tgamma(Quad(1 + 1 / a));
+    case Family::pareto: {  // integral of x dF over [1, b]
+      const Quad inside = law.a == 1.0 ? Quad(log(b)) : Quad((1 - pow(b, Quad(1 - a))) / (a - 1));
+      return a * inside / (1 - pow(b, Quad(-a)));
+    }
+    case Family::gamma: return a;
+    case Family::beta: return a / (a + b);
+    default: return 0;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------- laws as parts
+
+/// weight: probability of this part; its value is offset + scale * X. Weights of a law sum to 1.
+struct Part {
+  Quad weight = 1, offset = 0, scale = 1;
+  Standard standard;
+};
+
+void require(bool holds, const char* problem) {
+  if (!holds) throw Error(problem);
+}
+
+bool positive(double x) { return x > 0.0 && x <= std::numeric_limits<double>::max(); }
+bool non_negative(double x) { return x == 0.0 || positive(x); }
+
+Part constant_part(const Quad& weight, const Quad& value) { return {weight, value, 0, {}}; }
+
+/// The parameters are checked here too, not only by the parser: a law with a wrong one must not become a table of nonsense.
+Part simple_part(const LawSpec& law) {
+  switch (law.kind) {
+    case LawKind::constant:
+      require(
+          non_negative(law.value),
+          "constant law with a negative or non-finite value (delays and fractions are at least 0) give `value` >= 0");
+      return constant_part(1, law.value);
+    case LawKind::uniform: {
+      require(non_negative(law.min) && non_negative(law.max) && law.min <= law.max,
+              "uniform law with wrong bounds (0 <= min <= max is needed) exchange or correct `min` and `max`");
+      if (law.min == law.max) return constant_part(1, law.min);
+      return {1, law.min, Quad(law.max) - law.min, {Family::uniform}};
+    }
+    case LawKind::exponential:
+      require(positive(law.mean),
+              "exponential law with a mean that is not positive (it has no quantiles) give `mean` > 0");
+      return {1, 0, law.mean, {Family::exponential}};
+    case LawKind::lognormal: {
+      require(positive(law.median),
+              "lognormal law with a median that is not positive (its logarithm is needed) give `median` > 0");
+      Quad sigma = law.sigma;
+      if (!(law.sigma == law.sigma)) {
+        require(positive(law.p99) && law.p99 >= law.median,
+                "lognormal law with p99 below its median (a quantile function rises) give `p99` >= `median`");
+        sigma = log(Quad(law.p99) / law.median) / normal_quantile_quad(Quad(99) / 100);
+      }
+      require(
+          sigma >= 0 && sigma <= greatest_sigma,
+          "lognormal law with a wrong sigma (0 to 13 can be held in single precision) give a smaller `sigma` or `p99`");
+      if (sigma == 0) return constant_part(1, law.median);
+      return {1, 0, law.median, {Family::lognormal, rounded(sigma)}};
+    }
+    case LawKind::gamma:
+      require(positive(law.shape) && positive(law.mean),
+              "gamma law with a wrong parameter (both are positive) give `shape` > 0 and `mean` > 0");
+      if (law.shape == 1.0) return {1, 0, law.mean, {Family::exponential}};
+      return {1, 0, Quad(law.mean) / law.shape, {Family::gamma, law.shape}};
+    case LawKind::weibull:
+      require(positive(law.shape) && positive(law.scale),
+              "weibull law with a wrong parameter (both are positive) give `shape` > 0 and `scale` > 0");
+      if (law.shape == 1.0) return {1, 0, law.scale, {Family::exponential}};
+      return {1, 0, law.scale, {Family::weibull, law.shape}};
+    case LawKind::pareto:
+      require(
+          positive(law.min) && positive(law.alpha) && positive(law.cap) && law.min < law.cap,
+          "pareto law with wrong parameters (0 < min < cap and alpha > 0 are needed) correct `min`, `alpha`, `cap`");
+      return {1, 0, law.min, {Family::pareto, law.alpha, rounded(Quad(law.cap) / law.min)}};
+    case LawKind::beta: {
+      require(law.mean > 0.0 && law.mean < 1.0 && positive(law.stdev),
+              "beta law with a wrong parameter (0 < mean < 1 and stdev > 0 are needed) correct `mean` or `stdev`");
+      const Quad m = law.mean, spread = m * (1 - m) / (Quad(law.stdev) * law.stdev) - 1;  // a + b
+      require(spread > 0,
+              "beta law with too large a stdev (no law on [0, 1] with this mean has one of sqrt(mean (1 - mean)) or "
+              "more) lower `stdev`");
+      return {1, 0, 1, {Family::beta, rounded(m * spread), rounded((1 - m) * spread)}};
+    }
+    default:
+      throw Error(
+          "a mixture or an empirical law inside a mixture (their parts are not smooth laws) write its parts as parts "
+          "of the outer mixture");
+  }
+}
+
+/// Linear between the given quantiles; an atom at the first value below the first p (late rather than early, for a delay); beyond
+/// the last p an exponential tail through the last two quantiles.
+std::vector<Part> empirical_parts(const LawSpec& law) {
+  const auto& knots = law.quantiles;
+  require(!knots.empty(),
+          "empirical law without quantiles (nothing is known of it) give `quantiles` or a file with samples");
+  for (std::size_t i = 0; i < knots.size(); ++i) {
+    const auto [p, v] = knots[i];
+    require(p >= 0.0 && p <= 1.0 && non_negative(v),
+            "empirical law with a wrong quantile (p in [0, 1] and value >= 0 are needed) correct `quantiles`");
+    require(i == 0 || (knots[i - 1].first < p && knots[i - 1].second <= v),
+            "empirical law whose quantiles do not rise (a quantile function does) sort or correct `quantiles`");
+  }
+  if (knots.size() == 1) return {constant_part(1, knots[0].second)};
+  std::vector<Part> parts;
+  if (knots.front().first > 0.0) parts.push_back(constant_part(knots.front().first, knots.front().second));
+  for (std::size_t i = 1; i < knots.size(); ++i) {
+    const Quad weight = Quad(knots[i].first) - knots[i - 1].first, rise = Quad(knots[i].second) - knots[i - 1].second;
+    parts.push_back(rise == 0 ? constant_part(weight, knots[i].second)
+                              : Part{weight, knots[i - 1].second, rise, {Family::uniform}});
+  }
+  const auto [last_p, last] = knots.back();
+  if (last_p < 1.0) {
+    const auto [previous_p, previous] = knots[knots.size() - 2];
+    const Quad beyond = 1 - Quad(last_p), theta = (Quad(last) - previous) / log((1 - Quad(previous_p)) / beyond);
+    parts.push_back(theta == 0 ? constant_part(beyond, last) : Part{beyond, last, theta, {Family::exponential}});
+  }
+  return parts;
+}
+
+std::vector<Part> parts_of(const LawSpec& law) {
+  if (law.kind == LawKind::empirical) return empirical_parts(law);
+  if (law.kind != LawKind::mixture) return {simple_part(law)};
+  std::vector<Part> parts;
+  Quad total = 0;
+  for (const LawSpec& inner : law.of) {
+    require(non_negative(inner.weight),
+            "mixture with a negative or non-finite weight (weights are probabilities) give `weight` in [0, 1]");
+    Part part = simple_part(inner);
+    part.weight = inner.weight;
+    total += part.weight;
+    if (part.weight > 0) parts.push_back(part);
+  }
+  require(!parts.empty(),
+          "mixture without a part of positive weight (nothing can be drawn from it) give parts whose weights sum to 1");
+  for (Part& part : parts) part.weight /= total;
+  return parts;
+}
+
+Quad part_quantile(const Part& part, const Tails& p) {
+  return part.scale == 0 ? part.offset : Quad(part.offset + part.scale * standard_quantile(part.standard, p));
+}
+
+Quad part_cdf(const Part& part, const Quad& x) {
+  return standard_cdf(part.standard, part.scale == 0 ? Quad(x - part.offset) : Quad((x - part.offset) / part.scale));
+}
+
+// ---------------------------------------------------------------------------------------------- tables
+
+/// Chebyshev's nodes on [0, 1], (1 - cos((2 k + 1) pi / 8)) / 2: the cubic through them is within a few percent of the best one.
+constexpr std::array<double, 4> cubic_nodes = {0.03806023374435663, 0.3086582838174551, 0.6913417161825449,
+                                               0.9619397662556434};
+
+/// A score at which every quantile function is computed: a node of a cubic, or a point (of float z) between nodes where the
+/// error is measured.
+struct Score {
+  Quad z;
+  Tails tails;
+  Quad density;
+  bool measured;
+};
+
+/// Ascending; per interval four nodes and eight measured points, of which the first is the left end.
+const std::vector<Score>& scores() {
+  static const std::vector<Score> all = [] {
+    const Quad width = Quad(2) * table_range / table_intervals;
+    std::vector<Score> list;
+    for (int i = 0; i < table_intervals; ++i) {
+      for (const double f : cubic_nodes) list.push_back({(Quad(i) + f) * width - table_range, {}, 0, false});
+      for (int k = 0; k < 8; ++k)
+        list.push_back({rounded_to_float((Quad(i) + k / 8.0) * width - table_range), {}, 0, true});
+    }
+    std::sort(list.begin(), list.end(), [](const Score& x, const Score& y) { return x.z < y.z; });
+    for (Score& s : list) {
+      s.tails = tails_of(s.z);
+      s.density = normal_density(s.z);
+    }
+    return list;
+  }();
+  return all;
+}
+
+/// The interval (from, to) of probabilities that a piece of a law stands for; both are multiples of 2^-k, so sums are exact.
+struct Piece {
+  double from = 0.0, to = 1.0;
+  double share() const { return to - from; }
+  Tails tails(const Tails& u) const { return {from + share() * u.below, (1.0 - to) + share() * u.above}; }
+};
+
+/// Q(from + (to - from) Phi(z)) at every score.
+std::vector<Quad> piece_quantiles(const Standard& law, const Piece& piece) {
+  const auto& grid = scores();
+  std::vector<Quad> values(grid.size());
+  if (!is_implicit(law)) {
+    for (std::size_t i = 0; i < grid.size(); ++i) values[i] = closed_quantile(law, piece.tails(grid[i].tails));
+    return values;
+  }
+  // March outwards from the middle: dw/dz = share phi(z) / density(w) gives each start from the point before, to third order.
+  const Implicit implicit(law);
+  const std::size_t middle = grid.size() / 2;
+  const Tails half = piece.tails(grid[middle].tails);
+  const Implicit::Root centre = implicit.solve(half, implicit.guess(half));
+  for (const int direction : {1, -1}) {
+    Implicit::Root here = centre;
+    for (std::size_t i = middle;;) {
+      values[i] = implicit.value(here.w);
+      const std::size_t next = direction > 0 ? i + 1 : i - 1;
+      if (next >= grid.size()) break;  // also past 0, by wrapping
+      const Quad d1 = piece.share() * grid[i].density / here.near.density, back = -grid[i].z - here.near.slope * d1;
+      const Quad d2 = d1 * back, d3 = d2 * back + d1 * (-1 - here.near.bend * d1 * d1 - here.near.slope * d2);
+      const Quad dz = grid[next].z - grid[i].z;
+      here = implicit.solve(piece.tails(grid[next].tails), here.w + dz * (d1 + dz / 2 * (d2 + dz / 3 * d3)));
+      i = next;
+    }
+  }
+  return values;
+}
+
+/// A fitted table with what is needed to state its error.
+struct Fitted {
+  TableFit fit;
+  std::array<float, table_floats> floats{};
+  double error = 0.0;
+};
+
+/// The cubic through four values at cubic_nodes, by divided differences, as monomials rounded once.
+std::array<float, 4> cubic_through(const std::array<Quad, 4>& values) {
+  std::array<Quad, 4> d = values, c{};
+  for (std::size_t order = 1; order < 4; ++order)
+    for (std::size_t k = 3; k >= order; --k) d[k] = (d[k] - d[k - 1]) / (Quad(cubic_nodes[k]) - cubic_nodes[k - order]);
+  for (std::size_t k = 4; k-- > 0;) {  // c(f) <- c(f) (f - node_k) + d_k
+    for (std::size_t j = 3; j > 0; --j) c[j] = c[j - 1] - c[j] * cubic_nodes[k];
+    c[0] = d[k] - c[0] * cubic_nodes[k];
+  }
+  return {rounded_to_float(c[0]), rounded_to_float(c[1]), rounded_to_float(c[2]), rounded_to_float(c[3])};
+}
+
+/// Largest error of offset + scale * T, relative to max(value, floor): the definition in DESIGN 1.3.
+double measured_error(const TableFit& fit, const Quad& offset, const Quad& scale) {
+  const float offset_float = rounded_to_float(offset), scale_float = rounded_to_float(scale);
+  const double offset_exact = rounded(offset), scale_exact = rounded(scale);
+  const double least = std::fma(scale_exact, fit.floor, offset_exact);
+  double worst = 0.0;
+  for (std::size_t i = 0; i < fit.exact.size(); ++i) {
+    const double exact = std::fma(scale_exact, fit.exact[i], offset_exact);
+    const double value = std::fma(scale_float, fit.fitted[i], offset_float);
+    const double gap = std::abs(value - exact) / std::max(exact, least);
+    worst = gap == gap ? std::max(worst, gap) : std::numeric_limits<double>::infinity();
+  }
+  return worst;
+}
+
+Fitted fit_table(const std::vector<Quad>& values, bool exponential, const Quad& floor) {
+  const auto& grid = scores();
+  Fitted result;
+  result.fit = {exponential, rounded(floor), {}, {}};
+  std::array<Quad, 4> at_nodes{};
+  std::size_t node = 0;
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    if (grid[i].measured) continue;
+    Quad y = values[i];
+    if (exponential) {
+      y = y > 0 ? Quad(log(y)) : Quad(least_exponent);
+      y = std::clamp(y, Quad(least_exponent), Quad(greatest_exponent));
+    }
+    at_nodes[node % 4] = y;
+    if (node % 4 == 3) {
+      const auto c = cubic_through(at_nodes);
+      for (std::size_t k = 0; k < 4; ++k) result.floats[k * table_intervals + node / 4] = c[k];
+    }
+    ++node;
+  }
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    const Score& s = grid[i];
+    if (!s.measured || s.tails.below < least_probability || s.tails.above < least_probability) continue;
+    const float t = table_value(result.floats.data(), rounded_to_float(s.z));
+    result.fit.exact.push_back(rounded(values[i]));
+    result.fit.fitted.push_back(exponential ? rounded_to_float(exp(Quad(t))) : t);
+  }
+  result.error = measured_error(result.fit, 0, 1);
+  return result;
+}
+
+Fitted fit_piece(const Standard& law, const Piece& piece, const Quad& floor) {
+  const auto values = piece_quantiles(law, piece);
+  Fitted direct = fit_table(values, false, floor);
+  if (direct.error <= error_goal) return direct;
+  Fitted logarithmic = fit_table(values, true, floor);
+  return logarithmic.error < direct.error ? logarithmic : direct;
+}
+
+std::string text_of(double x) {
+  std::array<char, 32> buffer{};
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), x).ptr;
+  return {buffer.data(), end};
+}
+
+std::string key_of(const Standard& law) {
+  switch (law.family) {
+    case Family::uniform: return "uniform";
+    case Family::exponential: return "exponential";
+    case Family::weibull: return "weibull " + text_of(law.a);
+    case Family::gamma: return "gamma " + text_of(law.a);
+    case Family::pareto: return "pareto " + text_of(law.a) + " " + text_of(law.b);
+    case Family::beta: return "beta " + text_of(law.a) + " " + text_of(law.b);
+    default: return "";
+  }
+}
+
+/// Where to cut a piece in two: a beta law at x = 1/2 first, between its spikes at 0 and 1; else in halves.
+double cut_of(const Standard& law, const Piece& piece) {
+  if (law.family == Family::beta) {
+    const double p = std::nearbyint(0x1p20 * rounded(standard_cdf(law, 0.5))) * 0x1p-20;
+    if (piece.from < p && p < piece.to) return p;
+  }
+  return (piece.from + piece.to) / 2;
+}
+
+/// The tables of a standard law, made when first asked for: one if it can reach the goal, else the worst piece is cut in two.
+const TableShape& shape_of(const Standard& law, TableSet& tables) {
+  const std::string key = key_of(law);
+  for (const TableShape& known : tables.shapes)
+    if (known.key == key) return known;
+
+  const Tails at_floor{floor_probability, 1 - Quad(floor_probability)};
+  const Quad floor = std::max(standard_quantile(law, at_floor), Quad(floor_share * standard_mean(law)));
+  struct Candidate {
+    Piece piece;
+    Fitted fitted;
+  };
+  std::vector<Candidate> candidates;
+  candidates.push_back({{}, fit_piece(law, {}, floor)});
+  const auto worse = [](const Candidate& x, const Candidate& y) { return x.fitted.error < y.fitted.error; };
+  for (int pieces = 1; pieces < most_pieces; ++pieces) {
+    const auto worst = std::max_element(candidates.begin(), candidates.end(), worse);
+    if (worst->fitted.error <= error_goal) break;
+    const Piece whole = worst->piece, left{whole.from, cut_of(law, whole)}, right{left.to, whole.to};
+    *worst = {left, fit_piece(law, left, floor)};
+    candidates.insert(std::next(worst), {right, fit_piece(law, right, floor)});
+  }
+
+  TableShape shape{key, {}};
+  for (Candidate& c : candidates) {
+    shape.pieces.push_back({static_cast<std::uint32_t>(tables.keys.size()), c.piece.share()});
+    const bool whole = candidates.size() == 1;
+    tables.keys.push_back(whole ? key : key + " from " + text_of(c.piece.from) + " to " + text_of(c.piece.to));
+    tables.floats.insert(tables.floats.end(), c.fitted.floats.begin(), c.fitted.floats.end());
+    tables.fits.push_back(std::move(c.fitted.fit));
+  }
+  tables.shapes.push_back(std::move(shape));
+  return tables.shapes.back();
+}
+
+/// The error of offset-free log-normal values as the kernels form them: float scale, float sigma, exp in float.
+double lognormal_error(float scale, float sigma, const Part& part, double unit) {
+  const Quad exact_scale = part.scale * unit;
+  const Quad floor = std::max(Quad(exact_scale * exp(part.standard.a * normal_quantile_quad(floor_probability))),
+                              Quad(exact_scale * standard_mean(part.standard) * floor_share));
+  double worst = 0.0;
+  for (const Score& s : scores()) {
+    if (!s.measured || s.tails.below < least_probability || s.tails.above < least_probability) continue;
+    const Quad exact = exact_scale * exp(part.standard.a * s.z);
+    const float grown = rounded_to_float(exp(Quad(sigma * rounded_to_float(s.z))));
+    const Quad gap = abs(Quad(scale * grown) - exact) / std::max(exact, floor);
+    worst = std::max(worst, rounded(gap));
+  }
+  return worst;
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------- what laws.h offers
+
+double law_quantile(const LawSpec& law, double p) {
+  require(p > 0.0 && p < 1.0, "quantile of order 0 or 1, or outside (they may be infinite) ask for p in (0, 1)");
+  const std::vector<Part> parts = parts_of(law);
+  const Tails tails{p, 1 - Quad(p)};
+  double low = std::numeric_limits<double>::infinity(), high = 0.0;
+  for (const Part& part : parts) {
+    const double q = rounded(part_quantile(part, tails));
+    low = std::min(low, q);
+    high = std::max(high, q);
+  }
+  // The quantile of a mixture lies between those of its parts: the least double x with P(X <= x) >= p, but for the half unit
+  // by which p itself may have been rounded. The order of non-negative doubles is that of their bits.
+  const Quad wanted = Quad(p) * (1 - Quad(std::numeric_limits<double>::epsilon()) / 2);
+  const auto reached = [&](double x) {
+    Quad sum = 0;
+    for (const Part& part : parts) sum += part.weight * part_cdf(part, x);
+    return sum >= wanted;
+  };
+  if (parts.size() == 1 || !(low < high)) return high;
+  if (reached(low)) return low;
+  auto below = std::bit_cast<std::uint64_t>(low), above = std::bit_cast<std::uint64_t>(high);
+  while (above - below > 1) {
+    const std::uint64_t middle = below + (above - below) / 2;
+    (reached(std::bit_cast<double>(middle)) ? above : below) = middle;
+  }
+  return std::bit_cast<double>(above);
+}
+
+double law_mean(const LawSpec& law) {
+  Quad mean = 0;
+  for (const Part& part : parts_of(law))
+    mean +=
+        part.weight * (part.scale == 0 ? part.offset : Quad(part.offset + part.scale * standard_mean(part.standard)));
+  return rounded(mean);
+}
+
+CompiledLaw compile_law(const LawSpec& law, double unit, TableSet& tables) {
+  require(positive(unit), "law in a unit that is not positive (values would change sign) give a unit > 0");
+  CompiledLaw compiled;
+  Quad cumulated = 0;
+  std::uint64_t taken = 0;  // of 2^32
+  const auto add = [&](const Quad& weight, Shape shape, std::uint32_t table, float offset, float scale, double error) {
+    require(std::isfinite(offset) && std::isfinite(scale),
+            "law with a value beyond single precision (a path cannot hold it) give smaller values");
+    cumulated += weight;
+    const auto until = static_cast<std::uint64_t>(rounded(floor(cumulated * 4294967296.0 + Quad(0.5))));
+    if (until <= taken) return;  // less likely than 2^-33: no random word picks it
+    taken = until;
+    compiled.components.push_back({static_cast<std::uint32_t>(until - 1), shape, table, offset, scale});
+    compiled.error = std::isnan(error) ? error : std::max(compiled.error, error);
+  };
+  for (const Part& part : parts_of(law)) {
+    const Quad offset = part.offset * unit, scale = part.scale * unit;
+    const float offset_float = rounded_to_float(offset), scale_float = rounded_to_float(scale);
+    if (part.scale == 0) {
+      const double error = offset == 0 ? 0.0 : rounded(abs(Quad(offset_float) - offset) / offset);
+      add(part.weight, Shape::constant, 0, offset_float, 0.0f, error);
+    } else if (part.standard.family == Family::lognormal) {
+      const auto sigma = static_cast<float>(part.standard.a);
+      add(part.weight, Shape::lognormal, std::bit_cast<std::uint32_t>(sigma), offset_float, scale_float,
+          lognormal_error(scale_float, sigma, part, unit));
+    } else {
+      for (const TablePiece& piece : shape_of(part.standard, tables).pieces) {
+        const TableFit& fit = tables.fits[piece.table];
+        add(part.weight * piece.share, fit.exponential ? Shape::exp_table : Shape::table, piece.table, offset_float,
+            scale_float, measured_error(fit, offset, scale));
+      }
+    }
+  }
+  compiled.components.back().until = 0xffffffffu;
+  if (law.kind == LawKind::empirical && law.quantiles.size() > 1) {
+    compiled.tail_share = rounded(1 - Quad(law.quantiles.back().first));
+  }
+  return compiled;
+}
+
+void reduce_samples(std::vector<double> samples, LawSpec& law) {
+  require(!samples.empty(), "empirical law without samples (nothing is known of it) give a column with numbers");
+  for (const double x : samples)
+    require(non_negative(x),
+            "empirical law with a negative or non-finite sample (delays and fractions are at least 0) remove it");
+  std::sort(samples.begin(), samples.end());
+  const std::size_t n = samples.size();
+  const double floor = samples[static_cast<std::size_t>(floor_probability * static_cast<double>(n))];
+  // Hazen's plotting positions; the least sample stands at p = 0, so that no path is quicker than any observation.
+  const auto order = [n](std::size_t i) {
+    return i == 0 ? 0.0 : (static_cast<double>(i) + 0.5) / static_cast<double>(n);
+  };
+
+  /// Samples [first, last] and the one between them that the straight line misses most.
+  struct Segment {
+    std::size_t first, last, worst;
+    double error;
+  };
+  const auto segment = [&](std::size_t first, std::size_t last) {
+    Segment s{first, last, first, 0.0};
+    const double p0 = order(first), v0 = samples[first];
+    const double slope = (samples[last] - v0) / (order(last) - p0);
+    for (std::size_t i = first + 1; i < last; ++i) {
+      const double gap = std::abs(std::fma(slope, order(i) - p0, v0) - samples[i]);
+      const double scale = std::max(samples[i], floor);
+      const double error = gap == 0.0 ? 0.0 : gap / scale;  // infinite where zeros would become positive
+      if (error > s.error) s.worst = i, s.error = error;
+    }
+    return s;
+  };
+
+  std::vector<Segment> segments;
+  if (n > 1) segments.push_back(segment(0, n - 1));
+  const auto smaller = [](const Segment& x, const Segment& y) { return x.error < y.error; };
+  while (!segments.empty() && segments.size() + 1 < most_knots) {
+    const auto worst = std::max_element(segments.begin(), segments.end(), smaller);
+    if (worst->error <= reduction_goal) break;
+    const Segment right = segment(worst->worst, worst->last);
+    *worst = segment(worst->first, worst->worst);
+    segments.insert(std::next(worst), right);
+  }
+
+  law.kind = LawKind::empirical;
+  law.samples = n;
+  law.reduction_error = 0.0;
+  law.quantiles = {{0.0, samples.front()}};
+  for (const Segment& s : segments) {
+    law.quantiles.emplace_back(order(s.last), samples[s.last]);
+    law.reduction_error = std::max(law.reduction_error, s.error);
+  }
+}
+
+float table_value(const float* table, float z) {
+  const float last = std::nextafter(static_cast<float>(table_intervals), 0.0f);
+  const float t = std::clamp(std::fma(z, table_intervals / (2.0f * table_range), table_intervals / 2.0f), 0.0f, last);
+  const int i = static_cast<int>(t);
+  const float f = t - static_cast<float>(i);
+  const float *c0 = table + i, *c1 = c0 + table_intervals, *c2 = c1 + table_intervals, *c3 = c2 + table_intervals;
+  return std::fma(f, std::fma(f, std::fma(f, *c3, *c2), *c1), *c0);
+}
+
+double host_exp(double x) {
+  if (!std::isfinite(x)) return x < 0.0 ? 0.0 : x;
+  if (x > 710.0) return std::numeric_limits<double>::infinity();
+  return x < -746.0 ? 0.0 : rounded(exp(Quad(x)));
+}
+
+double host_log(double x) {
+  if (x == 0.0) return -std::numeric_limits<double>::infinity();
+  if (!(x > 0.0)) return std::numeric_limits<double>::quiet_NaN();
+  return std::isinf(x) ? x : rounded(log(Quad(x)));
+}
+
+double host_pow(double base, double exponent) {
+  if (exponent == 0.0 || base == 1.0) return 1.0;
+  if (base == 0.0 || !std::isfinite(base) || !std::isfinite(exponent))
+    return std::pow(base, exponent);  // exact cases only
+  if (base < 0.0) return std::numeric_limits<double>::quiet_NaN();
+  return rounded(pow(Quad(base), Quad(exponent)));
+}
+
+double normal_quantile(double p) {
+  if (p == 0.0 || p == 1.0)
+    return p == 0.0 ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+  if (!(p > 0.0 && p < 1.0)) return std::numeric_limits<double>::quiet_NaN();
+  return rounded(normal_quantile_quad(p));
+}
+
+double normal_cdf(double z) {
+  if (z != z) return z;
+  if (std::abs(z) > 40.0) return z < 0.0 ? 0.0 : 1.0;
+  return rounded(tails_of(z).below);
+}
+
+}  // namespace proofload

@@ -1,0 +1,320 @@
+#include "statistics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/special_functions/beta.hpp>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <stdexcept>
+
+namespace proofload {
+namespace {
+
+/// The smallest whole number that is at least p n. A product that is whole but for rounding counts as whole: 0.9999 of 10,000 is 9,999.
+std::uint64_t rank_of(std::uint64_t n, double p) {
+  const double product = p * static_cast<double>(n), whole = std::round(product);
+  const double rounding = 4.0 * std::numeric_limits<double>::epsilon() * product;
+  const double rank = std::abs(product - whole) <= rounding ? whole : std::ceil(product);
+  return std::clamp<std::uint64_t>(static_cast<std::uint64_t>(rank), 1, n);
+}
+
+/// What selling costs: proceeds y before become max(0, keep y - cost).
+struct Sale {
+  double keep = 1.0, cost = 0.0;
+  double loss(double before) const { return 1.0 - std::max(0.0, keep * (1.0 - before) - cost); }
+};
+
+/// A loss that stands for a bin in means.
+double midpoint(int bin) {
+  if (bin == 0) return -1.0;
+  if (bin == loss_bins - 1) return 1.0;
+  return 0.5 * (loss_edge(bin) + loss_edge(bin + 1));
+}
+
+/// Losses of one layer of one collateral, counted in bins.
+struct Histogram {
+  std::vector<std::uint64_t> count, cumulative;
+
+  explicit Histogram(std::vector<std::uint64_t> counts) : count(std::move(counts)), cumulative(count.size()) {
+    std::uint64_t sum = 0;
+    for (std::size_t b = 0; b < count.size(); ++b) cumulative[b] = sum += count[b];
+  }
+  std::uint64_t total() const { return cumulative.back(); }
+  /// The bin of an order statistic, rank from 1 to total().
+  int bin(std::uint64_t rank) const {
+    return static_cast<int>(std::lower_bound(cumulative.begin(), cumulative.end(), rank) - cumulative.begin());
+  }
+  /// Upper edge of the bin of the quantile of order p.
+  std::optional<double> quantile(double p) const {
+    if (total() == 0) return std::nullopt;
+    return loss_edge(bin(rank_of(total(), p)) + 1);
+  }
+  /// Mean after the sale.
+  std::optional<double> mean(const Sale& sale) const {
+    if (total() == 0) return std::nullopt;
+    double sum = 0.0;
+    for (int b = 0; b < loss_bins; ++b) {
+      if (count[b] != 0) sum += static_cast<double>(count[b]) * sale.loss(midpoint(b));
+    }
+    return sum / static_cast<double>(total());
+  }
+};
+
+Histogram histogram(const Tally& tally, std::size_t at) {
+  const auto first = tally.counts.begin() + static_cast<std::ptrdiff_t>(at);
+  return Histogram({first, first + loss_bins});
+}
+
+/// All paths, failures included: the failed ones leave `latency` where they would have been and enter it where they came to be.
+Histogram with_failures(const Tally& tally, int k) {
+  std::vector<std::uint64_t> count(loss_bins);
+  for (std::size_t b = 0; b < count.size(); ++b) {
+    count[b] = tally.counts[tally.layout.latency(k) + b] + tally.counts[tally.layout.struck(k) + b] -
+               tally.counts[tally.layout.spared(k) + b];
+  }
+  return Histogram(std::move(count));
+}
+
+/// The paths on which the layer did not fail.
+Histogram without_failed_paths(const Tally& tally, int k) {
+  std::vector<std::uint64_t> count(loss_bins);
+  for (std::size_t b = 0; b < count.size(); ++b) {
+    count[b] = tally.counts[tally.layout.latency(k) + b] - tally.counts[tally.layout.spared(k) + b];
+  }
+  return Histogram(std::move(count));
+}
+
+/// Expected shortfall with its standard error (DESIGN 1.1): the mean of the worst 1 - p, in which an atom at the quantile takes part
+/// with what is left to it (Acerbi and Tasche 2002; the error is that of Rockafellar and Uryasev's estimator).
+struct Shortfall {
+  double value, error;
+};
+Shortfall expected_shortfall(const Histogram& losses, double p, const Sale& sale) {
+  const double paths = static_cast<double>(losses.total()), tail = paths * (1.0 - p);
+  const int at = losses.bin(rank_of(losses.total(), p));
+  const double quantile = sale.loss(loss_edge(at + 1));
+  double first = 0.0, second = 0.0;  // moments of what exceeds the quantile: no digits are lost in a narrow tail
+  for (int b = at + 1; b < loss_bins; ++b) {
+    if (losses.count[b] == 0) continue;
+    const double n = static_cast<double>(losses.count[b]), excess = sale.loss(midpoint(b)) - quantile;
+    first += n * excess;
+    second += n * excess * excess;
+  }
+  const double mean = first / tail, variance = std::max(0.0, second / tail - mean * mean);
+  return {quantile + mean, std::sqrt((variance + p * mean * mean) / tail)};
+}
+
+/// Ranks are the same for every collateral: each pair is searched for once.
+using Ranks = std::map<double, std::pair<std::uint64_t, std::uint64_t>>;
+
+HaircutAnswer haircut(const Histogram& losses, double confidence, const Sale& sale, double level, Ranks& ranks) {
+  HaircutAnswer a;
+  a.confidence = confidence;
+  const std::uint64_t n = losses.total(), rank = rank_of(n, confidence);
+  a.value = sale.loss(loss_edge(losses.bin(rank) + 1));
+  const auto found = ranks.try_emplace(confidence);
+  if (found.second) found.first->second = quantile_ranks(n, confidence, level);
+  const auto [low, high] = found.first->second;
+  if (low >= 1 && losses.bin(low) > 0) a.low = sale.loss(loss_edge(losses.bin(low)));
+  if (high <= n) a.high = sale.loss(loss_edge(losses.bin(high) + 1));
+  if (rank < n) {
+    const Shortfall shortfall = expected_shortfall(losses, confidence, sale);
+    a.expected_shortfall = shortfall.value;
+    if (a.high) {
+      const double half = interval_score(level) * shortfall.error;
+      a.expected_shortfall_low = shortfall.value - half;
+      a.expected_shortfall_high = std::min(1.0, shortfall.value + half);
+    }
+  }
+  return a;
+}
+
+/// Whether a layer can fail at all: without a hazard its probability is exactly 0, and no interval is drawn around that.
+bool can_fail(const Scenario& scenario, int layer) {
+  return layer != none && scenario.layers[layer].hazard + scenario.layers[layer].common_hazard > 0.0;
+}
+
+CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
+  const Tally& tally = r.tally;
+  const TallyLayout& at = tally.layout;
+  const Plan& plan = r.compiled.plan;
+  const Collateral& planned = plan.collateral[k];
+  const CollateralSpec& spec = r.scenario.collateral[k];
+  const double level = r.scenario.run.interval;
+  const Sale sale{planned.keep, planned.cost};
+
+  CollateralAnswer a;
+  a.name = spec.name;
+  a.asset = spec.asset;
+  a.route = spec.route;
+  if (planned.counted != 0) {
+    a.policy_haircut = spec.haircut;
+    a.p_under = proportion(tally.counts[at.under(k, k)], tally.paths, level);
+    // Kernels sum threshold - max(y, ruin) before the sale; `keep` makes that 1 - h - Y.
+    a.mean_shortfall = static_cast<double>(tally.sums[at.shortfall(k)]) * shortfall_unit * sale.keep /
+                       static_cast<double>(tally.paths);
+  }
+  const std::uint64_t hits = tally.counts[at.hit(k)];
+  if (can_fail(r.scenario, plan.leg[planned.leg].layer)) a.p_failure = proportion(hits, tally.paths, level);
+  a.loss_given_failure = histogram(tally, at.struck(k)).mean(sale);
+  if (hits > 0 && *a.loss_given_failure > 0.0) {
+    a.exposure_cap_per_loss_budget = 1.0 / (a.p_failure.estimate * *a.loss_given_failure);
+  }
+  a.unresolved = tally.counts[at.late(k)];
+
+  const Histogram price = histogram(tally, at.price(r.compiled.reading_of[k]));
+  const Histogram latency = histogram(tally, at.latency(k));
+  const Histogram failure = with_failures(tally, k);
+  const Histogram spared = without_failed_paths(tally, k);
+  for (const Histogram* h : {&price, &latency, &failure}) {
+    if (h->total() != tally.paths) {
+      throw Error(
+          fmt::format("the counts of \"{}\" do not add up to the {} paths ({}: the tally is damaged, or a kernel has a "
+                      "defect) run again and report it",
+                      a.name, tally.paths, h->total()));
+    }
+  }
+  for (const double confidence : r.scenario.run.confidence) {
+    HaircutAnswer h = haircut(failure, confidence, sale, level, ranks);
+    if (const auto q = spared.quantile(confidence)) h.given_no_failure = sale.loss(*q);
+    h.beyond_cliff =
+        hits > tally.paths - rank_of(tally.paths, confidence);  // hits / N > 1 - confidence, in whole numbers
+    const double p = *price.quantile(confidence), l = *latency.quantile(confidence), f = *failure.quantile(confidence);
+    h.attribution.price = p;
+    h.attribution.latency = l - p;
+    h.attribution.failure = f - l;
+    h.attribution.liquidity = *h.value - f;
+    a.haircuts.push_back(h);
+  }
+  return a;
+}
+
+CollateralAnswer portfolio_answer(const Results& r, Ranks& ranks) {
+  const double level = r.scenario.run.interval;
+  const Histogram book = histogram(r.tally, r.tally.layout.book());
+  if (book.total() != r.tally.paths) {
+    throw Error(
+        fmt::format("the counts of the book do not add up to the {} paths ({}: the tally is damaged, or a kernel has a "
+                    "defect) run again and report it",
+                    r.tally.paths, book.total()));
+  }
+  CollateralAnswer a;
+  a.name = "portfolio";
+  if (r.scenario.portfolio) {
+    const double h = r.scenario.portfolio->haircut;
+    a.policy_haircut = h;
+    a.p_under = proportion(r.tally.counts[r.tally.layout.book_under()], r.tally.paths, level);
+    double sum = 0.0;
+    for (int b = 0; b < loss_bins; ++b) sum += static_cast<double>(book.count[b]) * std::max(0.0, midpoint(b) - h);
+    a.mean_shortfall = sum / static_cast<double>(r.tally.paths);
+  }
+  for (const double confidence : r.scenario.run.confidence) {
+    a.haircuts.push_back(haircut(book, confidence, Sale{}, level, ranks));
+  }
+  return a;
+}
+
+/// Seconds, linear inside a bin (1/32 of an octave); absent when the quantile is an unresolved delay.
+std::optional<double> delay_quantile(const Tally& tally, int route, double p) {
+  const std::uint64_t* count = tally.counts.data() + tally.layout.delay(route);
+  std::uint64_t total = 0, before = 0;
+  for (int b = 0; b < delay_bins; ++b) total += count[b];
+  if (total == 0) return std::nullopt;
+  const std::uint64_t rank = rank_of(total, p);
+  int bin = 0;
+  while (before + count[bin] < rank) before += count[bin++];
+  if (bin == delay_bins - 1) return std::nullopt;
+  const double inside = (static_cast<double>(rank - before) - 0.5) / static_cast<double>(count[bin]);
+  const double low = delay_edge(bin), high = delay_edge(bin + 1);
+  return (low + inside * (high - low)) / ticks_per_second;
+}
+
+}  // namespace
+
+double interval_score(double level) {
+  return boost::math::quantile(boost::math::complement(boost::math::normal(), 0.5 * (1.0 - level)));
+}
+
+Estimate proportion(std::uint64_t successes, std::uint64_t trials, double level) {
+  if (trials == 0 || successes > trials)
+    throw std::invalid_argument("a proportion needs trials, and no more successes than those");
+  const double x = static_cast<double>(successes), n = static_cast<double>(trials), tail = 0.5 * (1.0 - level);
+  Estimate e{x / n, 0.0, 1.0};
+  if (successes > 0) e.low = boost::math::ibeta_inv(x, n - x + 1.0, tail);
+  if (successes < trials) e.high = boost::math::ibetac_inv(x + 1.0, n - x, tail);
+  return e;
+}
+
+std::pair<std::uint64_t, std::uint64_t> quantile_ranks(std::uint64_t n, double p, double level) {
+  // Of n paths B ~ Bin(n, p) lie below the quantile. X_(r) is above it with probability P(B <= r - 1), X_(s) below it with P(B >= s);
+  // each is to be at most `tail` (David and Nagaraja, Order Statistics, 7.1). Both are monotone in the rank, so bisection finds them.
+  const double tail = 0.5 * (1.0 - level), trials = static_cast<double>(n);
+  const auto at_least = [&](std::uint64_t s) {  // P(B >= s), 1 <= s <= n
+    const double k = static_cast<double>(s);
+    return boost::math::ibeta(k, trials - k + 1.0, p);
+  };
+  const auto below = [&](std::uint64_t r) {  // P(B <= r - 1), 1 <= r <= n
+    const double k = static_cast<double>(r);
+    return boost::math::ibetac(k, trials - k + 1.0, p);
+  };
+  std::uint64_t low = 0, above_low = n + 1;  // below(low) <= tail < below(above_low)
+  while (above_low - low > 1) {
+    const std::uint64_t r = low + (above_low - low) / 2;
+    (below(r) <= tail ? low : above_low) = r;
+  }
+  std::uint64_t below_high = 0, high = n + 1;  // at_least(high) <= tail < at_least(below_high)
+  while (high - below_high > 1) {
+    const std::uint64_t s = below_high + (high - below_high) / 2;
+    (at_least(s) <= tail ? high : below_high) = s;
+  }
+  return {low, high};
+}
+
+Answers answer(const Results& r) {
+  const Tally& tally = r.tally;
+  const TallyLayout& at = tally.layout;
+  if (tally.paths == 0) throw Error("there are no answers (no path was run) run the scenario with one path or more");
+  if (tally.counts[at.non_finite()] != 0) {
+    throw Error(fmt::format(
+        "there are no answers ({} paths had an outcome that is not a number, the first is path {}) look at it "
+        "with `proofload explain`",
+        tally.counts[at.non_finite()], tally.lowest_non_finite));
+  }
+  const double level = r.scenario.run.interval, paths = static_cast<double>(tally.paths);
+  const int collaterals = static_cast<int>(at.collaterals), layers = static_cast<int>(at.layers);
+  Ranks ranks;
+  Answers all;
+  for (int k = 0; k < collaterals; ++k) all.collateral.push_back(collateral_answer(r, k, ranks));
+  for (int i = 0; i < static_cast<int>(at.routes); ++i) {
+    all.routes.push_back({r.scenario.routes[i].name, delay_quantile(tally, i, 0.5), delay_quantile(tally, i, 0.9),
+                          delay_quantile(tally, i, 0.99), delay_quantile(tally, i, 0.999),
+                          tally.counts[at.delay(i) + delay_bins - 1]});
+  }
+  for (int i = 0; i < layers; ++i) {
+    LayerAnswer layer{r.scenario.layers[i].name, {}};
+    if (can_fail(r.scenario, i)) layer.p_failure = proportion(tally.counts[at.failed(i, i)], tally.paths, level);
+    all.layers.push_back(layer);
+  }
+  all.unresolved = tally.counts[at.unresolved()];
+  all.joint_failure.assign(layers, std::vector<double>(layers));
+  for (int i = 0; i < layers; ++i) {
+    for (int j = 0; j < layers; ++j) {
+      const std::uint64_t both = tally.counts[at.failed(std::min(i, j), std::max(i, j))];
+      all.joint_failure[i][j] = static_cast<double>(both) / paths;
+    }
+  }
+  all.joint_under.assign(collaterals, std::vector<std::optional<double>>(collaterals));
+  for (int i = 0; i < collaterals; ++i) {
+    for (int j = 0; j < collaterals; ++j) {
+      if (r.compiled.plan.collateral[i].counted == 0 || r.compiled.plan.collateral[j].counted == 0) continue;
+      all.joint_under[i][j] = static_cast<double>(tally.counts[at.under(std::min(i, j), std::max(i, j))]) / paths;
+    }
+  }
+  if (at.portfolio != 0) all.portfolio = portfolio_answer(r, ranks);
+  return all;
+}
+
+}  // namespace proofload

@@ -1,0 +1,18 @@
+/// write_file.h -- whole files in and out: a file that is written here is complete or absent.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace proofload {
+
+/// Writes to a temporary name in the same folder, syncs, renames over `file` and syncs the folder. On any failure (full disk, folder
+/// that may not be written) the temporary is removed, an older `file` stays as it was, and Error says why. `what` names the thing in
+/// messages: "the result". A symbolic link is followed; anything else that is not a regular file is refused.
+void write_file(const std::filesystem::path& file, std::string_view bytes, const std::string& what);
+
+/// The bytes of a regular file. Throws Error when it cannot be read or is larger than `limit` bytes.
+std::string read_file(const std::filesystem::path& file, std::uint64_t limit, const std::string& what);
+
+}  // namespace proofload

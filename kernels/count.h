@@ -1,0 +1,120 @@
+/// count.h -- from outcomes to counters: which bin, which threshold, which sum. One sink for CPU lanes and GPU threads; how a counter
+/// is bumped is the business of its `Counters` (buffers in cpu.cpp, atomics in cuda.cu).
+#pragma once
+#include "path.h"
+#include "tally.h"
+
+namespace proofload {
+
+/// Bin of a loss (tally.h).
+template <class F>
+PROOFLOAD_FN typename lane<F>::U loss_bin(F loss) {
+  const F base = broadcast<F>(1.0f + loss_gain_bins), zero = broadcast<F>(0.0f);
+  const F rate = select(less(loss, zero), broadcast<F>(1000.0f), broadcast<F>(100'000.0f));
+  const F bin = fma(loss, rate, base);
+  return truncate(select(less(bin, zero), zero, bin));
+}
+
+/// Bin of a delay in ticks, at most `horizon`; later is unresolved.
+template <class F>
+PROOFLOAD_FN typename lane<F>::U delay_bin(typename lane<F>::U ticks, std::uint32_t horizon) {
+  using U = typename lane<F>::U;
+  const U octave_step = (bits(to_float(ticks)) >> 18) - broadcast_word<F>((127u << 5) - 1u);
+  const U zero = broadcast_word<F>(0);
+  const U bin = select(equal(ticks, zero), zero, octave_step);
+  return select(less(broadcast_word<F>(horizon), ticks), broadcast_word<F>(delay_bins - 1), bin);
+}
+
+/// The sink of simulate(). `Counters` offers:
+///   bin(where, bins)          one count a lane in the histogram that starts at `where` (`order`: its place among the histograms)
+///   scatter(where, bins, m)   the same for the lanes of m only, rare
+///   count(where, m)           as many as m has lanes, rare
+///   under(k, m)               collateral k is under-collateralised on these lanes; pairs are counted from these
+///   sum(where, units, m)      adds the lanes' units to a 64-bit sum, rare
+///   non_finite(m)             these lanes went wrong
+/// and leaves out lanes outside the range of paths.
+template <class F, class Counters>
+struct Count {
+  using U = typename lane<F>::U;
+  using M = typename lane<F>::M;
+  const Plan& plan;
+  const TallyLayout layout;
+  Counters& to;
+
+  PROOFLOAD_FN Count(const Plan& p, Counters& c) : plan(p), layout(layout_of(p)), to(c) {}
+
+  PROOFLOAD_FN bool any(M m) const { return to.any(m); }
+  PROOFLOAD_FN void stage(unsigned, U) {}
+  PROOFLOAD_FN void delay(unsigned r, U ticks) {
+    to.bin(layout.delay(int(r)), layout.delay_order(int(r)), delay_bin<F>(ticks, plan.horizon));
+  }
+  PROOFLOAD_FN void price(unsigned p, F ratio) {
+    to.bin(layout.price(int(p)), layout.price_order(int(p)), loss_bin(broadcast<F>(1.0f) - ratio));
+  }
+  PROOFLOAD_FN void finite(M m) { to.finite(m); }
+  /// Lanes of m have a leg beyond the horizon, stall included.
+  PROOFLOAD_FN void unresolved(const Workspace<F>& work, M m, bool stalled) {
+    if (!to.any(m)) return;
+    to.count(layout.unresolved(), m);
+    const U never = broadcast_word<F>(absent);
+    for (unsigned k = 0; k < plan.collaterals; ++k) {
+      const unsigned l = plan.collateral[k].leg;
+      to.count(layout.late(int(k)), equal(stalled ? work.late[l] : work.time[l], never));
+    }
+  }
+
+  /// A layer has failed on a path when a leg that uses it is hit.
+  PROOFLOAD_FN void layers_failed(const Workspace<F>& work) {
+    for (unsigned i = 0; i < plan.layers; ++i) {
+      const M first = failed(work, i);
+      if (!to.any(first)) continue;
+      for (unsigned j = i; j < plan.layers; ++j) to.count(layout.failed(int(i), int(j)), both(first, failed(work, j)));
+    }
+  }
+  PROOFLOAD_FN M failed(const Workspace<F>& work, unsigned layer) const {
+    const U zero = broadcast_word<F>(0);
+    M m = less(zero, zero);
+    for (unsigned l = 0; l < plan.legs; ++l) {
+      if (plan.leg[l].layer == layer) m = either(m, is_hit(plan.leg[l], work.failure[layer], work.time[l]));
+    }
+    return m;
+  }
+
+  /// Proceeds before sale costs, per unit of value at the call: without failures, and as they are.
+  PROOFLOAD_FN void proceeds(unsigned k, F spared, F actual, M hit, bool failures) {
+    const Collateral& c = plan.collateral[k];
+    const F one = broadcast<F>(1.0f), threshold = broadcast<F>(c.threshold);
+    const U bin = loss_bin(one - spared);
+    to.bin(layout.latency(int(k)), layout.latency_order(int(k)), bin);
+    const bool some = failures && to.any(hit);
+    if (some) {
+      to.count(layout.hit(int(k)), hit);
+      to.scatter(layout.spared(int(k)), bin, hit);
+      to.scatter(layout.struck(int(k)), loss_bin(one - actual), hit);
+    }
+    if (c.counted == 0) return;
+    const M under = less(actual, threshold), under_spared = less(spared, threshold);
+    to.under(k, under);
+    if (to.any(under)) {
+      to.sum(layout.shortfall(int(k)), units(c, actual), under);
+      if (some) to.sum(layout.shortfall_struck(int(k)), units(c, actual), both(under, hit));
+    }
+    if (to.any(under_spared)) to.sum(layout.shortfall_spared(int(k)), units(c, spared), under_spared);
+  }
+
+  /// threshold - max(proceeds, ruin), in units of 2^-24; non-negative where it is used.
+  PROOFLOAD_FN U units(const Collateral& c, F proceeds) const {
+    const F ruin = broadcast<F>(c.ruin), zero = broadcast<F>(0.0f);
+    const F gap = broadcast<F>(c.threshold) - select(less(proceeds, ruin), ruin, proceeds);
+    return truncate(fma(select(less(gap, zero), zero, gap), broadcast<F>(16777216.0f), broadcast<F>(0.5f)));
+  }
+
+  /// What the whole book brings after sale costs, per unit of its value at the call.
+  PROOFLOAD_FN void book(F proceeds) {
+    to.bin(layout.book(), layout.book_order(), loss_bin(broadcast<F>(1.0f) - proceeds));
+    const M under = less(proceeds, broadcast<F>(plan.portfolio_threshold));
+    if (to.any(under)) to.count(layout.book_under(), under);
+  }
+};
+
+}  // namespace proofload

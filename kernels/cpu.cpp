@@ -1,0 +1,158 @@
+// cpu.cpp -- packs of paths on one CPU thread. Built once per ISA with PROOFLOAD_ISA = scalar, avx2 or avx512.
+#include "cpu.h"
+
+#include "count.h"
+#include "fingerprint.h"
+#include "pack.h"
+
+namespace proofload::PROOFLOAD_ISA {
+namespace {
+
+using Real = F;  // this ISA's
+using Word = lane<Real>::U;
+using Mask = lane<Real>::M;
+constexpr unsigned width = lane<Real>::width;
+constexpr std::uint32_t all_lanes = (1u << width) - 1u;
+
+/// Bins go to buffers, a histogram a row, and are counted row by row: one histogram at a time stays in L2.
+struct Buffered {
+  Worker& worker;
+  std::uint64_t path = 0;           // of lane 0
+  std::uint32_t active = all_lanes; // lanes inside the range
+  unsigned filled = 0;              // paths buffered so far
+  unsigned lane0 = 0;               // of this pack, within the chunk
+
+  explicit Buffered(Worker& w) : worker(w) {}
+
+  PROOFLOAD_FN bool any(Mask m) const { return (mask_bits(m) & active) != 0; }
+  PROOFLOAD_FN void bin(std::size_t, int order, Word bins) {
+    std::uint32_t* row = worker.buffer + static_cast<std::size_t>(order) * buffer_row + filled;
+    if (active == all_lanes) {
+      store(row, bins);
+    } else {
+      for (unsigned i = 0; i < width; ++i) {
+        if ((active >> i & 1u) != 0) *row++ = get(bins, static_cast<int>(i));
+      }
+    }
+  }
+  PROOFLOAD_FN void scatter(std::size_t where, Word bins, Mask m) {
+    const std::uint32_t lanes = mask_bits(m) & active;
+    for (unsigned i = 0; i < width; ++i) {
+      if ((lanes >> i & 1u) != 0) ++worker.counts[where + get(bins, static_cast<int>(i))];
+    }
+  }
+  PROOFLOAD_FN void count(std::size_t where, Mask m) {
+    worker.counts[where] += static_cast<std::uint32_t>(__builtin_popcount(mask_bits(m) & active));
+  }
+  PROOFLOAD_FN void under(unsigned k, Mask m) {
+    const std::uint64_t lanes = mask_bits(m) & active;
+    worker.planes[k * (chunk_paths / 64) + lane0 / 64] |= lanes << (lane0 % 64);
+  }
+  PROOFLOAD_FN void sum(std::size_t where, Word units, Mask m) {
+    const std::uint32_t lanes = mask_bits(m) & active;
+    for (unsigned i = 0; i < width; ++i) {
+      if ((lanes >> i & 1u) != 0) worker.sums[where] += get(units, static_cast<int>(i));
+    }
+  }
+  PROOFLOAD_FN void finite(Mask m) {
+    const std::uint32_t lanes = ~mask_bits(m) & active;
+    if (lanes != 0) note_non_finite(lanes);
+  }
+  [[gnu::noinline]] void note_non_finite(std::uint32_t lanes) {
+    const std::uint64_t lowest = path + static_cast<std::uint64_t>(__builtin_ctz(lanes));
+    if (lowest < worker.lowest_non_finite) worker.lowest_non_finite = lowest;
+  }
+};
+
+void flush(const TallyLayout& layout, Worker& worker, unsigned filled) {
+  const auto drain = [&](std::size_t where, int order) {
+    const std::uint32_t* row = worker.buffer + static_cast<std::size_t>(order) * buffer_row;
+    std::uint32_t* counts = worker.counts + where;
+    for (unsigned i = 0; i < filled; ++i) ++counts[row[i]];
+  };
+  for (unsigned p = 0; p < layout.readings; ++p) drain(layout.price(int(p)), layout.price_order(int(p)));
+  for (unsigned k = 0; k < layout.collaterals; ++k) drain(layout.latency(int(k)), layout.latency_order(int(k)));
+  if (layout.portfolio != 0) drain(layout.book(), layout.book_order());
+  for (unsigned r = 0; r < layout.routes; ++r) drain(layout.delay(int(r)), layout.delay_order(int(r)));
+  constexpr unsigned words = chunk_paths / 64;
+  for (unsigned i = 0; i < layout.collaterals; ++i) {
+    const std::uint64_t* a = worker.planes + i * words;
+    for (unsigned j = i; j < layout.collaterals; ++j) {
+      const std::uint64_t* b = worker.planes + j * words;
+      std::uint32_t pairs = 0;
+      for (unsigned w = 0; w < words; ++w) pairs += static_cast<std::uint32_t>(__builtin_popcountll(a[w] & b[w]));
+      worker.counts[layout.under(int(i), int(j))] += pairs;
+    }
+  }
+  for (unsigned i = 0; i < layout.collaterals * words; ++i) worker.planes[i] = 0;
+}
+
+struct Arrays {
+  alignas(64) Word time[limit::legs + limit::readings], late[limit::legs];
+  Real failure[limit::layers], price[limit::legs], late_price[limit::legs];
+};
+
+Workspace<Real> workspace(Arrays& a) { return {{a.time}, {a.late}, {a.failure}, {a.price}, {a.late_price}}; }
+
+/// Calls pack(first path of the pack, active lanes) for the packs that cover the range.
+template <class Pack>
+PROOFLOAD_FN void for_packs(std::uint64_t first, std::uint32_t count, Pack pack) {
+  const std::uint64_t end = first + count;
+  for (std::uint64_t p = first - first % width; p < end; p += width) {
+    std::uint32_t active = all_lanes;
+    if (p < first) active &= all_lanes << (first - p);
+    if (end - p < width) active &= (1u << (end - p)) - 1u;
+    pack(p, active);
+  }
+}
+
+template <int A>
+void run_assets(const Plan& plan, const float* tables, const Key& key, std::uint64_t first, std::uint32_t count, Worker& worker) {
+  Arrays arrays;
+  const Workspace<Real> work = workspace(arrays);
+  Buffered counters(worker);
+  Count<Real, Buffered> sink(plan, counters);
+  for_packs(first, count, [&](std::uint64_t p, std::uint32_t active) {
+    counters.path = p;
+    counters.active = active;
+    counters.lane0 = static_cast<unsigned>(p % chunk_paths);
+    simulate<A>(plan, tables, key, p, work, sink);
+    counters.filled += static_cast<unsigned>(__builtin_popcount(active));
+  });
+  flush(sink.layout, worker, counters.filled);
+}
+
+template <int A>
+std::uint64_t fingerprint_assets(const Plan& plan, const float* tables, const Key& key, std::uint64_t first, std::uint32_t count) {
+  Arrays arrays;
+  const Workspace<Real> work = workspace(arrays);
+  std::uint64_t sum = 0;
+  for_packs(first, count, [&](std::uint64_t p, std::uint32_t active) {
+    Fingerprint<Real> sink(p, active);
+    simulate<A>(plan, tables, key, p, work, sink);
+    sum += sink.sum;
+  });
+  return sum;
+}
+
+void run(const Plan& plan, const float* tables, const Key& key, std::uint64_t first, std::uint32_t count, Worker& worker) {
+  if (plan.assets <= 4) return run_assets<4>(plan, tables, key, first, count, worker);
+  if (plan.assets <= 8) return run_assets<8>(plan, tables, key, first, count, worker);
+  if (plan.assets <= 12) return run_assets<12>(plan, tables, key, first, count, worker);
+  return run_assets<16>(plan, tables, key, first, count, worker);
+}
+
+std::uint64_t fingerprint(const Plan& plan, const float* tables, const Key& key, std::uint64_t first, std::uint32_t count) {
+  if (plan.assets <= 4) return fingerprint_assets<4>(plan, tables, key, first, count);
+  if (plan.assets <= 8) return fingerprint_assets<8>(plan, tables, key, first, count);
+  if (plan.assets <= 12) return fingerprint_assets<12>(plan, tables, key, first, count);
+  return fingerprint_assets<16>(plan, tables, key, first, count);
+}
+
+#define PROOFLOAD_TEXT(x) #x
+#define PROOFLOAD_NAME(x) PROOFLOAD_TEXT(x)
+}  // namespace
+
+const Lanes lanes = {PROOFLOAD_NAME(PROOFLOAD_ISA), static_cast<int>(width), run, fingerprint};
+
+}  // namespace proofload::PROOFLOAD_ISA

@@ -1,0 +1,41 @@
+/// cpu.h -- the CPU lanes as the host sees them: cpu.cpp is built once per ISA, each in its own namespace.
+#pragma once
+#include <cstdint>
+
+#include "philox.h"
+#include "tally.h"
+
+namespace proofload {
+
+/// Paths of a call to run(): at most this many, and never across a multiple of it.
+inline constexpr std::uint32_t chunk_paths = 4096;
+
+/// What one thread counts into; the host owns the memory. Zero everything before the first call.
+struct Worker {
+  std::uint32_t* counts;  ///< TallyLayout::counters()
+  std::uint64_t* sums;    ///< TallyLayout::sums()
+  std::uint32_t* buffer;  ///< TallyLayout::histograms() rows of buffer_row bins
+  std::uint64_t* planes;  ///< collaterals rows of chunk_paths / 64 words
+  std::uint64_t lowest_non_finite;
+};
+inline constexpr std::uint32_t buffer_row = chunk_paths + 48;  ///< not a multiple of 4 KiB, or the rows would alias in L1
+
+struct Lanes {
+  const char* name;
+  int width;
+  void (*run)(const Plan&, const float* tables, const Key&, std::uint64_t first, std::uint32_t count, Worker&);
+  /// Sum over paths of a hash of every raw delay and proceeds (fingerprint.h).
+  std::uint64_t (*fingerprint)(const Plan&, const float* tables, const Key&, std::uint64_t first, std::uint32_t count);
+};
+
+namespace scalar {
+extern const Lanes lanes;
+}
+namespace avx2 {
+extern const Lanes lanes;
+}
+namespace avx512 {
+extern const Lanes lanes;
+}
+
+}  // namespace proofload

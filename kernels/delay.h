@@ -1,0 +1,85 @@
+/// delay.h -- from random words to values of laws, and from the stages of a route to the times of its legs (DESIGN 1.3).
+#pragma once
+#include "math.h"
+#include "philox.h"
+#include "plan.h"
+
+namespace proofload {
+
+/// The value of a law at normal score z; `pick` chooses the component of a mixture and is read only if there are several.
+/// A branch on the components' shapes is a branch on plan data: every lane takes it.
+template <class F>
+PROOFLOAD_FN F law_at(const Plan& plan, const float* tables, Law law, F z, typename lane<F>::U pick) {
+  F value = broadcast<F>(0.0f), shape = broadcast<F>(0.0f);
+  for (unsigned j = law.count; j-- > 0;) {  // from the last to the first, so that the first with until >= pick stands
+    const Component& c = plan.component[law.first + j];
+    const bool known = j + 1u < law.count && plan.component[law.first + j + 1].shape == c.shape &&
+                       plan.component[law.first + j + 1].table == c.table;
+    if (!known) {
+      if (c.shape == Shape::constant) {
+        shape = broadcast<F>(0.0f);
+      } else if (c.shape == Shape::lognormal) {
+        shape = exp(broadcast<F>(from_bits(c.table)) * z);
+      } else {
+        shape = table_at(tables + c.table * table_floats, z);
+        if (c.shape == Shape::exp_table) shape = exp(shape);
+      }
+    }
+    const F v = fma(broadcast<F>(c.scale), shape, broadcast<F>(c.offset));
+    value = j + 1u == law.count ? v : select(less(broadcast_word<F>(c.until), pick), value, v);
+  }
+  return value;
+}
+
+/// A duration in ticks, rounded once: clamped to [0, horizon + 1], which is beyond every event.
+template <class F>
+PROOFLOAD_FN typename lane<F>::U to_ticks(F value, std::uint32_t horizon) {
+  const F low = broadcast<F>(0.0f), high = broadcast<F>(to_float(horizon));
+  value = value + broadcast<F>(0.5f);
+  const auto beyond = less(high, value);
+  value = select(less(value, low), low, select(beyond, low, value));
+  return select(beyond, broadcast_word<F>(horizon + 1), truncate(value));
+}
+
+/// Draws every stage once and adds it to the legs and readings that share it. `time` holds the legs, then the readings.
+template <class F, class Sink>
+PROOFLOAD_FN void delays(const Plan& plan, const float* tables, const Paths<F>& paths, Slots<typename lane<F>::U> time,
+                         Sink& sink) {
+  using U = typename lane<F>::U;
+  for (unsigned l = 0; l < plan.legs; ++l) time[l] = broadcast_word<F>(plan.leg[l].fixed);
+  for (unsigned p = 0; p < plan.readings; ++p) time[plan.legs + p] = broadcast_word<F>(plan.reading[p].fixed);
+  const U late = broadcast_word<F>(plan.horizon + 1);
+  for (unsigned b = 0; b < plan.blocks; ++b) {
+    const Block& block = plan.block[b];
+    const Stream<F> stream(paths, block.address);
+    F z[4];
+    normals(stream.draw(block.rank), broadcast<F>(1.0f), z);
+    Words<F> pick{};
+    if (block.picks != 0) pick = stream.draw(block.rank + 1u);
+    for (unsigned i = block.first; i < unsigned(block.first) + block.count; ++i) {
+      const Term& term = plan.term[i];
+      const unsigned w = term.word;
+      const F score = w < 2 ? (w == 0 ? z[0] : z[1]) : (w == 2 ? z[2] : z[3]);
+      const U choice = w < 2 ? (w == 0 ? pick.word[0] : pick.word[1]) : (w == 2 ? pick.word[2] : pick.word[3]);
+      const U ticks = to_ticks(law_at(plan, tables, term.law, score, choice), plan.horizon);
+      sink.stage(i, ticks);
+      for (unsigned r = term.first; r < unsigned(term.first) + term.count; ++r) {
+        const unsigned to = plan.references[r];
+        time[to] = min(time[to] + ticks, late);  // both at most horizon + 1 < 2^31: the sum cannot wrap
+      }
+    }
+  }
+}
+
+/// One value of a law for a named object (a layer's recovery or stall, a token's basis).
+template <class F>
+PROOFLOAD_FN F draw_law(const Plan& plan, const float* tables, const Paths<F>& paths, Purpose purpose, std::uint32_t name,
+                        Law law) {
+  const Stream<F> stream(paths, static_cast<std::uint32_t>(purpose) << 16 | name);
+  F z[4];
+  normals(stream.draw(0), broadcast<F>(1.0f), z);
+  const auto pick = stream.draw(1).word[0];
+  return law_at(plan, tables, law, z[0], pick);
+}
+
+}  // namespace proofload

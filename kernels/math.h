@@ -1,0 +1,128 @@
+/// math.h -- exp, log, normals from correctly rounded operations only, so that every lane, compiler and GPU gives the same bits.
+///
+/// Coefficients: minimax fits by scripts/fit_coefficients (Sollya). Errors, measured in tests/math_test.cpp against quadruple
+/// precision: exp 1 ulp or so relative; normals 3e-6 absolute, tails included, and 6e-5 where the radius is below 0.01.
+#pragma once
+#include "coefficients.h"
+#include "philox.h"
+
+namespace proofload {
+
+/// c[0] + x (c[1] + x (c[2] + ...)), each step one fma; for M arguments in lockstep, so that their latencies overlap.
+template <class F, int N, int M>
+PROOFLOAD_FN void horner(const F (&x)[M], const float (&c)[N], F (&sum)[M]) {
+  PROOFLOAD_UNROLL
+  for (int m = 0; m < M; ++m) sum[m] = broadcast<F>(c[N - 1]);
+  PROOFLOAD_UNROLL
+  for (int i = N - 2; i >= 0; --i) {
+    PROOFLOAD_UNROLL
+    for (int m = 0; m < M; ++m) sum[m] = fma(sum[m], x[m], broadcast<F>(c[i]));
+  }
+}
+template <class F, int N>
+PROOFLOAD_FN F horner(F x, const float (&c)[N]) {
+  const F argument[1] = {x};
+  F sum[1];
+  horner(argument, c, sum);
+  return sum[0];
+}
+
+/// -2 ln q for q in (0, 1]. Never negative.
+template <class F, int M>
+PROOFLOAD_FN void minus_two_log(const F (&q)[M], F (&out)[M]) {
+  constexpr float c[] = PROOFLOAD_MINUS_TWO_LOG;
+  typename lane<F>::U exponent[M];
+  F f[M], sum[M];
+  PROOFLOAD_UNROLL
+  for (int m = 0; m < M; ++m) {
+    exponent[m] = (bits(q[m]) - broadcast_word<F>(0x3f2aaaabu)) & broadcast_word<F>(0xff800000u);
+    f[m] = from_bits(bits(q[m]) - exponent[m]) - broadcast<F>(1.0f);  // q / 2^e - 1, in [-1/3, 1/3]
+  }
+  horner(f, c, sum);
+  PROOFLOAD_UNROLL
+  for (int m = 0; m < M; ++m) out[m] = fma(to_float(exponent[m]), broadcast<F>(-0x1.62e43p-23f), sum[m] * f[m]);
+}
+template <class F>
+PROOFLOAD_FN F minus_two_log(F q) {
+  const F argument[1] = {q};
+  F out[1];
+  minus_two_log(argument, out);
+  return out[0];
+}
+
+/// 4 N independent normals of variance `variance` from N Philox blocks (Box and Muller 1958). All 32 bits of a pair's first word make
+/// its radius, so |z| reaches 6.66; the second gives two signs (its top bits) and an angle inside a quarter turn (its low 23 bits).
+template <class F, int N>
+PROOFLOAD_FN void normals(const Words<F> (&words)[N], F variance, F (&z)[4 * N]) {
+  constexpr float ss[] = PROOFLOAD_SIN_QUARTER, cc[] = PROOFLOAD_COS_QUARTER;
+  constexpr int M = 2 * N;
+  F q[M], r[M], t[M], g[M], s[M], c[M];
+  PROOFLOAD_UNROLL
+  for (int m = 0; m < M; ++m) {
+    q[m] = fma(to_float_unsigned(words[m / 2].word[m % 2 * 2]), broadcast<F>(0x1p-32f), broadcast<F>(0x1p-33f));  // (0, 1]
+    t[m] = one_to_two(words[m / 2].word[m % 2 * 2 + 1]) - broadcast<F>(1.5f);  // quarter turns from the quadrant's middle
+    g[m] = t[m] * t[m];
+  }
+  minus_two_log(q, r);
+  horner(g, ss, s);  // sin / t and cos of the angle, over sqrt 2: the point is (c - s, c + s) of the radius
+  horner(g, cc, c);
+  PROOFLOAD_UNROLL
+  for (int m = 0; m < M; ++m) {
+    const auto angle = words[m / 2].word[m % 2 * 2 + 1];
+    const F radius = sqrt(variance * r[m]), across = t[m] * radius, along = c[m] * radius;
+    z[2 * m] = flip_sign(fnma(s[m], across, along), angle);
+    z[2 * m + 1] = flip_sign(fma(s[m], across, along), angle << 1);
+  }
+}
+/// Four of them, from one block.
+template <class F>
+PROOFLOAD_FN void normals(const Words<F>& words, F variance, F (&z)[4]) {
+  const Words<F> block[1] = {words};
+  normals(block, variance, z);
+}
+
+/// exp(x) for x < 88; 0 to single precision below -87. The caller tests x (a NaN has no meaning here).
+template <class F>
+PROOFLOAD_FN F exp(F x) {
+  x = select(less(x, broadcast<F>(-87.0f)), broadcast<F>(-87.0f), x);
+  const F magic = broadcast<F>(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+  const F shifted = fma(x, broadcast<F>(0x1.715476p+0f), magic);
+  const F n = shifted - magic;
+  F r = fma(n, broadcast<F>(-0x1.62e4p-1f), x);
+  r = fma(n, broadcast<F>(-0x1.7f7d1cp-20f), r);
+  constexpr float c[] = PROOFLOAD_EXP;
+  return from_bits(bits(horner(r, c)) + (bits(shifted) << 23));
+}
+
+/// -ln(1 - v), v = (word + 1/2) / 2^32: a standard exponential time, with full relative precision near 0 where hazards live.
+template <class F>
+PROOFLOAD_FN F exponential(typename lane<F>::U word) {
+  const F v = fma(to_float(word >> 1), broadcast<F>(0x1p-31f), broadcast<F>(0x1p-33f)) +
+              to_float(word & broadcast_word<F>(1u)) * broadcast<F>(0x1p-32f);
+  const F q = broadcast<F>(1.0f) - v;
+  const F q_safe = select(less(q, broadcast<F>(0x1p-32f)), broadcast<F>(0x1p-32f), q);
+  const F lost = v - (broadcast<F>(1.0f) - q);  // what rounding 1 - v dropped; 1 / q is 1 where it matters
+  return fma(minus_two_log(q_safe), broadcast<F>(0.5f), lost);
+}
+
+/// 1 / x to single precision for x > 0, without a division: Newton's iteration from a bit trick.
+template <class F>
+PROOFLOAD_FN F reciprocal(F x) {
+  F y = from_bits(broadcast_word<F>(0x7ef311c7u) - bits(x));
+  PROOFLOAD_UNROLL
+  for (int i = 0; i < 3; ++i) y = y * fma(broadcast<F>(0.0f) - x, y, broadcast<F>(2.0f));
+  return y;
+}
+
+/// Quantile table (plan.h) at normal score z.
+template <class F>
+PROOFLOAD_FN F table_at(const float* table, F z) {
+  F t = fma(z, broadcast<F>(static_cast<float>(64 / 13.5)), broadcast<F>(32.0f));
+  t = select(less(t, broadcast<F>(0.0f)), broadcast<F>(0.0f), t);
+  t = select(less(broadcast<F>(63.999996f), t), broadcast<F>(63.999996f), t);
+  const auto i = truncate(t);
+  const F f = t - to_float(i);
+  return fma(fma(fma(lookup(table + 192, i), f, lookup(table + 128, i)), f, lookup(table + 64, i)), f, lookup(table, i));
+}
+
+}  // namespace proofload

@@ -1,0 +1,144 @@
+/// plan.h -- what a path needs, already in float and in ticks: one trivially copyable value that a kernel takes by value.
+///
+/// `compile` (host/compile.h) makes a Plan from a Scenario; nothing on the path converts units or looks anything up by name.
+/// All members are 32-bit words (or even numbers of 16-bit ones), so a Plan has no padding and its bytes can be hashed.
+#pragma once
+#include <cstdint>
+#include <type_traits>
+
+namespace proofload {
+
+/// Part of every plan hash: raise it whenever the same plan and seed would give other bits.
+inline constexpr std::uint32_t kernel_revision = 1;
+
+/// Time on a path is an integer number of ticks of 2^-9 s, so that sums of stages are exact and ties are ties.
+inline constexpr double ticks_per_second = 512.0;
+inline constexpr double seconds_per_year = 365.0 * 86400.0;
+inline constexpr std::uint32_t absent = 0xffffffffu;  ///< the time of an event that does not happen; sorts last
+inline constexpr std::uint16_t none = 0xffff;           ///< "no such index"
+
+namespace limit {
+inline constexpr int assets = 16, layers = 24, routes = 32, legs = 64, readings = 64, collaterals = 64;
+inline constexpr int blocks = 128, terms = 192, references = 512, components = 256, tables = 64;
+}  // namespace limit
+
+/// What a random number is for. Philox counter = (rank, purpose << 16 | name id, path low, path high); key = seed.
+enum class Purpose : std::uint32_t {
+  price = 1,    ///< increments of the log prices: name id 0, rank = visit << 4 | asset / 4
+  price_layer,  ///< the bridge to the price-layer time: name id 0, rank = reading of that asset << 4 | asset / 4
+  oracle,       ///< scores shared by (destination chain, asset)
+  chain,        ///< scores shared by a chain
+  route,        ///< scores of one route
+  layer_stage,  ///< scores shared by a layer
+  layer,        ///< failure time of a layer of its own
+  network,      ///< failure time common to a network
+  recovery,     ///< the fraction that a failed layer's holders recover
+  stall,        ///< how long a failed layer stands still
+  basis,        ///< resting basis of a wrapped token
+};
+
+/// How a component turns a normal score z into a value.
+enum class Shape : std::uint32_t {
+  constant,   ///< offset
+  table,      ///< offset + scale * T(z)
+  exp_table,  ///< offset + scale * exp(T(z))
+  lognormal,  ///< offset + scale * exp(sigma z)
+};
+
+/// Quantile tables: 64 cubics over normal scores in [-table_range, table_range]; four planes of 64 coefficients, degree ascending:
+/// with t = (z + table_range) * 64 / (2 table_range), i = floor(t), f = t - i: T(z) = c0[i] + f (c1[i] + f (c2[i] + f c3[i])).
+inline constexpr int table_intervals = 64, table_floats = 4 * table_intervals;
+inline constexpr float table_range = 6.75f;
+
+/// One smooth piece of a law. A law is a run of components; a uniform word u picks the first whose `until` is >= u.
+struct Component {
+  std::uint32_t until;   ///< cumulative weight * 2^32 - 1; the last is 0xffffffff
+  Shape shape;
+  std::uint32_t table;   ///< index of the table; for Shape::lognormal the bits of the float sigma
+  float offset, scale;   ///< in ticks (durations) or as fractions
+};
+
+struct Law {
+  std::uint16_t first, count;  ///< components
+};
+
+/// One Philox block of scores: four normals for the four stage names of a quad (host/compile.cpp), read by its terms.
+struct Block {
+  std::uint32_t address;       ///< purpose << 16 | name id
+  std::uint16_t rank;          ///< counter word 0; rank + 1 is the block of the uniforms that pick components
+  std::uint16_t first, count;  ///< terms
+  std::uint16_t picks;         ///< 1 when a term is a mixture
+};
+
+/// A distinct (score, law): its value in ticks is drawn once per path and added to the times that refer to it.
+struct Term {
+  std::uint16_t word;          ///< 0..3: which normal of its block
+  std::uint16_t first, count;  ///< into Plan::references: the times to add to (legs first, then readings)
+  Law law;
+  std::uint16_t stage;         ///< StageName, for `explain`
+};
+
+/// A leg is a distinct (route, asset): the message that liquidates that asset over that route, so one delay and one price.
+/// Legs are sorted by asset. Its time starts at `fixed` and terms are added to it.
+struct Leg {
+  std::uint32_t fixed;                ///< ticks: the constant stages together
+  float exposure;                     ///< ticks: the least window in which a failure of the layer hits this leg
+  std::uint16_t asset, route, layer;  ///< layer may be `none`
+  std::uint16_t unused;
+};
+
+/// A price-layer time, oracle + one block of chain A: a distinct (asset, time), read off the path of `leg` by a Brownian bridge.
+struct Reading {
+  std::uint32_t fixed;  ///< ticks
+  std::uint16_t asset, leg, ordinal;  ///< ordinal: which reading of this asset (its rank)
+  std::uint16_t unused;
+};
+
+/// A messaging layer fails at min(T_own, T_common), exponential with these means; layers of one network share T_common.
+struct Layer {
+  float own_mean, common_mean;        ///< ticks; 0: never
+  std::uint16_t name, network;        ///< name ids
+  Law recovery, stall;                ///< stall.count == 0: none
+};
+
+struct Collateral {
+  std::uint16_t leg;
+  std::uint16_t counted;     ///< 1 when a policy haircut was given: under-collateralised paths are counted
+  std::uint16_t basis_name;  ///< name id
+  std::uint16_t unused;
+  Law basis;                 ///< count == 0: the constant below
+  float basis_constant;
+  float threshold;           ///< under-collateralised iff proceeds before sale costs are below this
+  float ruin;                ///< proceeds before sale costs at and below which nothing is left after them
+  float keep, cost;          ///< proceeds after sale costs = max(0, keep * proceeds - cost)
+  float weight;              ///< share of the book, for the portfolio loss
+};
+
+/// Everything about one scenario that a path reads. Prices are driftless log prices per square root of a tick; drift is added when read.
+struct Plan {
+  std::uint32_t revision;
+  std::uint32_t assets, layers, routes, legs, readings, collaterals, blocks, terms;
+  std::uint32_t horizon;      ///< ticks; a leg that takes longer is unresolved
+  std::uint32_t grid;         ///< ticks between grid dates; 0: no grid
+  std::uint32_t stalls;       ///< 1 when a layer can stall
+  std::uint32_t portfolio;    ///< 1 when the loss of the weighted book is tallied
+  float portfolio_threshold;  ///< the book is under-collateralised iff its proceeds are below this
+
+  float drift[limit::assets];                                     ///< mu - sigma^2 / 2, per tick
+  float volatility[limit::assets];                                ///< per square root of a tick
+  float cholesky[limit::assets * (limit::assets + 1) / 2];        ///< row i at i (i + 1) / 2; volatility * sqrt(tick) included
+  std::uint32_t first_leg[limit::assets + 1];                     ///< legs of asset a: first_leg[a] .. first_leg[a + 1]
+  std::uint32_t route_leg[limit::routes];                         ///< the leg whose delay is tallied for the route
+  Leg leg[limit::legs];
+  Reading reading[limit::readings];
+  Layer layer[limit::layers];
+  Collateral collateral[limit::collaterals];
+  Block block[limit::blocks];
+  Term term[limit::terms];
+  std::uint16_t references[limit::references];
+  Component component[limit::components];
+};
+
+static_assert(std::is_trivially_copyable_v<Plan> && sizeof(Plan) <= 16 * 1024 && sizeof(Plan) % 4 == 0);
+
+}  // namespace proofload
