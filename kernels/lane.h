@@ -8,7 +8,11 @@
 
 #if defined(__CUDACC__)
 #define PROOFLOAD_FN __host__ __device__ __forceinline__
+#if defined(__CUDA_ARCH__)
 #define PROOFLOAD_UNROLL _Pragma("unroll")
+#else
+#define PROOFLOAD_UNROLL  // nvcc's host pass only parses the kernels
+#endif
 #elif defined(__clang__)
 #define PROOFLOAD_FN inline __attribute__((always_inline))
 #define PROOFLOAD_UNROLL _Pragma("clang loop unroll(full)")
@@ -38,7 +42,7 @@ using F = float;
 
 /// Per-path arrays whose size is known at run time only: packs in L1 on a CPU; on a GPU shared memory, one column a thread.
 #if defined(__CUDA_ARCH__)
-inline constexpr unsigned slot_stride = 128;  // threads in a block (kernels/cuda.cu)
+inline constexpr unsigned slot_stride = 256;  // threads in a block (kernels/cuda.cu)
 #else
 inline constexpr unsigned slot_stride = 1;
 #endif

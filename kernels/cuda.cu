@@ -1,0 +1,305 @@
+// cuda.cu -- one thread, one path: simulate() with F = float, counters by integer atomics. Nothing of the model stands here.
+#include <cuda_runtime.h>
+#include <thrust/device_ptr.h>
+#include <thrust/execution_policy.h>
+#include <thrust/transform.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cub/block/block_reduce.cuh>
+#include <memory>
+#include <string>
+
+#include "../host/backend.h"
+#include "count.h"
+#include "cuda.h"
+#include "fingerprint.h"
+
+namespace proofload {
+namespace {
+
+constexpr unsigned block_threads = 256;
+#if defined(__CUDA_ARCH__)
+static_assert(slot_stride == block_threads);
+#endif
+constexpr std::uint64_t launch_paths = std::uint64_t{1} << 30;  // what the 32-bit counters can take between two flushes
+
+/// Shared memory of a block, in 32-bit words: the slots of its threads, the tables, and delay histograms if they fit beside them.
+struct SharedLayout {
+  unsigned time, late, failure, price, late_price, tables, delays, words;
+  bool delays_shared;
+};
+
+SharedLayout shared_layout(const Plan& plan, std::size_t table_words, bool with_delays) {
+  SharedLayout s{};
+  unsigned at = 0;
+  const auto column = [&](unsigned n) {
+    const unsigned begin = at;
+    at += n * block_threads;
+    return begin;
+  };
+  s.time = column(plan.legs + plan.readings);
+  s.failure = column(plan.layers);
+  s.price = column(plan.legs);
+  s.late = column(plan.stalls != 0 ? plan.legs : 0);
+  // The walk writes late prices only where there are stalls, but clears them always: without stalls they alias the prices.
+  s.late_price = plan.stalls != 0 ? column(plan.legs) : s.price;
+  s.tables = at;
+  at += static_cast<unsigned>(table_words);
+  s.delays = at;
+  const unsigned delay_words = plan.routes * delay_bins;
+  s.delays_shared = with_delays && (at + delay_words) * 4u <= 112u * 1024u;  // two blocks on a multiprocessor
+  if (s.delays_shared) at += delay_words;
+  s.words = at;
+  return s;
+}
+
+__device__ Workspace<float> workspace(const SharedLayout& s, std::uint32_t* shared) {
+  const unsigned t = threadIdx.x;
+  float* reals = reinterpret_cast<float*>(shared);
+  return {{shared + s.time + t}, {shared + s.late + t}, {reals + s.failure + t}, {reals + s.price + t}, {reals + s.late_price + t}};
+}
+
+/// The `Counters` of count.h on one GPU thread.
+struct Atomics {
+  std::uint32_t* counts;
+  unsigned long long* sums;
+  unsigned long long* lowest;
+  std::uint32_t* delays;  // in shared memory, or null
+  std::size_t delays_at;
+  std::uint64_t path;
+  std::uint64_t under_mask;
+
+  __device__ bool any(bool m) const { return m; }
+  __device__ void bin(std::size_t where, int, std::uint32_t b) {
+    if (delays != nullptr && where >= delays_at) {
+      atomicAdd(delays + (where - delays_at) + b, 1u);
+    } else {
+      atomicAdd(counts + where + b, 1u);
+    }
+  }
+  __device__ void scatter(std::size_t where, std::uint32_t b, bool m) {
+    if (m) atomicAdd(counts + where + b, 1u);
+  }
+  __device__ void count(std::size_t where, bool m) {
+    if (m) atomicAdd(counts + where, 1u);
+  }
+  __device__ void under(unsigned k, bool m) { under_mask |= static_cast<std::uint64_t>(m) << k; }
+  __device__ void sum(std::size_t where, std::uint32_t units, bool m) {
+    if (m) atomicAdd(sums + where, static_cast<unsigned long long>(units));
+  }
+  __device__ void finite(bool m) {
+    if (!m) atomicMin(lowest, static_cast<unsigned long long>(path));
+  }
+  /// Counts the pairs of the path's under-collateralised holdings.
+  __device__ void pairs(const TallyLayout& layout) {
+    for (std::uint64_t rows = under_mask; rows != 0; rows &= rows - 1) {
+      const int i = __ffsll(static_cast<long long>(rows)) - 1;
+      for (std::uint64_t columns = rows; columns != 0; columns &= columns - 1) {
+        atomicAdd(counts + layout.under(i, __ffsll(static_cast<long long>(columns)) - 1), 1u);
+      }
+    }
+    under_mask = 0;
+  }
+};
+
+template <int A>
+__global__ void __launch_bounds__(block_threads, 2)
+count_paths(const __grid_constant__ Plan plan, const __grid_constant__ Key key, const __grid_constant__ SharedLayout where,
+            const float* tables, unsigned table_words, std::uint64_t first, std::uint64_t paths, std::uint32_t* counts,
+            unsigned long long* sums, unsigned long long* lowest) {
+  extern __shared__ std::uint32_t shared[];
+  float* shared_tables = reinterpret_cast<float*>(shared + where.tables);
+  for (unsigned i = threadIdx.x; i < table_words; i += block_threads) shared_tables[i] = tables[i];
+  const unsigned delay_words = where.delays_shared ? plan.routes * delay_bins : 0;
+  for (unsigned i = threadIdx.x; i < delay_words; i += block_threads) shared[where.delays + i] = 0;
+  __syncthreads();
+  Atomics atomics{counts, sums, lowest, where.delays_shared ? shared + where.delays : nullptr, layout_of(plan).delay(0), 0, 0};
+  Count<float, Atomics> sink(plan, atomics);
+  const Workspace<float> work = workspace(where, shared);
+  const std::uint64_t stride = std::uint64_t{gridDim.x} * block_threads;
+  for (std::uint64_t i = std::uint64_t{blockIdx.x} * block_threads + threadIdx.x; i < paths; i += stride) {
+    atomics.path = first + i;
+    simulate<A>(plan, shared_tables, key, first + i, work, sink);
+    atomics.pairs(sink.layout);
+  }
+  __syncthreads();
+  for (unsigned i = threadIdx.x; i < delay_words; i += block_threads) {
+    if (shared[where.delays + i] != 0) atomicAdd(counts + sink.layout.delay(0) + i, shared[where.delays + i]);
+  }
+}
+
+template <int A>
+__global__ void __launch_bounds__(block_threads, 2)
+hash_paths(const __grid_constant__ Plan plan, const __grid_constant__ Key key, const __grid_constant__ SharedLayout where,
+           const float* tables, unsigned table_words, std::uint64_t first, std::uint64_t paths, unsigned long long* total) {
+  extern __shared__ std::uint32_t shared[];
+  __shared__ typename cub::BlockReduce<unsigned long long, block_threads>::TempStorage reduction;
+  float* shared_tables = reinterpret_cast<float*>(shared + where.tables);
+  for (unsigned i = threadIdx.x; i < table_words; i += block_threads) shared_tables[i] = tables[i];
+  __syncthreads();
+  const Workspace<float> work = workspace(where, shared);
+  unsigned long long sum = 0;
+  const std::uint64_t stride = std::uint64_t{gridDim.x} * block_threads;
+  for (std::uint64_t i = std::uint64_t{blockIdx.x} * block_threads + threadIdx.x; i < paths; i += stride) {
+    Fingerprint<float> sink(first + i, 1);
+    simulate<A>(plan, shared_tables, key, first + i, work, sink);
+    sum += sink.sum;
+  }
+  const unsigned long long block_sum = cub::BlockReduce<unsigned long long, block_threads>(reduction).Sum(sum);
+  if (threadIdx.x == 0) atomicAdd(total, block_sum);
+}
+
+void check(cudaError_t status, const char* doing) {
+  if (status == cudaSuccess) return;
+  throw Error(std::string("the GPU failed while ") + doing + " (" + cudaGetErrorString(status) + ") run with --backend cpu, or look at the driver");
+}
+
+/// Device memory with an owner.
+template <class T>
+struct DeviceArray {
+  explicit DeviceArray(std::size_t n) : size(n) {
+    check(cudaMalloc(&data, std::max<std::size_t>(n, 1) * sizeof(T)), "allocating counters");
+    check(cudaMemset(data, 0, std::max<std::size_t>(n, 1) * sizeof(T)), "clearing counters");
+  }
+  ~DeviceArray() { cudaFree(data); }
+  DeviceArray(const DeviceArray&) = delete;
+  DeviceArray& operator=(const DeviceArray&) = delete;
+  T* data = nullptr;
+  std::size_t size;
+};
+
+struct AddWide {
+  __host__ __device__ std::uint64_t operator()(std::uint32_t part, std::uint64_t total) const { return total + part; }
+};
+
+class CudaBackend final : public Backend {
+ public:
+  explicit CudaBackend(int device) {
+    check(cudaSetDevice(device), "choosing the device");
+    check(cudaGetDeviceProperties(&properties_, device), "reading its properties");
+  }
+
+  void run(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total) override {
+    if (compiled.plan.assets <= 4) return count<4>(compiled, seed, range, total);
+    if (compiled.plan.assets <= 8) return count<8>(compiled, seed, range, total);
+    if (compiled.plan.assets <= 12) return count<12>(compiled, seed, range, total);
+    return count<16>(compiled, seed, range, total);
+  }
+
+  std::uint64_t fingerprint(const Compiled& compiled, std::uint64_t seed, PathRange range) override {
+    if (compiled.plan.assets <= 4) return hash<4>(compiled, seed, range);
+    if (compiled.plan.assets <= 8) return hash<8>(compiled, seed, range);
+    if (compiled.plan.assets <= 12) return hash<12>(compiled, seed, range);
+    return hash<16>(compiled, seed, range);
+  }
+
+  std::string name() const override { return "cuda"; }
+  std::string device() const override { return properties_.name; }
+
+ private:
+  /// Tables on the device, and a launch shape that fills it.
+  struct Prepared {
+    std::unique_ptr<DeviceArray<float>> tables;
+    SharedLayout shared;
+    unsigned blocks;
+  };
+
+  template <class Kernel>
+  Prepared prepare(const Compiled& compiled, Kernel kernel, bool with_delays) {
+    const auto& floats = compiled.tables.floats;
+    Prepared p{std::make_unique<DeviceArray<float>>(floats.size()), shared_layout(compiled.plan, floats.size(), with_delays), 0};
+    check(cudaMemcpy(p.tables->data, floats.data(), floats.size() * sizeof(float), cudaMemcpyHostToDevice), "copying tables");
+    const std::size_t bytes = p.shared.words * std::size_t{4};
+    if (bytes > properties_.sharedMemPerBlockOptin) {
+      throw Error("the scenario needs " + std::to_string(bytes / 1024) +
+                  " KiB of shared memory a block (more than this GPU has) run it with --backend cpu, or split it");
+    }
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)), "reserving shared memory");
+    int resident = 0;
+    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, block_threads, bytes), "planning the launch");
+    p.blocks = static_cast<unsigned>(std::max(1, resident) * properties_.multiProcessorCount);
+    return p;
+  }
+
+  template <int A>
+  void count(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total) {
+    const Prepared p = prepare(compiled, count_paths<A>, true);
+    const DeviceArray<std::uint32_t> counts(total.counts.size());
+    const DeviceArray<std::uint64_t> wide(total.counts.size());
+    const DeviceArray<unsigned long long> sums(total.sums.size());
+    const DeviceArray<unsigned long long> lowest(1);
+    check(cudaMemset(lowest.data, 0xff, sizeof(unsigned long long)), "clearing counters");
+    for (std::uint64_t done = 0; done < range.count; done += launch_paths) {
+      const std::uint64_t paths = std::min(launch_paths, range.count - done);
+      count_paths<A><<<p.blocks, block_threads, p.shared.words * 4u>>>(compiled.plan, make_key(seed), p.shared, p.tables->data,
+                                                                      static_cast<unsigned>(p.tables->size), range.first + done, paths,
+                                                                      counts.data, sums.data, lowest.data);
+      check(cudaGetLastError(), "starting the simulation");
+      const auto from = thrust::device_pointer_cast(counts.data);
+      const auto to = thrust::device_pointer_cast(wide.data);
+      thrust::transform(thrust::device, from, from + static_cast<std::ptrdiff_t>(counts.size), to, to, AddWide{});
+      check(cudaMemset(counts.data, 0, counts.size * sizeof(std::uint32_t)), "clearing counters");
+    }
+    check(cudaDeviceSynchronize(), "simulating");
+    std::vector<std::uint64_t> host(counts.size), host_sums(std::max<std::size_t>(1, sums.size));
+    std::uint64_t host_lowest = 0;
+    check(cudaMemcpy(host.data(), wide.data, host.size() * 8, cudaMemcpyDeviceToHost), "copying counters back");
+    check(cudaMemcpy(host_sums.data(), sums.data, sums.size * 8, cudaMemcpyDeviceToHost), "copying sums back");
+    check(cudaMemcpy(&host_lowest, lowest.data, 8, cudaMemcpyDeviceToHost), "copying counters back");
+    for (std::size_t i = 0; i < host.size(); ++i) total.counts[i] += host[i];
+    for (std::size_t i = 0; i < sums.size; ++i) total.sums[i] += host_sums[i];
+    total.lowest_non_finite = std::min(total.lowest_non_finite, host_lowest);
+    total.paths += range.count;
+  }
+
+  template <int A>
+  std::uint64_t hash(const Compiled& compiled, std::uint64_t seed, PathRange range) {
+    const Prepared p = prepare(compiled, hash_paths<A>, false);
+    const DeviceArray<unsigned long long> total(1);
+    hash_paths<A><<<p.blocks, block_threads, p.shared.words * 4u>>>(compiled.plan, make_key(seed), p.shared, p.tables->data,
+                                                                   static_cast<unsigned>(p.tables->size), range.first, range.count,
+                                                                   total.data);
+    check(cudaGetLastError(), "starting the simulation");
+    std::uint64_t sum = 0;
+    check(cudaMemcpy(&sum, total.data, 8, cudaMemcpyDeviceToHost), "simulating");
+    return sum;
+  }
+
+  cudaDeviceProp properties_{};
+};
+
+}  // namespace
+
+CudaDevices cuda_devices() {
+  CudaDevices found;
+  int runtime = 0, driver = 0, count = 0;
+  cudaRuntimeGetVersion(&runtime);
+  cudaDriverGetVersion(&driver);
+  const auto version = [](int v) { return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10); };
+  found.note = "runtime " + version(runtime) + ", driver " + (driver == 0 ? std::string("not found") : version(driver));
+  if (cudaGetDeviceCount(&count) != cudaSuccess) {
+    cudaGetLastError();  // a machine without a GPU is no error
+    return found;
+  }
+  for (int d = 0; d < count; ++d) {
+    cudaDeviceProp p{};
+    if (cudaGetDeviceProperties(&p, d) != cudaSuccess) continue;
+    char text[400];
+    std::snprintf(text, sizeof text, "%s (sm_%d%d, %.1f GiB, %d multiprocessors)", p.name, p.major, p.minor,
+                  static_cast<double>(p.totalGlobalMem) / (1024.0 * 1024.0 * 1024.0), p.multiProcessorCount);
+    found.names.emplace_back(text);
+  }
+  return found;
+}
+
+std::unique_ptr<Backend> make_cuda_backend() {
+  const CudaDevices devices = cuda_devices();
+  if (!devices.usable()) {
+    throw Error("--backend cuda (this machine has no usable GPU: " + devices.note + ") use --backend cpu, or install a driver");
+  }
+  return std::make_unique<CudaBackend>(0);
+}
+
+}  // namespace proofload
