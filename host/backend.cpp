@@ -34,7 +34,9 @@ struct Zeroed {
 
 struct WorkerMemory {
   explicit WorkerMemory(const TallyLayout& l)
-      : counts(l.counters()), sums(l.sums()), buffer(std::size_t(l.histograms()) * buffer_row),
+      : counts(l.counters()),
+        sums(l.sums()),
+        buffer(std::size_t(l.histograms()) * buffer_row),
         planes(std::size_t(l.collaterals) * (chunk_paths / 64)) {}
   Zeroed<std::uint32_t> counts;
   Zeroed<std::uint64_t> sums;
@@ -44,10 +46,11 @@ struct WorkerMemory {
 
 struct AlignedFloats {
   explicit AlignedFloats(const std::vector<float>& from)
-      : data(static_cast<float*>(::operator new(std::max<std::size_t>(from.size(), 16) * sizeof(float), std::align_val_t{64}))) {
+      : data(static_cast<float*>(
+            ::operator new (std::max<std::size_t>(from.size(), 16) * sizeof(float), std::align_val_t{64}))) {
     std::copy(from.begin(), from.end(), data);
   }
-  ~AlignedFloats() { ::operator delete(data, std::align_val_t{64}); }
+  ~AlignedFloats() { ::operator delete (data, std::align_val_t{64}); }
   AlignedFloats(const AlignedFloats&) = delete;
   AlignedFloats& operator=(const AlignedFloats&) = delete;
   float* data;
@@ -77,9 +80,7 @@ void on_threads(int threads, PathRange range, const MakeWork& make_work) {
         if (chunk * chunk_paths >= end) break;
         work(first, static_cast<std::uint32_t>(last - first));
       }
-    } catch (...) {
-      failed[static_cast<std::size_t>(t)] = std::current_exception();
-    }
+    } catch (...) { failed[static_cast<std::size_t>(t)] = std::current_exception(); }
   };
   std::vector<std::thread> team;
   for (int t = 0; t < threads; ++t) team.emplace_back(body, t);
@@ -105,13 +106,17 @@ class CpuBackend final : public Backend {
     const Key key = make_key(seed);
     std::atomic<std::uint64_t> sum{0};
     on_threads(threads_, range, [&](int) {
-      return [&](std::uint64_t first, std::uint32_t count) { sum += lanes_.fingerprint(compiled.plan, tables.data, key, first, count); };
+      return [&](std::uint64_t first, std::uint32_t count) {
+        sum += lanes_.fingerprint(compiled.plan, tables.data, key, first, count);
+      };
     });
     return sum;
   }
 
   std::string name() const override { return "cpu"; }
-  std::string device() const override { return fmt::format("{} lanes of {} paths, {} threads", lanes_.name, lanes_.width, threads_); }
+  std::string device() const override {
+    return fmt::format("{} lanes of {} paths, {} threads", lanes_.name, lanes_.width, threads_);
+  }
 
  private:
   void run_part(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total) {
@@ -122,11 +127,13 @@ class CpuBackend final : public Backend {
     on_threads(threads_, range, [&](int t) {
       auto& mine = memory[static_cast<std::size_t>(t)];
       mine = std::make_unique<WorkerMemory>(total.layout);  // on the thread that will use it
-      return [&, worker = Worker{mine->counts.data, mine->sums.data, mine->buffer.data, mine->planes.data, ~std::uint64_t{0}}, t](
-                 std::uint64_t first, std::uint32_t count) mutable {
-        lanes_.run(compiled.plan, tables.data, key, first, count, worker);
-        lowest[static_cast<std::size_t>(t)] = worker.lowest_non_finite;
-      };
+      return
+          [&,
+           worker = Worker{mine->counts.data, mine->sums.data, mine->buffer.data, mine->planes.data, ~std::uint64_t{0}},
+           t](std::uint64_t first, std::uint32_t count) mutable {
+            lanes_.run(compiled.plan, tables.data, key, first, count, worker);
+            lowest[static_cast<std::size_t>(t)] = worker.lowest_non_finite;
+          };
     });
     for (std::size_t t = 0; t < memory.size(); ++t) {
       if (!memory[t]) continue;
@@ -171,7 +178,9 @@ const Lanes& pick_lanes(const std::string& wanted) {
 #endif
   if (wanted == "auto" || wanted == "scalar") return scalar::lanes;
   throw Error(fmt::format("--lanes {} (this build has no such lanes) use auto, scalar{}", wanted,
-                          has_avx512() ? ", avx2 or avx512" : has_avx2() ? " or avx2" : ""));
+                          has_avx512() ? ", avx2 or avx512"
+                          : has_avx2() ? " or avx2"
+                                       : ""));
 }
 
 }  // namespace
@@ -192,14 +201,17 @@ std::vector<std::string> usable_lanes() {
 
 std::unique_ptr<Backend> make_backend(const BackendOptions& options) {
   if (options.threads < 0 || options.threads > 4096) {
-    throw Error(fmt::format("--threads {} (a thread count is 1 to 4096) leave it out to use every core", options.threads));
+    throw Error(
+        fmt::format("--threads {} (a thread count is 1 to 4096) leave it out to use every core", options.threads));
   }
   if (options.backend == "cuda") return make_cuda_backend();
   if (options.backend != "auto" && options.backend != "cpu") {
     throw Error(fmt::format("--backend {} (no such backend) use auto, cpu or cuda", options.backend));
   }
-  if (options.backend == "auto" && options.lanes == "auto" && options.threads == 0 && cuda_devices().usable()) return make_cuda_backend();
-  return std::make_unique<CpuBackend>(pick_lanes(options.lanes), options.threads == 0 ? usable_threads() : options.threads);
+  if (options.backend == "auto" && options.lanes == "auto" && options.threads == 0 && cuda_devices().usable())
+    return make_cuda_backend();
+  return std::make_unique<CpuBackend>(pick_lanes(options.lanes),
+                                      options.threads == 0 ? usable_threads() : options.threads);
 }
 
 }  // namespace proofload

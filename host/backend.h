@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ class Backend {
   virtual std::uint64_t fingerprint(const Compiled&, std::uint64_t seed, PathRange range) = 0;
   virtual std::string name() const = 0;    ///< "cpu" or "cuda"
   virtual std::string device() const = 0;  ///< "AVX-512, 2 threads", "NVIDIA H200"
+  /// Seconds for which the last run() kept a GPU busy, by the GPU's clock: launches and flushes of counters, no copies to the host.
+  virtual std::optional<double> kernel_seconds() const { return {}; }
 };
 
 struct BackendOptions {

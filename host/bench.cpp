@@ -46,9 +46,11 @@ grid = { steps = 60 }
 )";
   std::string correlation, list;
   for (int i = 0; i < assets; ++i) {
-    list += fmt::format("  {{ name = \"A{}\", price = 100.0, volatility = {:.2f}, drift = {:.2f} }},\n", i, 0.40 + 0.05 * i, 0.02 + 0.01 * i);
+    list += fmt::format("  {{ name = \"A{}\", price = 100.0, volatility = {:.2f}, drift = {:.2f} }},\n", i,
+                        0.40 + 0.05 * i, 0.02 + 0.01 * i);
     correlation += "  [";
-    for (int j = 0; j < assets; ++j) correlation += fmt::format("{:.17g}, ", i == j ? 1.0 : 0.3 + 0.7 * host_exp(-0.25 * std::abs(i - j)));
+    for (int j = 0; j < assets; ++j)
+      correlation += fmt::format("{:.17g}, ", i == j ? 1.0 : 0.3 + 0.7 * host_exp(-0.25 * std::abs(i - j)));
     correlation += "],\n";
   }
   text += "assets = [\n" + list + "]\ncorrelation = [\n" + correlation + "]\n";
@@ -61,7 +63,8 @@ grid = { steps = 60 }
 BenchFigures bench(const Scenario& scenario, Backend& backend, std::uint64_t paths) {
   const Compiled compiled = compile(scenario);
   BenchFigures f;
-  f.mode = scenario.name;
+  const bool common = scenario.source == common_work_item();
+  f.mode = common ? "log" : scenario.name;
   f.paths = paths == 0 ? scenario.run.paths : paths;
   {
     Tally warm(layout_of(compiled.plan));
@@ -70,10 +73,12 @@ BenchFigures bench(const Scenario& scenario, Backend& backend, std::uint64_t pat
   const auto start = std::chrono::steady_clock::now();
   Tally tally(layout_of(compiled.plan));
   backend.run(compiled, scenario.run.seed, {0, f.paths}, tally);
-  for (int k = 0; k < int(tally.layout.collaterals); ++k) f.q999.push_back(upper_quantile(tally, tally.layout.latency(k), 0.999));
+  f.kernel_seconds = backend.kernel_seconds();
+  for (int k = 0; k < int(tally.layout.collaterals); ++k)
+    f.q999.push_back(upper_quantile(tally, tally.layout.latency(k), 0.999));
   f.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   f.p10 = static_cast<double>(tally.counts[tally.layout.book_under()]) / static_cast<double>(f.paths);
-  f.asset_steps = static_cast<double>(f.paths) * steps * assets;
+  if (common) f.asset_steps = static_cast<double>(f.paths) * steps * assets;
   return f;
 }
 
@@ -82,14 +87,16 @@ std::string bench_json(const BenchFigures& f, const Backend& backend, int thread
   j["peer"] = "proofload " + backend.name();
   j["ver"] = engine_version();
   j["dtype"] = "float32";
-  j["mode"] = "log";
+  j["mode"] = f.mode;
   j["threads"] = threads;
   j["N"] = f.paths;
   j["seconds"] = f.seconds;
   j["q999"] = f.q999;
   j["p10"] = f.p10;
   j["p10fp"] = nullptr;
-  j["asset_steps_per_s"] = f.asset_steps / f.seconds;
+  j["asset_steps_per_s"] = f.mode == "log" ? nlohmann::ordered_json(f.asset_steps / f.seconds) : nullptr;
+  j["paths_per_s"] = static_cast<double>(f.paths) / f.seconds;
+  j["kernel_seconds"] = f.kernel_seconds ? nlohmann::ordered_json(*f.kernel_seconds) : nullptr;
   j["device"] = backend.device();
   return j.dump();
 }

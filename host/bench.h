@@ -10,12 +10,13 @@
 namespace proofload {
 
 struct BenchFigures {
-  std::string mode;              ///< "log", or the name of a scenario
+  std::string mode;  ///< "log", or the name of a scenario
   std::uint64_t paths = 0;
-  double seconds = 0.0;          ///< simulation and quantiles; compiling the scenario is left out
-  double asset_steps = 0.0;      ///< normals that the walk draws and uses, mode "log" only
-  std::vector<double> q999;      ///< per collateral: the smallest loss that a fraction 0.999 of paths does not exceed
-  double p10 = 0.0;              ///< P(portfolio loss > 10 %)
+  double seconds = 0.0;                  ///< simulation and quantiles; compiling the scenario is left out
+  std::optional<double> kernel_seconds;  ///< of these, what a GPU was busy for (Backend::kernel_seconds)
+  double asset_steps = 0.0;              ///< normals that the walk draws and uses, mode "log" only
+  std::vector<double> q999;  ///< per collateral: the smallest loss that a fraction 0.999 of paths does not exceed
+  double p10 = 0.0;          ///< P(portfolio loss > 10 %)
 };
 
 /// The common work item GBM8x60: 8 correlated assets, 60 equal steps over 10 days, equal-weighted portfolio. As a scenario file.
@@ -24,7 +25,7 @@ std::string common_work_item();
 /// Runs `paths` paths (0: what the scenario says) once to warm up with few, then timed.
 BenchFigures bench(const Scenario&, Backend&, std::uint64_t paths);
 
-/// The peers' JSON line for the common work item.
+/// One JSON line: the peers' for the common work item, with fields for paths where a scenario has no peer.
 std::string bench_json(const BenchFigures&, const Backend&, int threads);
 
 }  // namespace proofload

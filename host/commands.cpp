@@ -60,7 +60,8 @@ std::function<void(const Progress&)> progress_line() {
   return [](const Progress& p) {
     const double rate = static_cast<double>(p.done) / std::max(p.seconds, 1e-9);
     const double left = static_cast<double>(p.wanted - p.done) / std::max(rate, 1e-9);
-    fmt::print(stderr, "\r{:.1f} M of {:.1f} M paths, {:.2f} M/s, {:.0f} s left   ", double(p.done) / 1e6, double(p.wanted) / 1e6, rate / 1e6, left);
+    fmt::print(stderr, "\r{:.1f} M of {:.1f} M paths, {:.2f} M/s, {:.0f} s left   ", double(p.done) / 1e6,
+               double(p.wanted) / 1e6, rate / 1e6, left);
     if (p.done == p.wanted) fmt::print(stderr, "\r{:70}\r", "");
     std::fflush(stderr);
   };
@@ -85,14 +86,18 @@ fs::path output_of(const RunArguments& a, const std::string& scenario) {
   if (fs::is_directory(file, error)) {
     file /= fs::path(scenario).stem().string() + ".h5";
   } else if (a.scenarios.size() > 1) {
-    throw Error(fmt::format("-o {} (there are several scenarios, so it must be a folder that exists) create it, or run them one by one", a.output));
+    throw Error(fmt::format(
+        "-o {} (there are several scenarios, so it must be a folder that exists) create it, or run them one by one",
+        a.output));
   }
   const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
   if (!fs::is_directory(folder, error)) {
-    throw Error(fmt::format("cannot write {} (there is no folder {}) create the folder first", file.string(), folder.string()));
+    throw Error(
+        fmt::format("cannot write {} (there is no folder {}) create the folder first", file.string(), folder.string()));
   }
   if (access(folder.c_str(), W_OK) != 0) {
-    throw Error(fmt::format("cannot write {} (the folder {} may not be written) choose another folder", file.string(), folder.string()));
+    throw Error(fmt::format("cannot write {} (the folder {} may not be written) choose another folder", file.string(),
+                            folder.string()));
   }
   return file;
 }
@@ -103,7 +108,8 @@ int run(const RunArguments& a) {
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       if (!jobs[i].second.empty() && jobs[i].second == jobs[j].second) {
-        throw Error(fmt::format("two scenarios would write {} (their files have the same name) run them one by one", jobs[i].second.string()));
+        throw Error(fmt::format("two scenarios would write {} (their files have the same name) run them one by one",
+                                jobs[i].second.string()));
       }
     }
   }
@@ -124,8 +130,10 @@ int run(const RunArguments& a) {
       print(show_json(results).dump(2));
     } else {
       print(show_table(results));
-      print(fmt::format("{:.2f} s, {:.3f} us per path on {}", results.wall_seconds,
-                        results.wall_seconds / static_cast<double>(std::max<std::uint64_t>(1, results.range.count)) * 1e6, results.device));
+      print(
+          fmt::format("{:.2f} s, {:.3f} us per path on {}", results.wall_seconds,
+                      results.wall_seconds / static_cast<double>(std::max<std::uint64_t>(1, results.range.count)) * 1e6,
+                      results.device));
     }
     if (!file.empty()) {
       fmt::print(stderr, "wrote {}\n", file.string());
@@ -135,8 +143,8 @@ int run(const RunArguments& a) {
     if (partial) {
       fmt::print(stderr, "stopped after {} of {} paths\n", results.range.count, scenario.run.paths);
       if (!file.empty()) {
-        fmt::print(stderr, "resume with: proofload run {} --paths {} --seed {} --resume {} -o {}\n", a.scenarios[i], scenario.run.paths,
-                   results.seed, file.string(), file.string());
+        fmt::print(stderr, "resume with: proofload run {} --paths {} --seed {} --resume {} -o {}\n", a.scenarios[i],
+                   scenario.run.paths, results.seed, file.string(), file.string());
       }
       return 2;
     }
@@ -173,7 +181,9 @@ void add_show(CLI::App& app, int&) {
 void add_compare(CLI::App& app, int& status) {
   auto files = std::make_shared<std::vector<std::string>>();
   auto json = std::make_shared<bool>(false);
-  app.add_option("RESULT", *files, "two or more result files; all are compared with the first")->required()->expected(2, 64);
+  app.add_option("RESULT", *files, "two or more result files; all are compared with the first")
+      ->required()
+      ->expected(2, 64);
   app.add_flag("--json", *json, "for programs");
   app.callback([files, json, &status] {
     std::vector<Results> results;
@@ -206,11 +216,13 @@ void add_validate(CLI::App& app, int&) {
     const Scenario scenario = read_scenario(*file);
     const Compiled compiled = compile(scenario);
     print(effective_toml(scenario));
-    print(fmt::format("# plan {}: {} assets, {} legs, {} random stages, {} tables", compiled.plan_hash, compiled.plan.assets,
-                      compiled.plan.legs, compiled.plan.terms, compiled.tables.floats.size() / table_floats));
+    print(fmt::format("# plan {}: {} assets, {} legs, {} random stages, {} tables", compiled.plan_hash,
+                      compiled.plan.assets, compiled.plan.legs, compiled.plan.terms,
+                      compiled.tables.floats.size() / table_floats));
     for (const LawReport& law : compiled.laws) {
       std::string line = fmt::format("# law {}: measured error {:.1e}", law.where, law.error);
-      if (law.tail_share > 0.0) line += fmt::format(", {:.2g} of paths beyond its last quantile (exponential tail)", law.tail_share);
+      if (law.tail_share > 0.0)
+        line += fmt::format(", {:.2g} of paths beyond its last quantile (exponential tail)", law.tail_share);
       if (law.error > 1e-4) line += ", above the goal of 1e-4";
       print(line);
     }
@@ -258,23 +270,27 @@ struct BenchArguments {
 
 void run_bench(const BenchArguments& a) {
   if (a.mode == "path") {
-    throw Error("--mode path (the running minimum of a portfolio comes with the grid observers, which this version does not have) use --mode log");
+    throw Error(
+        "--mode path (the running minimum of a portfolio comes with the grid observers, which this version does not "
+        "have) use --mode log");
   }
   if (a.mode != "log") throw Error(fmt::format("--mode {} (there is no such work item) use log", a.mode));
   const auto backend = make_backend(a.backend.options);
   if (!a.scenario.empty()) {
     const BenchFigures f = bench(read_scenario(a.scenario), *backend, a.paths);
-    const int threads = backend->name() == "cpu" ? (a.backend.options.threads == 0 ? usable_threads() : a.backend.options.threads) : 1;
-    print(fmt::format("{}: {} paths in {:.3f} s on {}: {:.4f} us per path, {:.4f} us per path and core, {:.4g} paths/s", f.mode, f.paths,
-                      f.seconds, backend->device(), f.seconds / double(f.paths) * 1e6, f.seconds * threads / double(f.paths) * 1e6,
-                      double(f.paths) / f.seconds));
+    const int threads =
+        backend->name() == "cpu" ? (a.backend.options.threads == 0 ? usable_threads() : a.backend.options.threads) : 1;
+    if (a.json) return print(bench_json(f, *backend, threads));
+    print(fmt::format("{}: {} paths in {:.3f} s on {}: {:.4f} us per path, {:.4f} us per path and core, {:.4g} paths/s",
+                      f.mode, f.paths, f.seconds, backend->device(), f.seconds / double(f.paths) * 1e6,
+                      f.seconds * threads / double(f.paths) * 1e6, double(f.paths) / f.seconds));
     return;
   }
   const BenchFigures f = bench(parse_scenario(common_work_item(), "GBM8x60"), *backend, a.paths);
   const int threads = a.backend.options.threads == 0 ? usable_threads() : a.backend.options.threads;
   if (a.json) return print(bench_json(f, *backend, threads));
-  print(fmt::format("GBM8x60, mode log: {} paths in {:.3f} s on {}: {:.4g} asset-steps/s", f.paths, f.seconds, backend->device(),
-                    f.asset_steps / f.seconds));
+  print(fmt::format("GBM8x60, mode log: {} paths in {:.3f} s on {}: {:.4g} asset-steps/s", f.paths, f.seconds,
+                    backend->device(), f.asset_steps / f.seconds));
 }
 
 void add_bench(CLI::App& app, int&) {
@@ -283,7 +299,7 @@ void add_bench(CLI::App& app, int&) {
   app.add_option("--scenario", a->scenario, "time this scenario instead of the common work item");
   app.add_option("--paths", a->paths, "number of paths (default: 4 million, or the scenario's)");
   a->backend.add(app);
-  app.add_flag("--json", a->json, "the line that the peers print");
+  app.add_flag("--json", a->json, "one line for programs, as the peers print it");
   app.callback([a] { run_bench(*a); });
 }
 
@@ -297,11 +313,15 @@ struct Command {
 };
 
 constexpr Command commands[] = {
-    {"run", "simulate scenarios: haircuts, probabilities, a result file", "proofload run scenarios/gmp.toml --paths 1000000 -o gmp.h5", add_run},
+    {"run", "simulate scenarios: haircuts, probabilities, a result file",
+     "proofload run scenarios/gmp.toml --paths 1000000 -o gmp.h5", add_run},
     {"show", "print a result", "proofload show gmp.h5 --json", add_show},
-    {"compare", "what differs between results, and whether it could be chance", "proofload compare gmp.h5 optimistic.h5", add_compare},
-    {"export", "haircuts for a production margin engine, with provenance", "proofload export gmp.h5 --venue generic -o haircuts.json", add_export},
-    {"validate", "check a scenario and print it with every default filled in", "proofload validate scenarios/gmp.toml", add_validate},
+    {"compare", "what differs between results, and whether it could be chance",
+     "proofload compare gmp.h5 optimistic.h5", add_compare},
+    {"export", "haircuts for a production margin engine, with provenance",
+     "proofload export gmp.h5 --venue generic -o haircuts.json", add_export},
+    {"validate", "check a scenario and print it with every default filled in", "proofload validate scenarios/gmp.toml",
+     add_validate},
     {"explain", "one path, step by step", "proofload explain scenarios/gmp.toml --path 7", add_explain},
     {"doctor", "what this machine can do", "proofload doctor", add_doctor},
     {"bench", "how fast this machine simulates", "proofload bench --mode log --threads 1 --json", add_bench},
@@ -310,11 +330,13 @@ constexpr Command commands[] = {
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
-  CLI::App app("Monte Carlo stress engine for cross-chain margin: calibrated haircuts with confidence intervals", "proofload");
+  CLI::App app("Monte Carlo stress engine for cross-chain margin: calibrated haircuts with confidence intervals",
+               "proofload");
   app.set_version_flag("--version", engine_version());
   app.require_subcommand(1);
-  app.footer("Example: proofload run scenarios/multi-chain-book.toml -o results/multi-chain-book.h5\n"
-             "Exit status: 0 ok, 1 a finding (a comparison differs), 2 an error");
+  app.footer(
+      "Example: proofload run scenarios/multi-chain-book.toml -o results/multi-chain-book.h5\n"
+      "Exit status: 0 ok, 1 a finding (a comparison differs), 2 an error");
   int status = 0;
   for (const Command& command : commands) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);
@@ -325,9 +347,7 @@ int run_command_line(int argc, char** argv) {
     app.parse(argc, argv);
     std::fflush(stdout);
     return status;
-  } catch (const CLI::CallForHelp& e) {
-    return app.exit(e);
-  } catch (const CLI::CallForVersion& e) {
+  } catch (const CLI::CallForHelp& e) { return app.exit(e); } catch (const CLI::CallForVersion& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
     app.exit(e);
@@ -339,7 +359,10 @@ int run_command_line(int argc, char** argv) {
     fmt::print(stderr, "out of memory (the scenario's counters do not fit) use fewer threads or collaterals\n");
     return 2;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "unexpected failure: {} (this is a mistake of ours) please report it with the command and the scenario\n", e.what());
+    fmt::print(
+        stderr,
+        "unexpected failure: {} (this is a mistake of ours) please report it with the command and the scenario\n",
+        e.what());
     return 2;
   }
 }

@@ -30,9 +30,9 @@ std::optional<double> together(std::optional<double> a, std::optional<double> b)
   return std::sqrt(*a * *a + *b * *b);
 }
 
-/// Intervals of quantiles and of rare proportions are lopsided, so each side of the difference takes the sides of the two intervals
-/// that face it: the method of variance estimates recovery (Zou and Donner 2008, Statistics in Medicine 27:1693). The test asks how
-/// many errors lie between the difference and zero, on zero's side.
+/// Intervals of quantiles and of rare proportions are lopsided, so each side of the difference takes the sides of the
+/// two intervals that face it: the method of variance estimates recovery (Zou and Donner 2008, Statistics in Medicine
+/// 27:1693). The test asks how many errors lie between the difference and zero, on zero's side.
 Difference difference(const Figure& first, const Figure& other, double score) {
   Difference d;
   d.first = first.value;

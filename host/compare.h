@@ -12,14 +12,15 @@ namespace proofload {
 /// One figure of one collateral in the first result and in another. The two are treated as independent samples.
 struct Difference {
   std::string collateral;
-  std::size_t with = 1;                ///< index of the other result; the first is 0
-  std::optional<double> confidence;    ///< of the haircut; absent: the figure is p_under
-  double first = 0.0, other = 0.0;     ///< fractions; probabilities per liquidation
-  double difference = 0.0;             ///< other - first
-  std::optional<double> error;         ///< standard error of the difference, on the side of zero; absent: an interval is not bounded
-  std::optional<double> low, high;     ///< interval of the difference at Comparison::level
-  std::optional<double> p_value;       ///< two-sided, of "no difference"
-  bool significant = false;            ///< after Holm's correction over all differences of the comparison
+  std::size_t with = 1;              ///< index of the other result; the first is 0
+  std::optional<double> confidence;  ///< of the haircut; absent: the figure is p_under
+  double first = 0.0, other = 0.0;   ///< fractions; probabilities per liquidation
+  double difference = 0.0;           ///< other - first
+  /// Standard error of the difference on the side of zero; absent: an interval has no bound there.
+  std::optional<double> error;
+  std::optional<double> low, high;  ///< interval of the difference at Comparison::level
+  std::optional<double> p_value;    ///< two-sided, of "no difference"
+  bool significant = false;         ///< after Holm's correction over all differences of the comparison
 };
 
 /// What a reader needs to know about each result.
@@ -30,13 +31,14 @@ struct Compared {
 };
 
 struct Comparison {
-  double level = 0.95;  ///< of intervals, and of Holm's correction: the chance of any false finding is at most 1 - level
+  /// Of intervals, and of Holm's correction: the chance of any false finding is at most 1 - level.
+  double level = 0.95;
   std::vector<Compared> results;
   std::vector<Difference> differences;
 };
 
-/// Compares every result with the first, collateral matched by name; `files` name them. Throws Error when there are fewer than two
-/// results, or one has nothing in common with the first.
+/// Compares every result with the first, collateral matched by name; `files` name them. Throws Error when there are
+/// fewer than two results, or one has nothing in common with the first.
 Comparison compare(const std::vector<Results>&, const std::vector<std::string>& files);
 
 /// Whether anything differs significantly: the exit status of the command is 1 then.

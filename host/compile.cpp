@@ -9,6 +9,8 @@
 #include <map>
 #include <tuple>
 
+#include "scenario_words.h"
+
 namespace proofload {
 namespace {
 
@@ -40,8 +42,9 @@ class NameIds {
     const auto hash = static_cast<std::uint16_t>(XXH3_64bits(name.data(), name.size()) & 0xffffu);
     const auto [entry, fresh] = taken_.try_emplace({purpose, hash}, name);
     if (!fresh && entry->second != name) {
-      throw Error(fmt::format("'{}' and '{}' share the name id {} (their random numbers would be the same) rename one of them",
-                              entry->second, name, hash));
+      throw Error(
+          fmt::format("'{}' and '{}' share the name id {} (their random numbers would be the same) rename one of them",
+                      entry->second, name, hash));
     }
     return hash;
   }
@@ -56,8 +59,9 @@ std::uint32_t ticks(double seconds) { return static_cast<std::uint32_t>(seconds 
 
 void require(std::size_t wanted, int limit, const char* what) {
   if (wanted <= static_cast<std::size_t>(limit)) return;
-  throw Error(fmt::format("the scenario needs {} {} (a plan holds {}) split the scenario, or merge equal routes and laws", wanted,
-                          what, limit));
+  throw Error(
+      fmt::format("the scenario needs {} {} (a plan holds {}) split the scenario, or merge equal routes and laws",
+                  wanted, what, limit));
 }
 
 /// Lower-triangular L with L L' = correlation; the caller has validated symmetry.
@@ -69,7 +73,9 @@ std::vector<double> cholesky(const std::vector<std::vector<double>>& c) {
       double sum = c[i][j];
       for (std::size_t k = 0; k < j; ++k) sum -= l[i * (i + 1) / 2 + k] * l[j * (j + 1) / 2 + k];
       if (i == j && !(sum > 0.0)) {
-        throw Error("the correlation matrix is not positive definite (no prices can be correlated like that) shrink it towards the identity");
+        throw Error(
+            "the correlation matrix is not positive definite (no prices can be correlated like that) shrink it towards "
+            "the identity");
       }
       l[i * (i + 1) / 2 + j] = i == j ? std::sqrt(sum) : sum / l[j * (j + 1) / 2 + j];
     }
@@ -80,8 +86,8 @@ std::vector<double> cholesky(const std::vector<std::vector<double>>& c) {
 /// Every number of a law, exactly: equal keys are equal laws.
 std::string key_of(const LawSpec& law) {
   std::string key = fmt::format("{}", static_cast<int>(law.kind));
-  for (const double v : {law.value, law.min, law.max, law.mean, law.median, law.p99, law.sigma, law.shape, law.scale, law.alpha,
-                         law.cap, law.stdev, law.weight}) {
+  for (const double v : {law.value, law.min, law.max, law.mean, law.median, law.p99, law.sigma, law.shape, law.scale,
+                         law.alpha, law.cap, law.stdev, law.weight}) {
     key += fmt::format(" {:x}", std::bit_cast<std::uint64_t>(v));
   }
   for (const auto& [p, v] : law.quantiles) key += fmt::format(" {:a}:{:a}", p, v);
@@ -163,28 +169,33 @@ class Compiler {
     }
   }
 
-  /// One leg per distinct (route, asset), sorted by asset; a route nobody uses keeps one, so that its delay is reported.
+  /// One leg per distinct (route, asset), sorted by asset. A route nobody uses gets a message, for its delay, and no leg.
   void legs() {
     Plan& plan = out_.plan;
     std::vector<std::pair<std::size_t, std::size_t>> pairs;  // asset, route
     for (const auto& c : s_.collateral) pairs.emplace_back(asset_index(c.asset), route_index(c.route));
-    for (std::size_t r = 0; r < s_.routes.size(); ++r) {
-      const auto used = [&](const auto& p) { return p.second == r; };
-      if (std::none_of(pairs.begin(), pairs.end(), used)) pairs.emplace_back(0, r);
-    }
     std::sort(pairs.begin(), pairs.end());
     pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
     require(pairs.size(), limit::legs, "pairs of route and asset");
     plan.legs = static_cast<std::uint32_t>(pairs.size());
     plan.routes = static_cast<std::uint32_t>(s_.routes.size());
-    std::fill(std::begin(plan.route_leg), std::end(plan.route_leg), std::uint32_t{0});
-    std::vector<bool> seen(s_.routes.size(), false);
+    std::vector<bool> used(s_.routes.size(), false);
     for (std::size_t l = 0; l < pairs.size(); ++l) {
       const auto [asset, route] = pairs[l];
       leg_of_[pairs[l]] = l;
-      if (!seen[route]) plan.route_leg[route] = static_cast<std::uint32_t>(l);
-      seen[route] = true;
       leg(l, asset, route);
+      if (!used[route]) plan.route_message[route] = plan.leg[l].message;
+      used[route] = true;
+    }
+    plan.walked = static_cast<std::uint32_t>(messages_.size());
+    for (std::size_t r = 0; r < used.size(); ++r) {
+      if (!used[r])
+        plan.route_message[r] =
+            static_cast<std::uint32_t>(message(read_stages(s_.routes[r], s_.market.assets[0].name)));
+    }
+    plan.messages = static_cast<std::uint32_t>(messages_.size());
+    for (const auto& [key, index] : messages_) {
+      for (const TermKey& term : std::get<2>(key)) targets_[term].push_back(static_cast<std::uint32_t>(index));
     }
     for (std::size_t a = 0; a <= limit::assets; ++a) {
       const auto before = [&](const auto& p) { return p.first < a; };
@@ -193,57 +204,78 @@ class Compiler {
     plan.readings = static_cast<std::uint32_t>(readings_.size());
     require(readings_.size(), limit::readings, "price-layer times");
     for (const auto& [key, index] : readings_) {
-      for (const TermKey& term : std::get<2>(key)) targets_[term].push_back(plan.legs + static_cast<std::uint32_t>(index));
+      for (const TermKey& term : std::get<2>(key))
+        targets_[term].push_back(plan.messages + static_cast<std::uint32_t>(index));
     }
+  }
+
+  /// What the stages of a route come to, for one asset.
+  struct Stages {
+    std::uint16_t layer = none;
+    std::uint32_t fixed = 0, oracle_fixed = 0;  // ticks: the constant stages together
+    std::vector<TermKey> terms, oracle;         // the random ones
+  };
+
+  Stages read_stages(const RouteSpec& route, const std::string& asset) {
+    Stages stages;
+    for (std::size_t i = 0; i < s_.layers.size(); ++i) {
+      if (s_.layers[i].name == route.layer) stages.layer = static_cast<std::uint16_t>(i);
+    }
+    for (const StageSpec& stage : route.stages) {
+      const bool is_oracle = stage.name == StageName::oracle;
+      if (stage.law.kind == LawKind::constant) {
+        const std::uint32_t constant = ticks(std::min(stage.law.value, s_.run.horizon + 1.0));
+        stages.fixed = std::min(stages.fixed + constant, out_.plan.horizon + 1);
+        if (is_oracle) stages.oracle_fixed = constant;
+        continue;
+      }
+      stages.terms.push_back(term(stage, route, asset));
+      if (is_oracle) stages.oracle.push_back(stages.terms.back());
+    }
+    return stages;
+  }
+
+  std::size_t message(const Stages& stages) {
+    const auto [entry, fresh] = messages_.try_emplace({stages.layer, stages.fixed, stages.terms}, messages_.size());
+    require(messages_.size(), limit::messages, "distinct delays");
+    if (fresh) {
+      Message& m = out_.plan.message[entry->second];
+      m.fixed = stages.fixed;
+      m.layer = stages.layer;
+      if (stages.layer != none) m.exposure = static_cast<float>(s_.layers[stages.layer].exposure * ticks_per_second);
+    }
+    return entry->second;
   }
 
   void leg(std::size_t l, std::size_t asset, std::size_t route) {
     Plan& plan = out_.plan;
     const RouteSpec& spec = s_.routes[route];
-    Leg& leg = plan.leg[l];
-    leg.asset = static_cast<std::uint16_t>(asset);
-    leg.route = static_cast<std::uint16_t>(route);
-    leg.layer = none;
-    for (std::size_t i = 0; i < s_.layers.size(); ++i) {
-      if (s_.layers[i].name != spec.layer) continue;
-      leg.layer = static_cast<std::uint16_t>(i);
-      leg.exposure = static_cast<float>(s_.layers[i].exposure * ticks_per_second);
-    }
-    std::uint32_t reading_fixed = ticks(block_time(spec.from));
-    std::vector<TermKey> oracle;
-    std::map<StageName, std::uint16_t> occurrences;
-    for (const StageSpec& stage : spec.stages) {
-      const std::uint16_t occurrence = occurrences[stage.name]++;
-      const bool is_oracle = stage.name == StageName::oracle;
-      if (stage.law.kind == LawKind::constant) {
-        leg.fixed = std::min(leg.fixed + std::min(ticks(stage.law.value), plan.horizon + 1), plan.horizon + 1);
-        if (is_oracle) reading_fixed += ticks(stage.law.value);
-        continue;
-      }
-      const TermKey key = term(stage, occurrence, spec, s_.market.assets[asset].name);
-      targets_[key].push_back(static_cast<std::uint32_t>(l));
-      if (is_oracle) oracle.push_back(key);
-    }
-    reading_fixed = std::min(reading_fixed, plan.horizon + 1);
-    const auto [entry, fresh] = readings_.try_emplace({asset, reading_fixed, oracle}, readings_.size());
+    const Stages stages = read_stages(spec, s_.market.assets[asset].name);
+    plan.leg[l] = {static_cast<std::uint16_t>(asset), static_cast<std::uint16_t>(message(stages)),
+                   static_cast<std::uint16_t>(route), 0};
+    const std::uint32_t fixed =
+        std::min(stages.oracle_fixed + ticks(std::min(block_time(spec.from), s_.run.horizon)), plan.horizon + 1);
+    const auto [entry, fresh] = readings_.try_emplace({asset, fixed, stages.oracle}, readings_.size());
     reading_of_leg_.push_back(static_cast<int>(entry->second));
     if (!fresh) return;
     require(readings_.size(), limit::readings, "price-layer times");
     Reading& reading = plan.reading[entry->second];
-    reading.fixed = reading_fixed;
+    reading.fixed = fixed;
     reading.asset = static_cast<std::uint16_t>(asset);
     reading.leg = static_cast<std::uint16_t>(l);
     reading.ordinal = reading_count_[asset]++;
   }
 
-  TermKey term(const StageSpec& stage, std::uint16_t occurrence, const RouteSpec& route, const std::string& asset) {
+  TermKey term(const StageSpec& stage, const RouteSpec& route, const std::string& asset) {
     const Place place = place_of(stage.name);
     TermKey key;
-    key.rank = static_cast<std::uint16_t>(occurrence << 2 | place.quad << 1);
+    key.rank = static_cast<std::uint16_t>(place.quad << 1);
     key.word = place.word;
     key.stage = static_cast<std::uint16_t>(stage.name);
     key.law = law(stage.law, ticks_per_second, fmt::format("routes.{}.{}", route.name, stage_text(stage.name)));
-    const auto at = [&](Purpose purpose, const std::string& name) { return address(purpose, names_.id(purpose, name)); };
+    const auto at = [&](Purpose purpose, const std::string& name) {
+      return address(purpose, names_.id(purpose, name));
+    };
     switch (stage.scope) {
       case Scope::oracle: key.address = at(Purpose::oracle, route.to + '\n' + asset); break;
       case Scope::source_chain: key.address = at(Purpose::chain, route.from); break;
@@ -283,8 +315,9 @@ class Compiler {
       }
       const double keep = (1.0 - slippage) / (1.0 + sale.bonus);
       if (!(keep > 0.0)) {
-        throw Error(fmt::format("collateral '{}' sells for nothing (slippage and bonus take everything) lower sale.cap or sale.size",
-                                spec.name));
+        throw Error(fmt::format(
+            "collateral '{}' sells for nothing (slippage and bonus take everything) lower sale.cap or sale.size",
+            spec.name));
       }
       c.keep = static_cast<float>(keep);
       c.cost = static_cast<float>(cost);
@@ -322,26 +355,34 @@ class Compiler {
       ++block.count;
       if (key.law.count > 1) block.picks = 1;
       require(references + targets.size(), limit::references, "stages over all routes and assets");
-      plan.term[plan.terms++] = {key.word, static_cast<std::uint16_t>(references), static_cast<std::uint16_t>(targets.size()),
-                                 key.law, key.stage};
+      plan.term[plan.terms++] = {key.word, static_cast<std::uint16_t>(references),
+                                 static_cast<std::uint16_t>(targets.size()), key.law, key.stage};
       for (const std::uint32_t t : targets) plan.references[references++] = static_cast<std::uint16_t>(t);
     }
-    for (std::uint32_t p = 0; p < plan.readings; ++p) plan.reading[p].unused = 0;
   }
 
   Law law(const LawSpec& spec, double unit, const std::string& where) {
     const auto [entry, fresh] = laws_.try_emplace(fmt::format("{} {}", unit, key_of(spec)));
     if (fresh) {
-      const CompiledLaw compiled = compile_law(spec, unit, out_.tables);
+      const CompiledLaw compiled = compile_placed(spec, unit, where);
       if (compiled.error > 1e-3) {
-        throw Error(fmt::format("the law of {} cannot be tabulated to 1e-3 (its measured error is {:.1e}) use a less extreme shape",
-                                where, compiled.error));
+        throw Error(fmt::format(
+            "the law of {} cannot be tabulated to 1e-3 (its measured error is {:.1e}) use a less extreme shape", where,
+            compiled.error));
       }
-      entry->second = {static_cast<std::uint16_t>(components_.size()), static_cast<std::uint16_t>(compiled.components.size())};
+      entry->second = {static_cast<std::uint16_t>(components_.size()),
+                       static_cast<std::uint16_t>(compiled.components.size())};
       components_.insert(components_.end(), compiled.components.begin(), compiled.components.end());
       out_.laws.push_back({where, std::max(compiled.error, spec.reduction_error), compiled.tail_share});
     }
     return entry->second;
+  }
+
+  /// compile_law, with the place in the scenario before what it has to say.
+  CompiledLaw compile_placed(const LawSpec& spec, double unit, const std::string& where) {
+    try {
+      return compile_law(spec, unit, out_.tables);
+    } catch (const Error& e) { throw Error(where + ": " + e.what()); }
   }
 
   void hash() {
@@ -357,7 +398,8 @@ class Compiler {
 
   std::size_t asset_index(const std::string& name) const {
     const auto same = [&](const AssetSpec& a) { return a.name == name; };
-    return static_cast<std::size_t>(std::find_if(s_.market.assets.begin(), s_.market.assets.end(), same) - s_.market.assets.begin());
+    return static_cast<std::size_t>(std::find_if(s_.market.assets.begin(), s_.market.assets.end(), same) -
+                                    s_.market.assets.begin());
   }
   std::size_t route_index(const std::string& name) const {
     const auto same = [&](const RouteSpec& r) { return r.name == name; };
@@ -376,6 +418,8 @@ class Compiler {
   std::vector<Component> components_;
   std::map<std::string, Law> laws_;
   std::map<std::pair<std::size_t, std::size_t>, std::size_t> leg_of_;
+  std::map<std::tuple<std::uint16_t, std::uint32_t, std::vector<TermKey>>, std::size_t>
+      messages_;  // by layer, fixed, terms
   std::map<TermKey, std::vector<std::uint32_t>> targets_;
   std::map<std::tuple<std::size_t, std::uint32_t, std::vector<TermKey>>, std::size_t> readings_;
   std::map<std::size_t, std::uint16_t> reading_count_;
@@ -384,19 +428,7 @@ class Compiler {
 
 }  // namespace
 
-const char* stage_text(StageName name) {
-  switch (name) {
-    case StageName::oracle: return "oracle";
-    case StageName::source_inclusion: return "source_inclusion";
-    case StageName::finality: return "finality";
-    case StageName::proof: return "proof";
-    case StageName::challenge: return "challenge";
-    case StageName::relay: return "relay";
-    case StageName::destination_inclusion: return "destination_inclusion";
-    case StageName::other: return "other";
-  }
-  return "other";
-}
+const char* stage_text(StageName name) { return input::stage_rows[static_cast<std::size_t>(name)].name; }
 
 Compiled compile(const Scenario& scenario) { return Compiler(scenario).compile(); }
 

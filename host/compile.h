@@ -21,7 +21,7 @@ struct Compiled {
   TableSet tables;
   std::vector<int> reading_of;  ///< per collateral: the price-layer reading that attributes its haircut
   std::vector<LawReport> laws;
-  std::string plan_hash;        ///< 32 hex digits: the problem, without seed and number of paths
+  std::string plan_hash;  ///< 32 hex digits: the problem, without seed and number of paths
 };
 
 /// The contract's name of a stage.

@@ -11,7 +11,8 @@ namespace proofload {
 
 std::string engine_version() { return "proofload " PROOFLOAD_VERSION; }
 
-Results run_scenario(const Scenario& scenario, Backend& backend, const RunOptions& options, const std::optional<Results>& before) {
+Results run_scenario(const Scenario& scenario, Backend& backend, const RunOptions& options,
+                     const std::optional<Results>& before) {
   Results r;
   r.scenario = scenario;
   r.compiled = compile(scenario);
@@ -23,7 +24,9 @@ Results run_scenario(const Scenario& scenario, Backend& backend, const RunOption
   r.tally = Tally(layout_of(r.compiled.plan));
   if (before) {
     if (before->compiled.plan_hash != r.compiled.plan_hash || before->seed != r.seed || before->range.first != 0) {
-      throw Error("the result to resume is of another run (its plan, seed or first path differ) run the scenario from the start");
+      throw Error(
+          "the result to resume is of another run (its plan, seed or first path differ) run the scenario from the "
+          "start");
     }
     r.tally = before->tally;
     r.range.count = before->range.count;
@@ -36,9 +39,10 @@ Results run_scenario(const Scenario& scenario, Backend& backend, const RunOption
     backend.run(r.compiled, r.seed, {r.range.count, count}, r.tally);
     r.range.count += count;
     if (r.tally.lowest_non_finite != ~std::uint64_t{0}) {
-      throw Error(fmt::format("path {} has an outcome that is not a finite number (volatility or drift is too large for a horizon this "
-                              "long) look at it with `proofload explain SCENARIO --path {} --seed {}` and lower them",
-                              r.tally.lowest_non_finite, r.tally.lowest_non_finite, r.seed));
+      throw Error(fmt::format(
+          "path {} has an outcome that is not a finite number (volatility or drift is too large for a horizon this "
+          "long) look at it with `proofload explain SCENARIO --path {} --seed {}` and lower them",
+          r.tally.lowest_non_finite, r.tally.lowest_non_finite, r.seed));
     }
     if (options.progress) options.progress({r.range.count, scenario.run.paths, elapsed()});
     if (options.stop && options.stop()) break;

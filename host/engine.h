@@ -14,9 +14,9 @@ struct Progress {
 };
 
 struct RunOptions {
-  std::uint64_t batch = std::uint64_t{1} << 22;    ///< paths between two looks at `stop`
-  std::function<void(const Progress&)> progress;   ///< called after every batch; may be empty
-  std::function<bool()> stop;                      ///< asked after every batch; may be empty
+  std::uint64_t batch = std::uint64_t{1} << 22;   ///< paths between two looks at `stop`
+  std::function<void(const Progress&)> progress;  ///< called after every batch; may be empty
+  std::function<bool()> stop;                     ///< asked after every batch; may be empty
 };
 
 /// Runs the scenario's paths, or goes on from an earlier part of the same run (`before`: same plan hash and seed, from path 0).

@@ -18,7 +18,9 @@ std::string duration(double seconds) {
   if (seconds < 172800.0) return fmt::format("{:.2f} h", seconds / 3600.0);
   return fmt::format("{:.2f} d", seconds / 86400.0);
 }
-std::string time_text(std::uint32_t ticks) { return ticks == absent ? "beyond the horizon" : duration(ticks / ticks_per_second); }
+std::string time_text(std::uint32_t ticks) {
+  return ticks == absent ? "beyond the horizon" : duration(ticks / ticks_per_second);
+}
 
 /// Collects what simulate() tells; printed by explain() when the path is over.
 struct Record {
@@ -33,10 +35,13 @@ struct Record {
     std::string who;
     for (unsigned r = term.first; r < unsigned(term.first) + term.count; ++r) {
       const unsigned to = plan.references[r];
-      if (to >= plan.legs) continue;
-      who += (who.empty() ? "" : ", ") + leg_name(to);
+      if (to >= plan.messages) continue;
+      for (unsigned l = 0; l < plan.legs; ++l) {
+        if (plan.leg[l].message == to) who += (who.empty() ? "" : ", ") + leg_name(l);
+      }
     }
-    stages += fmt::format("  {:<22} {:>14}   {}\n", stage_text(static_cast<StageName>(term.stage)), duration(ticks / ticks_per_second), who);
+    stages += fmt::format("  {:<22} {:>14}   {}\n", stage_text(static_cast<StageName>(term.stage)),
+                          duration(ticks / ticks_per_second), who);
   }
   void delay(unsigned r, std::uint32_t ticks) {
     const bool over = ticks > plan.horizon;
@@ -47,17 +52,18 @@ struct Record {
     prices += fmt::format("  {:<12} {:.6f} of its price at the call, at the price-layer time of {}\n",
                           scenario.market.assets[reading.asset].name, ratio, leg_name(reading.leg));
   }
-  void finite(bool m) { went_wrong = went_wrong || !m; }
+  void broken(bool m) { went_wrong = went_wrong || m; }
   void unresolved(const Workspace<float>&, bool, bool) {}
   void layers_failed(const Workspace<float>&) {}
   void proceeds(unsigned k, float spared, float actual, bool hit, bool) {
     const Collateral& c = plan.collateral[k];
     const CollateralSpec& spec = scenario.collateral[k];
     const double after = std::max(0.0, double(c.keep) * double(actual) - double(c.cost));
-    outcomes += fmt::format("  {:<24} without failures {:.6f}, {} {:.6f}, after sale costs {:.6f}: loss {:.6f}", spec.name, spared,
-                            hit ? "layer failed," : "as it is", actual, after, 1.0 - after);
+    outcomes += fmt::format("  {:<24} without failures {:.6f}, {} {:.6f}, after sale costs {:.6f}: loss {:.6f}",
+                            spec.name, spared, hit ? "layer failed," : "as it is", actual, after, 1.0 - after);
     if (spec.haircut) {
-      outcomes += fmt::format(", {} (policy haircut {})", actual < c.threshold ? "UNDER-COLLATERALISED" : "covered", *spec.haircut);
+      outcomes += fmt::format(", {} (policy haircut {})", actual < c.threshold ? "UNDER-COLLATERALISED" : "covered",
+                              *spec.haircut);
     }
     outcomes += "\n";
   }
@@ -70,7 +76,7 @@ struct Record {
 };
 
 struct Arrays {
-  std::uint32_t time[limit::legs + limit::readings] = {}, late[limit::legs] = {};
+  std::uint32_t time[limit::messages + limit::readings] = {}, late[limit::messages] = {};
   float failure[limit::layers] = {}, price[limit::legs] = {}, late_price[limit::legs] = {};
 };
 
@@ -100,16 +106,19 @@ std::string explain(const Scenario& scenario, std::uint64_t seed, std::uint64_t 
   if (plan.layers > 0) text += "\nMessaging layers\n";
   for (unsigned i = 0; i < plan.layers; ++i) {
     const double seconds = double(a.failure[i]) / ticks_per_second;
-    text += fmt::format("  {:<40} {}\n", scenario.layers[i].name,
-                        seconds > 1e9 * seconds_per_year ? "never fails" : fmt::format("fails {} after the call", duration(seconds)));
+    text += fmt::format(
+        "  {:<40} {}\n", scenario.layers[i].name,
+        seconds > 1e9 * seconds_per_year ? "never fails" : fmt::format("fails {} after the call", duration(seconds)));
   }
   text += "\nLog prices at the sale (driftless), by route and asset\n";
   for (unsigned l = 0; l < plan.legs; ++l) {
-    text += fmt::format("  {:<40} {:>20}   {:+.6f}\n", record.leg_name(l), time_text(a.time[l]), a.price[l]);
+    text += fmt::format("  {:<40} {:>20}   {:+.6f}\n", record.leg_name(l), time_text(a.time[plan.leg[l].message]),
+                        a.price[l]);
   }
   text += "\nPrice layer (what a single-chain engine would see)\n" + record.prices;
   text += "\nProceeds per unit of collateral\n" + record.outcomes;
-  if (record.went_wrong) text += "\nThis path has an outcome that is not a finite number: volatility or drift is too large for its delay.\n";
+  if (record.went_wrong)
+    text += "\nThis path has an outcome that is not a finite number: volatility or drift is too large for its delay.\n";
   return text;
 }
 

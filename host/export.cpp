@@ -73,7 +73,8 @@ std::string to_csv(const Results& r, const std::vector<ExportedHaircut>& haircut
 }  // namespace
 
 int basis_points_up(double fraction) {
-  // 0.0512 * 1e4 is 512.00000000000006: the allowance is a thousand times the rounding of such a product, and 1e-13 of the value.
+  // 0.0512 * 1e4 is 512.00000000000006: the allowance is a thousand times the rounding of such a product, and 1e-13 of
+  // the value.
   return static_cast<int>(std::ceil(std::clamp(fraction, 0.0, 1.0) * 1e4 - 1e-9));
 }
 

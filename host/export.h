@@ -1,4 +1,5 @@
-/// export.h -- haircuts in the units of the engine that is to use them, from the upper bound, with where they come from.
+/// export.h -- haircuts in the units of the engine that is to use them, from the upper bound, with where they come
+/// from.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -19,11 +20,12 @@ struct ExportedHaircut {
 /// Throws Error when a haircut has no upper bound: too few paths were run for it.
 std::vector<ExportedHaircut> exported_haircuts(const Results&);
 
-/// A fraction in basis points, never below it: a product that is whole but for the rounding of a double counts as whole.
+/// A fraction in basis points, never below it: a product that is whole but for the rounding of a double counts as
+/// whole.
 int basis_points_up(double fraction);
 
-/// Writes the haircuts for `venue` ("generic") as JSON (results/haircuts.schema.json) or CSV, by the file's extension. The file is
-/// complete or absent. Throws Error.
+/// Writes the haircuts for `venue` ("generic") as JSON (results/haircuts.schema.json) or CSV, by the file's extension.
+/// The file is complete or absent. Throws Error.
 void export_haircuts(const Results&, const std::string& venue, const std::filesystem::path& file);
 
 }  // namespace proofload

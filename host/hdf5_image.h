@@ -1,5 +1,6 @@
-/// hdf5_image.h -- HDF5 files as images in memory (the core driver), in the style of netCDF-4: datasets with named dimensions, units and
-/// long names. Included by results.cpp alone. Every call is checked; the first that fails throws Refused.
+/// hdf5_image.h -- HDF5 files as images in memory (the core driver), in the style of netCDF-4: datasets with named
+/// dimensions, units and long names. Included by results.cpp alone. Every call is checked; the first that fails throws
+/// Refused.
 #pragma once
 #include <fmt/format.h>
 #include <hdf5.h>
@@ -102,7 +103,8 @@ hid_t file_type() {
 
 // ---- writing --------------------------------------------------------------------------------------------------------
 
-/// Datasets with named dimensions in one HDF5 image; the variables keep the order in which they are made, as netCDF-4 wants.
+/// Datasets with named dimensions in one HDF5 image; the variables keep the order in which they are made, as netCDF-4
+/// wants.
 class Image {
  public:
   Image() : file_(create()) {}

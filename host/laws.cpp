@@ -1,7 +1,5 @@
-// laws.cpp -- a law is a mixture of parts offset + scale * X, X one of eight standard laws; see laws.h for what it becomes.
-//
-// All arithmetic that reaches a table or a weight is in Quad, 113 bits done with integer instructions, and is rounded once: no
-// libm, no contraction and no instruction set can change a number.
+// laws.cpp -- a law is a mixture of parts offset + scale * X, X one of eight standard laws (standard_law.h); each X is
+// tabulated once.
 #include "laws.h"
 
 #include <algorithm>
@@ -11,14 +9,10 @@
 #include <cmath>
 #include <limits>
 
-#include <boost/math/special_functions/erf.hpp>
-#include <boost/math/special_functions/gamma.hpp>
-#include <boost/multiprecision/cpp_bin_float.hpp>
+#include "standard_law.h"
 
 namespace proofload {
 namespace {
-
-using Quad = boost::multiprecision::cpp_bin_float_quad;
 
 constexpr double error_goal = 1e-4;         ///< DESIGN 1.3
 constexpr double floor_probability = 0.01;  ///< errors are relative to max(Q(p), Q(0.01), 1e-9 mean)
@@ -26,238 +20,10 @@ constexpr double floor_share = 1e-9;        ///< of the mean: laws with a spike 
 constexpr double least_probability = 1e-6;  ///< and measured for p in [this, 1 - this]
 constexpr int most_pieces = 4;          ///< a law that no table can hold is split at quantiles into at most this many
 constexpr std::size_t most_knots = 64;  ///< of an empirical law made from samples
-constexpr double reduction_goal =
-    1e-3;  ///< its reduction stops here: the median of a million samples is known no better
+/// The reduction of samples stops here: the median of a million samples is known no better.
+constexpr double reduction_goal = 1e-3;
 constexpr double greatest_sigma = 13.0;  ///< exp(sigma z) stays a normal float for every score that a kernel draws
 constexpr double least_exponent = -80.0, greatest_exponent = 80.0;  ///< exp_table: exp(T) stays a normal float
-
-// Zeros are always positive: the sign of a zero difference of two Quads is not the same under g++ and clang++.
-double rounded(const Quad& x) { return x == 0 ? 0.0 : x.convert_to<double>(); }
-float rounded_to_float(const Quad& x) { return x == 0 ? 0.0f : x.convert_to<float>(); }
-
-// ---------------------------------------------------------------------------------------------- standard laws
-
-/// A probability and its complement: near 1 the complement carries the precision.
-struct Tails {
-  Quad below, above;
-};
-
-Tails tails_of(const Quad& z) {
-  const Quad y = z / sqrt(Quad(2));
-  return {erfc(Quad(-y)) / 2, erfc(y) / 2};
-}
-
-Quad normal_density(const Quad& z) {
-  static const Quad root_two_pi = sqrt(2 * boost::math::constants::pi<Quad>());
-  return exp(-z * z / 2) / root_two_pi;
-}
-
-Quad normal_quantile_quad(const Quad& p) {
-  const Quad root_two = sqrt(Quad(2));
-  return p < 0.5 ? Quad(-root_two * boost::math::erfc_inv(Quad(2 * p)))
-                 : Quad(root_two * boost::math::erfc_inv(Quad(2 - 2 * p)));
-}
-
-enum class Family { constant, uniform, exponential, lognormal, weibull, pareto, gamma, beta };
-
-/// A law without location and scale; a, b: its shape parameters (unused ones are 0).
-///   constant: 0      uniform on (0, 1)      exponential of mean 1      lognormal: exp(a Z)      weibull of shape a, scale 1
-///   pareto: minimum 1, exponent a, truncated at b      gamma of shape a, scale 1      beta (a, b)
-struct Standard {
-  Family family = Family::constant;
-  double a = 0.0, b = 0.0;
-};
-
-constexpr double series_end = 1e-32;  ///< relative size of the terms at which series and fractions end
-
-/// sum over n >= 0 of x^n / ((a + 1) ... (a + n)): P(a, x) a / (x^a e^-x / Gamma(a)), DLMF 8.11.4.
-Quad gamma_series(const Quad& a, const Quad& x) {
-  Quad term = 1, sum = 1;
-  for (int n = 1; term > sum * series_end; ++n) {
-    term *= x / (a + n);
-    sum += term;
-  }
-  return sum;
-}
-
-/// The continued fraction that the caller's `coefficients(n)` = {a_n, b_n} make, b_0 + a_1/(b_1 + a_2/(b_2 + ...)), by Lentz.
-template <class Coefficients>
-Quad continued_fraction(const Coefficients& coefficients) {
-  constexpr double tiny = 1e-300;
-  Quad value = coefficients(0).second, c = value, d = 0;
-  if (value == 0) value = c = tiny;
-  for (int n = 1; n < 100000; ++n) {
-    const auto [a, b] = coefficients(n);
-    d = b + a * d;
-    if (d == 0) d = tiny;
-    d = 1 / d;
-    c = b + a / c;
-    if (c == 0) c = tiny;
-    const Quad change = c * d;
-    value *= change;
-    if (abs(change - 1) < series_end) break;
-  }
-  return value;
-}
-
-/// Q(a, x) / (x^a e^-x / Gamma(a)), DLMF 8.9.2 in its even part.
-Quad gamma_fraction(const Quad& a, const Quad& x) {
-  return 1 / continued_fraction([&](int n) { return std::pair<Quad, Quad>(n * (a - n), x + 2 * n + 1 - a); });
-}
-
-/// I_x(a, b) a / (x^a (1 - x)^b / B(a, b)), DLMF 8.17.22; converges fast for x < (a + 1) / (a + b + 2).
-Quad beta_fraction(const Quad& a, const Quad& b, const Quad& x) {
-  return 1 / continued_fraction([&](int n) -> std::pair<Quad, Quad> {
-           const int m = n / 2;
-           if (n == 0) return {0, 1};
-           if (n % 2 == 0) return {m * (b - m) * x / ((a + n - 1) * (a + n)), 1};
-           return {-(a + m) * (a + b + m) * x / ((a + n - 1) * (a + n)), 1};
-         });
-}
-
-/// Gamma and beta laws, whose quantiles have no closed form, in a variable w on the whole line in which both tails are nearly
-/// linear: w = ln x (gamma) or ln(x / (1 - x)) (beta). Their distribution functions are written out here because Boost 1.74's
-/// overflow for large shapes, and because a tail shares its costly factor with the density.
-class Implicit {
- public:
-  explicit Implicit(const Standard& law) : a_(law.a), b_(law.b), is_beta_(law.family == Family::beta) {
-    using boost::math::lgamma;
-    ln_norm_ = is_beta_ ? Quad(lgamma(a_) + lgamma(b_) - lgamma(Quad(a_ + b_))) : lgamma(a_);
-  }
-
-  struct Point {
-    Tails tails;
-    Quad density, slope, bend;  ///< of w; slope and bend: first two derivatives of ln(density)
-  };
-
-  /// The smaller tails that are asked for, down to 1e-12, may be differences from 1: 20 of 34 digits are left then.
-  Point at(const Quad& w) const {
-    if (!is_beta_) {
-      const Quad x = exp(w), density = exp(a_ * w - x - ln_norm_);
-      if (x < a_ + 10) {
-        const Quad below = density / a_ * gamma_series(a_, x);
-        return {{below, 1 - below}, density, a_ - x, -x};
-      }
-      const Quad above = density * gamma_fraction(a_, x);
-      return {{1 - above, above}, density, a_ - x, -x};
-    }
-    const Quad e = exp(-abs(w)), small = e / (1 + e), large = 1 / (1 + e), x = w < 0 ? small : large,
-               y = w < 0 ? large : small;
-    const Quad ln_large = log(large), ln_small = ln_large - abs(w);
-    const Quad density = exp(a_ * (w < 0 ? ln_small : ln_large) + b_ * (w < 0 ? ln_large : ln_small) - ln_norm_);
-    const Quad slope = a_ * y - b_ * x, bend = -(a_ + b_) * x * y;
-    if (x * (a_ + b_ + 2) < a_ + 1) {
-      const Quad below = density / a_ * beta_fraction(a_, b_, x);
-      return {{below, 1 - below}, density, slope, bend};
-    }
-    const Quad above = density / b_ * beta_fraction(b_, a_, y);
-    return {{1 - above, above}, density, slope, bend};
-  }
-
-  Quad value(const Quad& w) const { return is_beta_ ? Quad(1 / (1 + exp(-w))) : Quad(exp(w)); }
-
-  /// Where a tail would be if it were its leading power of x (or of 1 - x).
-  Quad guess(const Tails& p) const {
-    if (is_beta_ && p.above < p.below) return -(log(p.above * b_) + ln_norm_) / b_;
-    return (log(p.below * a_) + ln_norm_) / a_;
-  }
-
-  struct Root {
-    Quad w;
-    Point near;  ///< at the last point tried, one short step away
-  };
-
-  /// The w whose tails are `wanted`, from a guess: Halley's method on the logarithm of the smaller tail, bisection where it strays.
-  Root solve(const Tails& wanted, Quad w) const {
-    const bool lower = wanted.below < wanted.above;
-    Quad low = -1e7, high = 1e7;
-    Point p;
-    for (int i = 0; i < 400; ++i) {
-      p = at(w);
-      const Quad tail = lower ? p.tails.below : p.tails.above, target = lower ? wanted.below : wanted.above;
-      if (tail == target) return {w, p};
-      const bool too_far = (tail > target) == lower;
-      (too_far ? high : low) = w;
-      bool sound = tail > 0 && p.density > 0;
-      Quad step = 0, slope = 0;
-      if (sound) {
-        const Quad rate = p.density / tail;
-        slope = lower ? Quad(p.slope - rate) : Quad(p.slope + rate);
-        const Quad newton = (lower ? Quad(log(tail / target)) : Quad(log(target / tail))) / rate;
-        const Quad halley = 1 - newton * slope / 2;
-        step = halley > 0.5 && halley < 2 ? Quad(newton / halley) : newton;
-        // Halley's method is of third order: after a step this short nothing is left that a double, let alone a float, could show.
-        if (abs(step) * (1 + abs(slope)) < 1e-7) return {w - step, p};
-        sound = abs(step) < 2;
-      }
-      Quad next = sound ? Quad(w - step) : Quad(too_far ? w - 2 : w + 2);
-      if (!(next > low && next < high)) next = (low + high) / 2;
-      w = next;
-    }
-    return {w, p};
-  }
-
- private:
-  Quad a_, b_, ln_norm_;
-  bool is_beta_;
-};
-
-/// Quantile of a standard law with a closed form.
-Quad closed_quantile(const Standard& law, const Tails& p) {
-  switch (law.family) {
-    case Family::uniform: return p.below;
-    case Family::exponential: return -log(p.above);
-    case Family::weibull: return pow(Quad(-log(p.above)), Quad(1 / Quad(law.a)));
-    case Family::lognormal: return exp(law.a * normal_quantile_quad(p.below));
-    case Family::pareto: {
-      const Quad at_cap = pow(Quad(law.b), Quad(-law.a));  // P(X > cap) of the law that is not truncated
-      return pow(Quad(p.above + p.below * at_cap), Quad(-1 / Quad(law.a)));
-    }
-    default: return 0;
-  }
-}
-
-bool is_implicit(const Standard& law) { return law.family == Family::gamma || law.family == Family::beta; }
-
-Quad standard_quantile(const Standard& law, const Tails& p) {
-  if (!is_implicit(law)) return closed_quantile(law, p);
-  const Implicit implicit(law);
-  return implicit.value(implicit.solve(p, implicit.guess(p)).w);
-}
-
-/// P(X <= x).
-Quad standard_cdf(const Standard& law, const Quad& x) {
-  if (law.family == Family::constant) return x >= 0 ? 1 : 0;
-  if (x <= (law.family == Family::pareto ? 1 : 0)) return 0;
-  switch (law.family) {
-    case Family::uniform: return x < 1 ? x : Quad(1);
-    case Family::exponential: return 1 - exp(-x);
-    case Family::weibull: return 1 - exp(-pow(x, Quad(law.a)));
-    case Family::lognormal: return tails_of(log(x) / law.a).below;
-    case Family::pareto:
-      return x >= law.b ? Quad(1) : Quad((1 - pow(x, Quad(-law.a))) / (1 - pow(Quad(law.b), Quad(-law.a))));
-    case Family::gamma: return Implicit(law).at(log(x)).tails.below;
-    case Family::beta: return x >= 1 ? Quad(1) : Implicit(law).at(log(x / (1 - x))).tails.below;
-    default: return 0;
-  }
-}
-
-Quad standard_mean(const Standard& law) {
-  const Quad a = law.a, b = law.b;
-  switch (law.family) {
-    case Family::uniform: return 0.5;
-    case Family::exponential: return 1;
-    case Family::lognormal: return exp(a * a / 2);
-    case Family::weibull: return boost::math::tgamma(Quad(1 + 1 / a));
-    case Family::pareto: {  // integral of x dF over [1, b]
-      const Quad inside = law.a == 1.0 ? Quad(log(b)) : Quad((1 - pow(b, Quad(1 - a))) / (a - 1));
-      return a * inside / (1 - pow(b, Quad(-a)));
-    }
-    case Family::gamma: return a;
-    case Family::beta: return a / (a + b);
-    default: return 0;
-  }
-}
 
 // ---------------------------------------------------------------------------------------------- laws as parts
 
@@ -276,7 +42,7 @@ bool non_negative(double x) { return x == 0.0 || positive(x); }
 
 Part constant_part(const Quad& weight, const Quad& value) { return {weight, value, 0, {}}; }
 
-/// The parameters are checked here too, not only by the parser: a law with a wrong one must not become a table of nonsense.
+/// Parameters are checked here too, not only by the parser: a wrong one must not become a table of nonsense.
 Part simple_part(const LawSpec& law) {
   switch (law.kind) {
     case LawKind::constant:
@@ -310,19 +76,23 @@ Part simple_part(const LawSpec& law) {
       return {1, 0, law.median, {Family::lognormal, rounded(sigma)}};
     }
     case LawKind::gamma:
-      require(positive(law.shape) && positive(law.mean),
-              "gamma law with a wrong parameter (both are positive) give `shape` > 0 and `mean` > 0");
+      require(law.shape >= 1e-3 && law.shape <= 1e5 && positive(law.mean),
+              "gamma law with a wrong parameter (tables hold shapes from 0.001 to 100000; the mean is positive) "
+              "correct `shape` or `mean`, or give a constant");
       if (law.shape == 1.0) return {1, 0, law.mean, {Family::exponential}};
       return {1, 0, Quad(law.mean) / law.shape, {Family::gamma, law.shape}};
     case LawKind::weibull:
-      require(positive(law.shape) && positive(law.scale),
-              "weibull law with a wrong parameter (both are positive) give `shape` > 0 and `scale` > 0");
+      require(law.shape >= 1e-2 && law.shape <= 1e5 && positive(law.scale),
+              "weibull law with a wrong parameter (tables hold shapes from 0.01 to 100000; the scale is positive) "
+              "correct `shape` or `scale`, or give a constant");
       if (law.shape == 1.0) return {1, 0, law.scale, {Family::exponential}};
       return {1, 0, law.scale, {Family::weibull, law.shape}};
     case LawKind::pareto:
       require(
-          positive(law.min) && positive(law.alpha) && positive(law.cap) && law.min < law.cap,
-          "pareto law with wrong parameters (0 < min < cap and alpha > 0 are needed) correct `min`, `alpha`, `cap`");
+          positive(law.min) && law.alpha >= 1e-3 && law.alpha <= 1e5 && positive(law.cap) && law.min < law.cap,
+          "pareto law with wrong parameters (0 < min < cap and alpha from 0.001 to 100000 are needed) correct `min`, "
+          "`alpha` or `cap`");
+      if (rounded(Quad(law.cap) / law.min) == 1.0) return constant_part(1, law.min);
       return {1, 0, law.min, {Family::pareto, law.alpha, rounded(Quad(law.cap) / law.min)}};
     case LawKind::beta: {
       require(law.mean > 0.0 && law.mean < 1.0 && positive(law.stdev),
@@ -331,7 +101,13 @@ Part simple_part(const LawSpec& law) {
       require(spread > 0,
               "beta law with too large a stdev (no law on [0, 1] with this mean has one of sqrt(mean (1 - mean)) or "
               "more) lower `stdev`");
-      return {1, 0, 1, {Family::beta, rounded(m * spread), rounded((1 - m) * spread)}};
+      require(spread <= 1e7,
+              "beta law with too small a stdev (no table holds it) give a constant or a greater `stdev`");
+      const Standard law_on_01{Family::beta, rounded(m * spread), rounded((1 - m) * spread)};
+      require(std::min(law_on_01.a, law_on_01.b) >= 1e-5,
+              "beta law that is nearly all at 0 and 1 (no table holds it) give a mixture of the constants 0 and 1");
+      if (law_on_01.a == 1.0 && law_on_01.b == 1.0) return {1, 0, 1, {Family::uniform}};
+      return {1, 0, 1, law_on_01};
     }
     default:
       throw Error(
@@ -340,8 +116,8 @@ Part simple_part(const LawSpec& law) {
   }
 }
 
-/// Linear between the given quantiles; an atom at the first value below the first p (late rather than early, for a delay); beyond
-/// the last p an exponential tail through the last two quantiles.
+/// Linear between the given quantiles; an atom at the first value below the first p (late rather than early, for a
+/// delay); beyond the last p an exponential tail through the last two quantiles.
 std::vector<Part> empirical_parts(const LawSpec& law) {
   const auto& knots = law.quantiles;
   require(!knots.empty(),
@@ -399,12 +175,13 @@ Quad part_cdf(const Part& part, const Quad& x) {
 
 // ---------------------------------------------------------------------------------------------- tables
 
-/// Chebyshev's nodes on [0, 1], (1 - cos((2 k + 1) pi / 8)) / 2: the cubic through them is within a few percent of the best one.
+/// Chebyshev's nodes on [0, 1], (1 - cos((2 k + 1) pi / 8)) / 2: the cubic through them is within a few percent of the
+/// best one.
 constexpr std::array<double, 4> cubic_nodes = {0.03806023374435663, 0.3086582838174551, 0.6913417161825449,
                                                0.9619397662556434};
 
-/// A score at which every quantile function is computed: a node of a cubic, or a point (of float z) between nodes where the
-/// error is measured.
+/// A score at which every quantile function is computed: a node of a cubic, or a point (of float z) between nodes where
+/// the error is measured.
 struct Score {
   Quad z;
   Tails tails;
@@ -432,7 +209,8 @@ const std::vector<Score>& scores() {
   return all;
 }
 
-/// The interval (from, to) of probabilities that a piece of a law stands for; both are multiples of 2^-k, so sums are exact.
+/// The interval (from, to) of probabilities that a piece of a law stands for; both are multiples of 2^-k, so sums are
+/// exact.
 struct Piece {
   double from = 0.0, to = 1.0;
   double share() const { return to - from; }
@@ -447,7 +225,8 @@ std::vector<Quad> piece_quantiles(const Standard& law, const Piece& piece) {
     for (std::size_t i = 0; i < grid.size(); ++i) values[i] = closed_quantile(law, piece.tails(grid[i].tails));
     return values;
   }
-  // March outwards from the middle: dw/dz = share phi(z) / density(w) gives each start from the point before, to third order.
+  // March outwards from the middle: dw/dz = share phi(z) / density(w) gives each start from the point before, to third
+  // order.
   const Implicit implicit(law);
   const std::size_t middle = grid.size() / 2;
   const Tails half = piece.tails(grid[middle].tails);
@@ -562,13 +341,14 @@ std::string key_of(const Standard& law) {
 /// Where to cut a piece in two: a beta law at x = 1/2 first, between its spikes at 0 and 1; else in halves.
 double cut_of(const Standard& law, const Piece& piece) {
   if (law.family == Family::beta) {
-    const double p = std::nearbyint(0x1p20 * rounded(standard_cdf(law, 0.5))) * 0x1p-20;
+    const double p = std::floor(0x1p20 * rounded(standard_cdf(law, 0.5)) + 0.5) * 0x1p-20;
     if (piece.from < p && p < piece.to) return p;
   }
   return (piece.from + piece.to) / 2;
 }
 
-/// The tables of a standard law, made when first asked for: one if it can reach the goal, else the worst piece is cut in two.
+/// The tables of a standard law, made when first asked for: one if it can reach the goal, else the worst piece is cut
+/// in two.
 const TableShape& shape_of(const Standard& law, TableSet& tables) {
   const std::string key = key_of(law);
   for (const TableShape& known : tables.shapes)
@@ -633,9 +413,9 @@ double law_quantile(const LawSpec& law, double p) {
     low = std::min(low, q);
     high = std::max(high, q);
   }
-  // The quantile of a mixture lies between those of its parts: the least double x with P(X <= x) >= p, but for the half unit
+  // The quantile of a mixture lies between those of its parts: the least double x with P(X <= x) >= p, but for the unit
   // by which p itself may have been rounded. The order of non-negative doubles is that of their bits.
-  const Quad wanted = Quad(p) * (1 - Quad(std::numeric_limits<double>::epsilon()) / 2);
+  const Quad wanted = p - std::min(tails.below, tails.above) * std::numeric_limits<double>::epsilon();
   const auto reached = [&](double x) {
     Quad sum = 0;
     for (const Part& part : parts) sum += part.weight * part_cdf(part, x);
@@ -672,7 +452,7 @@ CompiledLaw compile_law(const LawSpec& law, double unit, TableSet& tables) {
     if (until <= taken) return;  // less likely than 2^-33: no random word picks it
     taken = until;
     compiled.components.push_back({static_cast<std::uint32_t>(until - 1), shape, table, offset, scale});
-    compiled.error = std::isnan(error) ? error : std::max(compiled.error, error);
+    compiled.error = std::max(compiled.error, error);
   };
   for (const Part& part : parts_of(law)) {
     const Quad offset = part.offset * unit, scale = part.scale * unit;

@@ -1,7 +1,8 @@
-/// laws.h -- every probability law of DESIGN 4.1, in one place: its quantile function, its mean, and the tables that kernels read.
+/// laws.h -- every probability law of DESIGN 4.1 in one place: its quantile function, its mean, the tables for kernels.
 ///
-/// A new law is an enumerator (scenario.h), a row here and its parameters in the parser. Everything transcendental is computed in
-/// Boost.Math on cpp_bin_float_quad, never in libm, and rounded once: the numbers must not depend on the host (DESIGN 3).
+/// A new law is an enumerator (scenario.h), a row here and its parameters in the parser. Everything transcendental is
+/// computed in Boost.Math on cpp_bin_float_quad, never in libm, and rounded once: the numbers must not depend on the
+/// host (DESIGN 3).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -15,29 +16,32 @@ namespace proofload {
 /// What a law becomes: components for the plan, with tables shared between laws of equal standardised shape.
 struct CompiledLaw {
   std::vector<Component> components;  ///< Component::table indexes TableSet::tables
-  double error = 0.0;  ///< measured max of |Qhat - Q| / max(Q(p), Q(0.01)) over p in [1e-6, 1 - 1e-6], worst component
+  /// Measured max over p in [1e-6, 1 - 1e-6] of |Qhat - Q| / max(Q(p), Q(0.01)), worst component. Q(0.01) counts as at
+  /// least 1e-9 of the mean: for a law with a spike at 0 it can be 1e-40, which no path can tell from 0.
+  double error = 0.0;
   double tail_share = 0.0;  ///< empirical: share of paths beyond the last quantile
 };
 
 /// A table's values at the scores where its error is measured, for Phi(z) in [1e-6, 1 - 1e-6].
 struct TableFit {
   bool exponential = false;   ///< read through Shape::exp_table: T(z) is the logarithm of the quantile
-  double floor = 0.0;         ///< Q(0.01) of the standardised law: errors are relative to max(Q(p), this)
+  double floor = 0.0;         ///< errors are relative to max(Q(p), this): Q(0.01) of the standardised law
   std::vector<double> exact;  ///< the quantiles
   std::vector<float> fitted;  ///< what the table gives in their place
 };
 
-/// A standardised law as tables: one, or several that each stand for an interval of p, where no single table is exact enough.
 struct TablePiece {
   std::uint32_t table;
   double share;  ///< probability
 };
+
+/// A standardised law as tables: one, or where none is exact enough several that each stand for an interval of p.
 struct TableShape {
   std::string key;
   std::vector<TablePiece> pieces;
 };
 
-/// All tables of a plan, one aligned block for the kernels: table t at floats [t * table_floats, ...), planes c0 c1 c2 c3.
+/// All tables of a plan, one aligned block: table t at floats [t * table_floats, ...), planes c0 c1 c2 c3.
 struct TableSet {
   std::vector<float> floats;
   std::vector<std::string> keys;   ///< canonical text of each shape; equal shapes share a table
@@ -45,20 +49,23 @@ struct TableSet {
   std::vector<TableShape> shapes;  ///< what has been compiled so far
 };
 
-/// Quantile function of the law itself (mixtures and empirical laws too), p in (0, 1); the truth that tables are compared with.
+/// Quantile function of the law itself (mixtures and empirical laws too), p in (0, 1); the truth that tables are
+/// compared with.
 double law_quantile(const LawSpec&, double p);
 
 /// Mean of the law, its exponential tail beyond the last quantile included.
 double law_mean(const LawSpec&);
 
-/// Compiles a law to components; throws Error when a parameter makes no law or a value no float. A part of a mixture that is less
-/// likely than 2^-33 is dropped: no random word could pick it. `unit` multiplies every value (ticks_per_second for durations, 1 for fractions).
+/// Compiles a law to components; throws Error when a parameter makes no law or a value no float. A part of a mixture
+/// that is less likely than 2^-33 is dropped: no random word could pick it. `unit` multiplies every value
+/// (ticks_per_second for durations, 1 for fractions).
 CompiledLaw compile_law(const LawSpec&, double unit, TableSet&);
 
-/// Reduces samples to at most 64 quantiles for LawSpec::quantiles; sets kind, samples and reduction_error. The i-th of n sorted
-/// samples stands at p = (i - 1/2) / n (Hazen), the least at 0, so that no path is quicker than any observation; the greatest is
-/// always kept. Knots are added where the straight line between two of them is worst, relative to max(Q(p), Q(0.01)), until it is
-/// within 1e-3 everywhere or 64 are used: with long-tailed samples that is the upper tail. Throws Error for bad samples.
+/// Reduces samples to at most 64 quantiles for LawSpec::quantiles; sets kind, samples and reduction_error. The i-th of
+/// n sorted samples stands at p = (i - 1/2) / n (Hazen), the least at 0, so that no path is quicker than any
+/// observation; the greatest is always kept. Knots are added where the straight line between two of them is worst,
+/// relative to max(Q(p), Q(0.01)), until it is within 1e-3 everywhere or 64 are used: with long-tailed samples that is
+/// the upper tail. Throws Error for bad samples.
 void reduce_samples(std::vector<double> samples, LawSpec&);
 
 /// The fitted polynomial table evaluated as the kernels do, in float: for tests and for the measured error.

@@ -1,5 +1,6 @@
-// The file is built and read as an image in memory (HDF5's core driver) and moved to and from the disk as a whole: HDF5 never sees a
-// full disk, a lock or a half-read file, and a hash behind the image tells damage before HDF5 parses any of it.
+// The file is built and read as an image in memory (HDF5's core driver) and moved to and from the disk as a whole: HDF5
+// never sees a full disk, a lock or a half-read file, and a hash behind the image tells damage before HDF5 parses any
+// of it.
 #include "results.h"
 
 #include <fmt/format.h>
@@ -304,8 +305,8 @@ std::string hash_of(std::string_view bytes) {
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 
-/// The HDF5 image inside the bytes of a file: without the hash that ours have behind it. A file that another program has rewritten
-/// has none; then HDF5's own checks and the tally's hash must do.
+/// The HDF5 image inside the bytes of a file: without the hash that ours have behind it. A file that another program
+/// has rewritten has none; then HDF5's own checks and the tally's hash must do.
 std::string_view image_in(std::string_view bytes) {
   if (bytes.substr(0, signature.size()) != signature) throw Refused{"it is not an HDF5 file"};
   if (bytes.size() < trailer_size) throw Refused{"it is truncated"};

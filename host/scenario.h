@@ -23,16 +23,23 @@ struct LawSpec {
   LawKind kind = LawKind::constant;
   double value = unset, min = unset, max = unset, mean = unset, median = unset, p99 = unset, sigma = unset;
   double shape = unset, scale = unset, alpha = unset, cap = unset, stdev = unset;
-  double weight = 1.0;                                ///< inside a mixture
-  std::vector<LawSpec> of;                            ///< components of a mixture (never mixtures or empirical laws themselves)
-  std::vector<std::pair<double, double>> quantiles;   ///< empirical: (p, value), both ascending; samples are reduced to these when read
-  std::string file, column;                           ///< empirical: where samples came from ("" when quantiles were written out)
-  std::size_t samples = 0;                            ///< empirical: how many there were
-  double reduction_error = 0.0;                       ///< empirical: largest |reduced - sample quantile| / max(Q(p), Q(0.01))
+  double weight = 1.0;      ///< inside a mixture
+  std::vector<LawSpec> of;  ///< components of a mixture (never mixtures or empirical laws themselves)
+  std::vector<std::pair<double, double>>
+      quantiles;                 ///< empirical: (p, value), both ascending; samples are reduced to these when read
+  std::string file, column;      ///< empirical: where samples came from ("" when quantiles were written out)
+  std::size_t samples = 0;       ///< empirical: how many there were
+  double reduction_error = 0.0;  ///< empirical: largest |reduced - sample quantile| / max(Q(p), Q(0.01))
 };
 
 enum class StageName { oracle, source_inclusion, finality, proof, challenge, relay, destination_inclusion, other };
-enum class Scope { oracle, source_chain, destination_chain, layer, route };  ///< whose normal score a stage reads (DESIGN 1.3)
+enum class Scope {
+  oracle,
+  source_chain,
+  destination_chain,
+  layer,
+  route
+};  ///< whose normal score a stage reads (DESIGN 1.3)
 
 struct StageSpec {
   StageName name = StageName::other;
@@ -73,9 +80,9 @@ struct ChainSpec {
 struct LayerSpec {
   std::string name;
   double hazard = 0.0, exposure = 0.0;
-  LawSpec recovery;                 ///< default: constant 0 (nothing is recovered)
-  std::string network;              ///< "" : none
-  double common_hazard = 0.0;       ///< layers of one network agree on it
+  LawSpec recovery;            ///< default: constant 0 (nothing is recovered)
+  std::string network;         ///< "" : none
+  double common_hazard = 0.0;  ///< layers of one network agree on it
   std::optional<LawSpec> stall;
 };
 
@@ -92,8 +99,8 @@ struct CollateralSpec {
   std::string name, asset, route;
   std::optional<double> haircut;
   SaleSpec sale;
-  LawSpec basis;                  ///< default: constant 1
-  std::optional<double> weight;   ///< share of the book ([portfolio]); default: by sale.size, else equal
+  LawSpec basis;                 ///< default: constant 1
+  std::optional<double> weight;  ///< share of the book ([portfolio]); default: by sale.size, else equal
 };
 
 /// The book as one: present when the file has a [portfolio] table.
@@ -110,7 +117,7 @@ struct Scenario {
   std::vector<RouteSpec> routes;
   std::vector<CollateralSpec> collateral;
   std::optional<PortfolioSpec> portfolio;
-  std::string source;             ///< the text of the file as given (includes not expanded)
+  std::string source;  ///< the text of the file as given (includes not expanded)
 };
 
 /// What the command line sets on top of a file.

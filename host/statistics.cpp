@@ -13,7 +13,8 @@
 namespace proofload {
 namespace {
 
-/// The smallest whole number that is at least p n. A product that is whole but for rounding counts as whole: 0.9999 of 10,000 is 9,999.
+/// The smallest whole number that is at least p n. A product that is whole but for rounding counts as whole: 0.9999 of
+/// 10,000 is 9,999.
 std::uint64_t rank_of(std::uint64_t n, double p) {
   const double product = p * static_cast<double>(n), whole = std::round(product);
   const double rounding = 4.0 * std::numeric_limits<double>::epsilon() * product;
@@ -24,7 +25,10 @@ std::uint64_t rank_of(std::uint64_t n, double p) {
 /// What selling costs: proceeds y before become max(0, keep y - cost).
 struct Sale {
   double keep = 1.0, cost = 0.0;
-  double loss(double before) const { return 1.0 - std::max(0.0, keep * (1.0 - before) - cost); }
+  double loss(double before) const {
+    if (keep == 1.0 && cost == 0.0) return before;  // a free sale changes no digit
+    return 1.0 - std::max(0.0, keep * (1.0 - before) - cost);
+  }
 };
 
 /// A loss that stands for a bin in means.
@@ -68,7 +72,8 @@ Histogram histogram(const Tally& tally, std::size_t at) {
   return Histogram({first, first + loss_bins});
 }
 
-/// All paths, failures included: the failed ones leave `latency` where they would have been and enter it where they came to be.
+/// All paths, failures included: the failed ones leave `latency` where they would have been and enter it where they
+/// came to be.
 Histogram with_failures(const Tally& tally, int k) {
   std::vector<std::uint64_t> count(loss_bins);
   for (std::size_t b = 0; b < count.size(); ++b) {
@@ -87,8 +92,9 @@ Histogram without_failed_paths(const Tally& tally, int k) {
   return Histogram(std::move(count));
 }
 
-/// Expected shortfall with its standard error (DESIGN 1.1): the mean of the worst 1 - p, in which an atom at the quantile takes part
-/// with what is left to it (Acerbi and Tasche 2002; the error is that of Rockafellar and Uryasev's estimator).
+/// Expected shortfall with its standard error (DESIGN 1.1): the mean of the worst 1 - p, in which an atom at the
+/// quantile takes part with what is left to it (Acerbi and Tasche 2002; the error is that of Rockafellar and Uryasev's
+/// estimator).
 struct Shortfall {
   double value, error;
 };
@@ -132,7 +138,8 @@ HaircutAnswer haircut(const Histogram& losses, double confidence, const Sale& sa
   return a;
 }
 
-/// Whether a layer can fail at all: without a hazard its probability is exactly 0, and no interval is drawn around that.
+/// Whether a layer can fail at all: without a hazard its probability is exactly 0, and no interval is drawn around
+/// that.
 bool can_fail(const Scenario& scenario, int layer) {
   return layer != none && scenario.layers[layer].hazard + scenario.layers[layer].common_hazard > 0.0;
 }
@@ -158,7 +165,8 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
                        static_cast<double>(tally.paths);
   }
   const std::uint64_t hits = tally.counts[at.hit(k)];
-  if (can_fail(r.scenario, plan.leg[planned.leg].layer)) a.p_failure = proportion(hits, tally.paths, level);
+  if (can_fail(r.scenario, plan.message[plan.leg[planned.leg].message].layer))
+    a.p_failure = proportion(hits, tally.paths, level);
   a.loss_given_failure = histogram(tally, at.struck(k)).mean(sale);
   if (hits > 0 && *a.loss_given_failure > 0.0) {
     a.exposure_cap_per_loss_budget = 1.0 / (a.p_failure.estimate * *a.loss_given_failure);
@@ -249,8 +257,9 @@ Estimate proportion(std::uint64_t successes, std::uint64_t trials, double level)
 }
 
 std::pair<std::uint64_t, std::uint64_t> quantile_ranks(std::uint64_t n, double p, double level) {
-  // Of n paths B ~ Bin(n, p) lie below the quantile. X_(r) is above it with probability P(B <= r - 1), X_(s) below it with P(B >= s);
-  // each is to be at most `tail` (David and Nagaraja, Order Statistics, 7.1). Both are monotone in the rank, so bisection finds them.
+  // Of n paths B ~ Bin(n, p) lie below the quantile. X_(r) is above it with probability P(B <= r - 1), X_(s) below it
+  // with P(B >= s); each is to be at most `tail` (David and Nagaraja, Order Statistics, 7.1). Both are monotone in the
+  // rank, so bisection finds them.
   const double tail = 0.5 * (1.0 - level), trials = static_cast<double>(n);
   const auto at_least = [&](std::uint64_t s) {  // P(B >= s), 1 <= s <= n
     const double k = static_cast<double>(s);

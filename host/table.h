@@ -29,8 +29,8 @@ inline std::string clipped(const std::string& text, std::size_t width) {
   return text.substr(0, at) + "…";
 }
 
-/// Columns as wide as what is in them, the first set left, the others right. When a line would be too long the first column gives way:
-/// what does not fit there stands on a line of its own.
+/// Columns as wide as what is in them, the first set left, the others right. When a line would be too long the first
+/// column gives way: what does not fit there stands on a line of its own.
 class Table {
  public:
   explicit Table(std::vector<std::string> header) { row(std::move(header)); }

@@ -41,21 +41,15 @@ struct Temporary {
 std::string advice(int error) {
   switch (error) {
     case ENOSPC:
-    case EDQUOT:
-      return "free some space or name a file elsewhere";
-    case EFBIG:
-      return "raise the limit on file sizes or name a file elsewhere";
+    case EDQUOT: return "free some space or name a file elsewhere";
+    case EFBIG: return "raise the limit on file sizes or name a file elsewhere";
     case EACCES:
     case EPERM:
-    case EROFS:
-      return "name a file in a folder that may be written";
+    case EROFS: return "name a file in a folder that may be written";
     case ENOENT:
-    case ENOTDIR:
-      return "make the folder first or name another file";
-    case ENAMETOOLONG:
-      return "choose a shorter name";
-    default:
-      return "check the disk or name a file elsewhere";
+    case ENOTDIR: return "make the folder first or name another file";
+    case ENAMETOOLONG: return "choose a shorter name";
+    default: return "check the disk or name a file elsewhere";
   }
 }
 
@@ -105,7 +99,8 @@ void write_file(const fs::path& file, std::string_view bytes, const std::string&
   if (out.close() != 0) fail(file, what, errno);
   if (::rename(temporary.name.c_str(), target.c_str()) != 0) fail(file, what, errno);
   temporary.made = false;
-  // The rename itself is made durable. A folder that cannot be opened or synced does not make the file any less complete.
+  // The rename itself is made durable. A folder that cannot be opened or synced does not make the file any less
+  // complete.
   const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.number >= 0) ::fsync(directory.number);
 }

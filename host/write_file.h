@@ -7,9 +7,10 @@
 
 namespace proofload {
 
-/// Writes to a temporary name in the same folder, syncs, renames over `file` and syncs the folder. On any failure (full disk, folder
-/// that may not be written) the temporary is removed, an older `file` stays as it was, and Error says why. `what` names the thing in
-/// messages: "the result". A symbolic link is followed; anything else that is not a regular file is refused.
+/// Writes to a temporary name in the same folder, syncs, renames over `file` and syncs the folder. On any failure (full
+/// disk, folder that may not be written) the temporary is removed, an older `file` stays as it was, and Error says why.
+/// `what` names the thing in messages: "the result". A symbolic link is followed; anything else that is not a regular
+/// file is refused.
 void write_file(const std::filesystem::path& file, std::string_view bytes, const std::string& what);
 
 /// The bytes of a regular file. Throws Error when it cannot be read or is larger than `limit` bytes.

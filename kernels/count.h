@@ -31,7 +31,7 @@ PROOFLOAD_FN typename lane<F>::U delay_bin(typename lane<F>::U ticks, std::uint3
 ///   count(where, m)           as many as m has lanes, rare
 ///   under(k, m)               collateral k is under-collateralised on these lanes; pairs are counted from these
 ///   sum(where, units, m)      adds the lanes' units to a 64-bit sum, rare
-///   non_finite(m)             these lanes went wrong
+///   lowest(m)                 keeps the lowest path among these lanes, rare
 /// and leaves out lanes outside the range of paths.
 template <class F, class Counters>
 struct Count {
@@ -51,19 +51,24 @@ struct Count {
   PROOFLOAD_FN void price(unsigned p, F ratio) {
     to.bin(layout.price(int(p)), layout.price_order(int(p)), loss_bin(broadcast<F>(1.0f) - ratio));
   }
-  PROOFLOAD_FN void finite(M m) { to.finite(m); }
-  /// Lanes of m have a leg beyond the horizon, stall included.
+  /// Lanes of m have an outcome that is not a finite number.
+  PROOFLOAD_FN void broken(M m) {
+    if (!to.any(m)) return;
+    to.count(layout.non_finite(), m);
+    to.lowest(m);
+  }
+  /// Lanes of m have a message beyond the horizon, stall included.
   PROOFLOAD_FN void unresolved(const Workspace<F>& work, M m, bool stalled) {
     if (!to.any(m)) return;
     to.count(layout.unresolved(), m);
     const U never = broadcast_word<F>(absent);
     for (unsigned k = 0; k < plan.collaterals; ++k) {
-      const unsigned l = plan.collateral[k].leg;
-      to.count(layout.late(int(k)), equal(stalled ? work.late[l] : work.time[l], never));
+      const unsigned message = plan.leg[plan.collateral[k].leg].message;
+      to.count(layout.late(int(k)), equal(stalled ? work.late[message] : work.time[message], never));
     }
   }
 
-  /// A layer has failed on a path when a leg that uses it is hit.
+  /// A layer has failed on a path when a message over it is hit.
   PROOFLOAD_FN void layers_failed(const Workspace<F>& work) {
     for (unsigned i = 0; i < plan.layers; ++i) {
       const M first = failed(work, i);
@@ -74,8 +79,8 @@ struct Count {
   PROOFLOAD_FN M failed(const Workspace<F>& work, unsigned layer) const {
     const U zero = broadcast_word<F>(0);
     M m = less(zero, zero);
-    for (unsigned l = 0; l < plan.legs; ++l) {
-      if (plan.leg[l].layer == layer) m = either(m, is_hit(plan.leg[l], work.failure[layer], work.time[l]));
+    for (unsigned i = 0; i < plan.walked; ++i) {
+      if (plan.message[i].layer == layer) m = either(m, is_hit(plan.message[i], work.failure[layer], work.time[i]));
     }
     return m;
   }

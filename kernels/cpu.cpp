@@ -12,15 +12,15 @@ using Real = F;  // this ISA's
 using Word = lane<Real>::U;
 using Mask = lane<Real>::M;
 constexpr unsigned width = lane<Real>::width;
-constexpr std::uint32_t all_lanes = (1u << width) - 1u;
+constexpr std::uint32_t all_lanes = 0xffffffffu >> (32 - width);
 
 /// Bins go to buffers, a histogram a row, and are counted row by row: one histogram at a time stays in L2.
 struct Buffered {
   Worker& worker;
-  std::uint64_t path = 0;           // of lane 0
-  std::uint32_t active = all_lanes; // lanes inside the range
-  unsigned filled = 0;              // paths buffered so far
-  unsigned lane0 = 0;               // of this pack, within the chunk
+  std::uint64_t path = 0;            // of lane 0
+  std::uint32_t active = all_lanes;  // lanes inside the range
+  unsigned filled = 0;               // paths buffered so far
+  unsigned lane0 = 0;                // of this pack, within the chunk
 
   explicit Buffered(Worker& w) : worker(w) {}
 
@@ -54,13 +54,9 @@ struct Buffered {
       if ((lanes >> i & 1u) != 0) worker.sums[where] += get(units, static_cast<int>(i));
     }
   }
-  PROOFLOAD_FN void finite(Mask m) {
-    const std::uint32_t lanes = ~mask_bits(m) & active;
-    if (lanes != 0) note_non_finite(lanes);
-  }
-  [[gnu::noinline]] void note_non_finite(std::uint32_t lanes) {
-    const std::uint64_t lowest = path + static_cast<std::uint64_t>(__builtin_ctz(lanes));
-    if (lowest < worker.lowest_non_finite) worker.lowest_non_finite = lowest;
+  void lowest(Mask m) {
+    const std::uint64_t path_of_first = path + static_cast<std::uint64_t>(__builtin_ctz(mask_bits(m) & active));
+    if (path_of_first < worker.lowest_non_finite) worker.lowest_non_finite = path_of_first;
   }
 };
 
@@ -88,7 +84,7 @@ void flush(const TallyLayout& layout, Worker& worker, unsigned filled) {
 }
 
 struct Arrays {
-  alignas(64) Word time[limit::legs + limit::readings], late[limit::legs];
+  alignas(64) Word time[limit::messages + limit::readings], late[limit::messages];
   Real failure[limit::layers], price[limit::legs], late_price[limit::legs];
 };
 
@@ -107,7 +103,8 @@ PROOFLOAD_FN void for_packs(std::uint64_t first, std::uint32_t count, Pack pack)
 }
 
 template <int A>
-void run_assets(const Plan& plan, const float* tables, const Key& key, std::uint64_t first, std::uint32_t count, Worker& worker) {
+void run_assets(const Plan& plan, const float* tables, const Key& key, std::uint64_t first, std::uint32_t count,
+                Worker& worker) {
   Arrays arrays;
   const Workspace<Real> work = workspace(arrays);
   Buffered counters(worker);
@@ -123,7 +120,8 @@ void run_assets(const Plan& plan, const float* tables, const Key& key, std::uint
 }
 
 template <int A>
-std::uint64_t fingerprint_assets(const Plan& plan, const float* tables, const Key& key, std::uint64_t first, std::uint32_t count) {
+std::uint64_t fingerprint_assets(const Plan& plan, const float* tables, const Key& key, std::uint64_t first,
+                                 std::uint32_t count) {
   Arrays arrays;
   const Workspace<Real> work = workspace(arrays);
   std::uint64_t sum = 0;
@@ -135,14 +133,16 @@ std::uint64_t fingerprint_assets(const Plan& plan, const float* tables, const Ke
   return sum;
 }
 
-void run(const Plan& plan, const float* tables, const Key& key, std::uint64_t first, std::uint32_t count, Worker& worker) {
+void run(const Plan& plan, const float* tables, const Key& key, std::uint64_t first, std::uint32_t count,
+         Worker& worker) {
   if (plan.assets <= 4) return run_assets<4>(plan, tables, key, first, count, worker);
   if (plan.assets <= 8) return run_assets<8>(plan, tables, key, first, count, worker);
   if (plan.assets <= 12) return run_assets<12>(plan, tables, key, first, count, worker);
   return run_assets<16>(plan, tables, key, first, count, worker);
 }
 
-std::uint64_t fingerprint(const Plan& plan, const float* tables, const Key& key, std::uint64_t first, std::uint32_t count) {
+std::uint64_t fingerprint(const Plan& plan, const float* tables, const Key& key, std::uint64_t first,
+                          std::uint32_t count) {
   if (plan.assets <= 4) return fingerprint_assets<4>(plan, tables, key, first, count);
   if (plan.assets <= 8) return fingerprint_assets<8>(plan, tables, key, first, count);
   if (plan.assets <= 12) return fingerprint_assets<12>(plan, tables, key, first, count);

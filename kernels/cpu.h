@@ -18,7 +18,8 @@ struct Worker {
   std::uint64_t* planes;  ///< collaterals rows of chunk_paths / 64 words
   std::uint64_t lowest_non_finite;
 };
-inline constexpr std::uint32_t buffer_row = chunk_paths + 48;  ///< not a multiple of 4 KiB, or the rows would alias in L1
+inline constexpr std::uint32_t buffer_row =
+    chunk_paths + 48;  ///< not a multiple of 4 KiB, or the rows would alias in L1
 
 struct Lanes {
   const char* name;

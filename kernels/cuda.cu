@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cub/block/block_reduce.cuh>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "../host/backend.h"
@@ -39,10 +40,10 @@ SharedLayout shared_layout(const Plan& plan, std::size_t table_words, bool with_
     at += n * block_threads;
     return begin;
   };
-  s.time = column(plan.legs + plan.readings);
+  s.time = column(plan.messages + plan.readings);
   s.failure = column(plan.layers);
   s.price = column(plan.legs);
-  s.late = column(plan.stalls != 0 ? plan.legs : 0);
+  s.late = column(plan.stalls != 0 ? plan.messages : 0);
   // The walk writes late prices only where there are stalls, but clears them always: without stalls they alias the prices.
   s.late_price = plan.stalls != 0 ? column(plan.legs) : s.price;
   s.tables = at;
@@ -58,14 +59,18 @@ SharedLayout shared_layout(const Plan& plan, std::size_t table_words, bool with_
 __device__ Workspace<float> workspace(const SharedLayout& s, std::uint32_t* shared) {
   const unsigned t = threadIdx.x;
   float* reals = reinterpret_cast<float*>(shared);
-  return {{shared + s.time + t}, {shared + s.late + t}, {reals + s.failure + t}, {reals + s.price + t}, {reals + s.late_price + t}};
+  return {{shared + s.time + t},
+          {shared + s.late + t},
+          {reals + s.failure + t},
+          {reals + s.price + t},
+          {reals + s.late_price + t}};
 }
 
 /// The `Counters` of count.h on one GPU thread.
 struct Atomics {
   std::uint32_t* counts;
   unsigned long long* sums;
-  unsigned long long* lowest;
+  unsigned long long* lowest_path;
   std::uint32_t* delays;  // in shared memory, or null
   std::size_t delays_at;
   std::uint64_t path;
@@ -89,8 +94,8 @@ struct Atomics {
   __device__ void sum(std::size_t where, std::uint32_t units, bool m) {
     if (m) atomicAdd(sums + where, static_cast<unsigned long long>(units));
   }
-  __device__ void finite(bool m) {
-    if (!m) atomicMin(lowest, static_cast<unsigned long long>(path));
+  __device__ void lowest(bool m) {
+    if (m) atomicMin(lowest_path, static_cast<unsigned long long>(path));
   }
   /// Counts the pairs of the path's under-collateralised holdings.
   __device__ void pairs(const TallyLayout& layout) {
@@ -106,16 +111,18 @@ struct Atomics {
 
 template <int A>
 __global__ void __launch_bounds__(block_threads, 2)
-count_paths(const __grid_constant__ Plan plan, const __grid_constant__ Key key, const __grid_constant__ SharedLayout where,
-            const float* tables, unsigned table_words, std::uint64_t first, std::uint64_t paths, std::uint32_t* counts,
-            unsigned long long* sums, unsigned long long* lowest) {
+    count_paths(const __grid_constant__ Plan plan, const __grid_constant__ Key key,
+                const __grid_constant__ SharedLayout where, const float* tables, unsigned table_words,
+                std::uint64_t first, std::uint64_t paths, std::uint32_t* counts, unsigned long long* sums,
+                unsigned long long* lowest) {
   extern __shared__ std::uint32_t shared[];
   float* shared_tables = reinterpret_cast<float*>(shared + where.tables);
   for (unsigned i = threadIdx.x; i < table_words; i += block_threads) shared_tables[i] = tables[i];
   const unsigned delay_words = where.delays_shared ? plan.routes * delay_bins : 0;
   for (unsigned i = threadIdx.x; i < delay_words; i += block_threads) shared[where.delays + i] = 0;
   __syncthreads();
-  Atomics atomics{counts, sums, lowest, where.delays_shared ? shared + where.delays : nullptr, layout_of(plan).delay(0), 0, 0};
+  Atomics atomics{counts, sums, lowest, where.delays_shared ? shared + where.delays : nullptr, layout_of(plan).delay(0),
+                  0,      0};
   Count<float, Atomics> sink(plan, atomics);
   const Workspace<float> work = workspace(where, shared);
   const std::uint64_t stride = std::uint64_t{gridDim.x} * block_threads;
@@ -132,8 +139,9 @@ count_paths(const __grid_constant__ Plan plan, const __grid_constant__ Key key, 
 
 template <int A>
 __global__ void __launch_bounds__(block_threads, 2)
-hash_paths(const __grid_constant__ Plan plan, const __grid_constant__ Key key, const __grid_constant__ SharedLayout where,
-           const float* tables, unsigned table_words, std::uint64_t first, std::uint64_t paths, unsigned long long* total) {
+    hash_paths(const __grid_constant__ Plan plan, const __grid_constant__ Key key,
+               const __grid_constant__ SharedLayout where, const float* tables, unsigned table_words,
+               std::uint64_t first, std::uint64_t paths, unsigned long long* total) {
   extern __shared__ std::uint32_t shared[];
   __shared__ typename cub::BlockReduce<unsigned long long, block_threads>::TempStorage reduction;
   float* shared_tables = reinterpret_cast<float*>(shared + where.tables);
@@ -153,7 +161,8 @@ hash_paths(const __grid_constant__ Plan plan, const __grid_constant__ Key key, c
 
 void check(cudaError_t status, const char* doing) {
   if (status == cudaSuccess) return;
-  throw Error(std::string("the GPU failed while ") + doing + " (" + cudaGetErrorString(status) + ") run with --backend cpu, or look at the driver");
+  throw Error(std::string("the GPU failed while ") + doing + " (" + cudaGetErrorString(status) +
+              ") run with --backend cpu, or look at the driver");
 }
 
 /// Device memory with an owner.
@@ -168,6 +177,32 @@ struct DeviceArray {
   DeviceArray& operator=(const DeviceArray&) = delete;
   T* data = nullptr;
   std::size_t size;
+};
+
+/// Time on the GPU's own clock, from here to where seconds() is called, which waits.
+class GpuTimer {
+ public:
+  GpuTimer() {
+    check(cudaEventCreate(&begin_), "starting its clock");
+    check(cudaEventCreate(&end_), "starting its clock");
+    check(cudaEventRecord(begin_), "starting its clock");
+  }
+  ~GpuTimer() {
+    cudaEventDestroy(begin_);
+    cudaEventDestroy(end_);
+  }
+  GpuTimer(const GpuTimer&) = delete;
+  GpuTimer& operator=(const GpuTimer&) = delete;
+  double seconds() {
+    float milliseconds = 0.0f;
+    check(cudaEventRecord(end_), "reading its clock");
+    check(cudaEventSynchronize(end_), "simulating");
+    check(cudaEventElapsedTime(&milliseconds, begin_, end_), "reading its clock");
+    return milliseconds * 1e-3;
+  }
+
+ private:
+  cudaEvent_t begin_ = nullptr, end_ = nullptr;
 };
 
 struct AddWide {
@@ -197,6 +232,7 @@ class CudaBackend final : public Backend {
 
   std::string name() const override { return "cuda"; }
   std::string device() const override { return properties_.name; }
+  std::optional<double> kernel_seconds() const override { return kernel_seconds_; }
 
  private:
   /// Tables on the device, and a launch shape that fills it.
@@ -209,16 +245,20 @@ class CudaBackend final : public Backend {
   template <class Kernel>
   Prepared prepare(const Compiled& compiled, Kernel kernel, bool with_delays) {
     const auto& floats = compiled.tables.floats;
-    Prepared p{std::make_unique<DeviceArray<float>>(floats.size()), shared_layout(compiled.plan, floats.size(), with_delays), 0};
-    check(cudaMemcpy(p.tables->data, floats.data(), floats.size() * sizeof(float), cudaMemcpyHostToDevice), "copying tables");
+    Prepared p{std::make_unique<DeviceArray<float>>(floats.size()),
+               shared_layout(compiled.plan, floats.size(), with_delays), 0};
+    check(cudaMemcpy(p.tables->data, floats.data(), floats.size() * sizeof(float), cudaMemcpyHostToDevice),
+          "copying tables");
     const std::size_t bytes = p.shared.words * std::size_t{4};
     if (bytes > properties_.sharedMemPerBlockOptin) {
       throw Error("the scenario needs " + std::to_string(bytes / 1024) +
                   " KiB of shared memory a block (more than this GPU has) run it with --backend cpu, or split it");
     }
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)), "reserving shared memory");
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+          "reserving shared memory");
     int resident = 0;
-    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, block_threads, bytes), "planning the launch");
+    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, block_threads, bytes),
+          "planning the launch");
     p.blocks = static_cast<unsigned>(std::max(1, resident) * properties_.multiProcessorCount);
     return p;
   }
@@ -231,18 +271,19 @@ class CudaBackend final : public Backend {
     const DeviceArray<unsigned long long> sums(total.sums.size());
     const DeviceArray<unsigned long long> lowest(1);
     check(cudaMemset(lowest.data, 0xff, sizeof(unsigned long long)), "clearing counters");
+    GpuTimer timer;
     for (std::uint64_t done = 0; done < range.count; done += launch_paths) {
       const std::uint64_t paths = std::min(launch_paths, range.count - done);
-      count_paths<A><<<p.blocks, block_threads, p.shared.words * 4u>>>(compiled.plan, make_key(seed), p.shared, p.tables->data,
-                                                                      static_cast<unsigned>(p.tables->size), range.first + done, paths,
-                                                                      counts.data, sums.data, lowest.data);
+      count_paths<A><<<p.blocks, block_threads, p.shared.words * 4u>>>(
+          compiled.plan, make_key(seed), p.shared, p.tables->data, static_cast<unsigned>(p.tables->size),
+          range.first + done, paths, counts.data, sums.data, lowest.data);
       check(cudaGetLastError(), "starting the simulation");
       const auto from = thrust::device_pointer_cast(counts.data);
       const auto to = thrust::device_pointer_cast(wide.data);
       thrust::transform(thrust::device, from, from + static_cast<std::ptrdiff_t>(counts.size), to, to, AddWide{});
       check(cudaMemset(counts.data, 0, counts.size * sizeof(std::uint32_t)), "clearing counters");
     }
-    check(cudaDeviceSynchronize(), "simulating");
+    kernel_seconds_ = timer.seconds();
     std::vector<std::uint64_t> host(counts.size), host_sums(std::max<std::size_t>(1, sums.size));
     std::uint64_t host_lowest = 0;
     check(cudaMemcpy(host.data(), wide.data, host.size() * 8, cudaMemcpyDeviceToHost), "copying counters back");
@@ -258,9 +299,9 @@ class CudaBackend final : public Backend {
   std::uint64_t hash(const Compiled& compiled, std::uint64_t seed, PathRange range) {
     const Prepared p = prepare(compiled, hash_paths<A>, false);
     const DeviceArray<unsigned long long> total(1);
-    hash_paths<A><<<p.blocks, block_threads, p.shared.words * 4u>>>(compiled.plan, make_key(seed), p.shared, p.tables->data,
-                                                                   static_cast<unsigned>(p.tables->size), range.first, range.count,
-                                                                   total.data);
+    hash_paths<A><<<p.blocks, block_threads, p.shared.words * 4u>>>(
+        compiled.plan, make_key(seed), p.shared, p.tables->data, static_cast<unsigned>(p.tables->size), range.first,
+        range.count, total.data);
     check(cudaGetLastError(), "starting the simulation");
     std::uint64_t sum = 0;
     check(cudaMemcpy(&sum, total.data, 8, cudaMemcpyDeviceToHost), "simulating");
@@ -268,6 +309,7 @@ class CudaBackend final : public Backend {
   }
 
   cudaDeviceProp properties_{};
+  std::optional<double> kernel_seconds_;
 };
 
 }  // namespace
@@ -297,7 +339,8 @@ CudaDevices cuda_devices() {
 std::unique_ptr<Backend> make_cuda_backend() {
   const CudaDevices devices = cuda_devices();
   if (!devices.usable()) {
-    throw Error("--backend cuda (this machine has no usable GPU: " + devices.note + ") use --backend cpu, or install a driver");
+    throw Error("--backend cuda (this machine has no usable GPU: " + devices.note +
+                ") use --backend cpu, or install a driver");
   }
   return std::make_unique<CudaBackend>(0);
 }

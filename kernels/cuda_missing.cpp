@@ -4,11 +4,14 @@
 
 namespace proofload {
 
-CudaDevices cuda_devices() { return {{}, "this build has no CUDA: install the CUDA Toolkit 12.4 or later and build again"}; }
+CudaDevices cuda_devices() {
+  return {{}, "this build has no CUDA: install the CUDA Toolkit 12.4 or later and build again"};
+}
 
 std::unique_ptr<Backend> make_cuda_backend() {
   throw Error(
-      "--backend cuda (this build of proofload has no CUDA) install the CUDA Toolkit 12.4 or later and build again, or use --backend cpu");
+      "--backend cuda (this build of proofload has no CUDA) install the CUDA Toolkit 12.4 or later and build again, or "
+      "use --backend cpu");
 }
 
 }  // namespace proofload

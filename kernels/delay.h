@@ -1,4 +1,4 @@
-/// delay.h -- from random words to values of laws, and from the stages of a route to the times of its legs (DESIGN 1.3).
+/// delay.h -- from random words to values of laws, and from the stages of a route to the times of its messages (DESIGN 1.3).
 #pragma once
 #include "math.h"
 #include "philox.h"
@@ -41,13 +41,13 @@ PROOFLOAD_FN typename lane<F>::U to_ticks(F value, std::uint32_t horizon) {
   return select(beyond, broadcast_word<F>(horizon + 1), truncate(value));
 }
 
-/// Draws every stage once and adds it to the legs and readings that share it. `time` holds the legs, then the readings.
+/// Draws every stage once and adds it to the messages and readings that share it. `time` holds the messages, then the readings.
 template <class F, class Sink>
 PROOFLOAD_FN void delays(const Plan& plan, const float* tables, const Paths<F>& paths, Slots<typename lane<F>::U> time,
                          Sink& sink) {
   using U = typename lane<F>::U;
-  for (unsigned l = 0; l < plan.legs; ++l) time[l] = broadcast_word<F>(plan.leg[l].fixed);
-  for (unsigned p = 0; p < plan.readings; ++p) time[plan.legs + p] = broadcast_word<F>(plan.reading[p].fixed);
+  for (unsigned m = 0; m < plan.messages; ++m) time[m] = broadcast_word<F>(plan.message[m].fixed);
+  for (unsigned p = 0; p < plan.readings; ++p) time[plan.messages + p] = broadcast_word<F>(plan.reading[p].fixed);
   const U late = broadcast_word<F>(plan.horizon + 1);
   for (unsigned b = 0; b < plan.blocks; ++b) {
     const Block& block = plan.block[b];
@@ -73,8 +73,8 @@ PROOFLOAD_FN void delays(const Plan& plan, const float* tables, const Paths<F>& 
 
 /// One value of a law for a named object (a layer's recovery or stall, a token's basis).
 template <class F>
-PROOFLOAD_FN F draw_law(const Plan& plan, const float* tables, const Paths<F>& paths, Purpose purpose, std::uint32_t name,
-                        Law law) {
+PROOFLOAD_FN F draw_law(const Plan& plan, const float* tables, const Paths<F>& paths, Purpose purpose,
+                        std::uint32_t name, Law law) {
   const Stream<F> stream(paths, static_cast<std::uint32_t>(purpose) << 16 | name);
   F z[4];
   normals(stream.draw(0), broadcast<F>(1.0f), z);

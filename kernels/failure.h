@@ -1,4 +1,4 @@
-/// failure.h -- when messaging layers fail, and which legs that hits (DESIGN 1.4).
+/// failure.h -- when messaging layers fail, and which messages that hits (DESIGN 1.4).
 #pragma once
 #include "delay.h"
 
@@ -21,10 +21,10 @@ PROOFLOAD_FN F failure_time(const Plan& plan, unsigned layer, const Paths<F>& pa
   return time;
 }
 
-/// Whether the failure of its layer hits a leg: the layer fails within max(exposure, delay).
+/// Whether the failure of its layer hits a message: the layer fails within max(exposure, delay).
 template <class F>
-PROOFLOAD_FN typename lane<F>::M is_hit(const Leg& leg, F failure, typename lane<F>::U delay) {
-  const F least = broadcast<F>(leg.exposure), taken = to_float(delay);
+PROOFLOAD_FN typename lane<F>::M is_hit(const Message& message, F failure, typename lane<F>::U delay) {
+  const F least = broadcast<F>(message.exposure), taken = to_float(delay);
   return less(failure, select(less(taken, least), least, taken));
 }
 

@@ -1,4 +1,4 @@
-/// lane.h -- the lane type F that every kernel is a template on: `float` (a GPU thread, the scalar reference) or a pack of 8 or 16
+/// lane.h -- the lane type F that every kernel is a template on: `float` (a GPU thread, the scalar reference) or a pack of 8 or 32
 /// floats (pack.h). A branch on path data is a select(); a branch on plan data is a plain if.
 ///
 /// Only operations that give the same bits everywhere: + - * fma sqrt correctly rounded, integers, compares, selects (DESIGN 3).

@@ -15,21 +15,18 @@ struct Prices {
 
 /// Moves all prices by dt ticks. Draws are addressed by the rank of the visit: one Philox block gives the normals of assets
 /// 4q .. 4q + 3, the variance dt goes in under the square root of Box and Muller, and every x[i] adds in ascending k.
-/// Packs take two blocks at a time, for their latencies; the bits are the same.
 template <int A, class F>
 PROOFLOAD_FN void step(const Plan& plan, const Stream<F>& stream, std::uint32_t rank, F dt, Prices<A, F>& prices) {
-  constexpr int blocks = A / 4, group = lane<F>::width > 1 && blocks % 2 == 0 ? 2 : 1;
   PROOFLOAD_UNROLL
-  for (int q = 0; q < blocks; q += group) {
-    Words<F> words[group];
-    F z[4 * group];
-    stream.draw(rank << 4 | static_cast<std::uint32_t>(q), words);
-    normals(words, dt, z);
+  for (int q = 0; q < A / 4; ++q) {
+    F z[4];
+    normals(stream.draw(rank << 4 | static_cast<std::uint32_t>(q)), dt, z);
     PROOFLOAD_UNROLL
     for (int i = 4 * q; i < A; ++i) {
       PROOFLOAD_UNROLL
-      for (int k = 0; k < 4 * group; ++k) {
-        if (4 * q + k <= i) prices.x[i] = fma(broadcast<F>(plan.cholesky[i * (i + 1) / 2 + 4 * q + k]), z[k], prices.x[i]);
+      for (int k = 0; k < 4; ++k) {
+        if (4 * q + k <= i)
+          prices.x[i] = fma(broadcast<F>(plan.cholesky[i * (i + 1) / 2 + 4 * q + k]), z[k], prices.x[i]);
       }
     }
   }
@@ -41,7 +38,7 @@ template <class F>
 PROOFLOAD_FN F bridge(F x, F t, F s, float volatility, F z) {
   const F one = broadcast<F>(1.0f), zero = broadcast<F>(0.0f);
   const auto inside = less(s, t);
-  const F ratio = select(inside, s * reciprocal(t), one);               // weight of x
+  const F ratio = select(inside, s * reciprocal(t), one);  // weight of x
   const F variance = select(inside, s * (one - ratio), s - t);
   const F safe = select(less(variance, zero), zero, variance);
   return fma(broadcast<F>(volatility) * sqrt(safe), z, ratio * x);

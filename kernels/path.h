@@ -1,6 +1,6 @@
 /// path.h -- one liquidation, from the call to the sale, in the order of DESIGN 1.1. Start reading here.
 ///
-/// simulate() runs the paths of one pack. It draws the delays of every leg, finds the failed layers, walks the correlated prices
+/// simulate() runs the paths of one pack. It draws the delay of every message, finds the failed layers, walks the correlated prices
 /// through the times at which somebody sells, and hands what each collateral brings to a sink that counts it (or prints, or hashes).
 #pragma once
 #include "failure.h"
@@ -8,13 +8,13 @@
 
 namespace proofload {
 
-/// Per-path arrays with run-time sizes. `time`: ticks, legs then readings; `late`: with the stall, failed paths only.
+/// Per-path arrays with run-time sizes. `time`: ticks, messages then readings; `late`: with the stall, failed paths only.
 template <class F>
 struct Workspace {
   Slots<typename lane<F>::U> time, late;
   Slots<F> failure;     ///< per layer
-  Slots<F> price;       ///< per leg: driftless log price at `time`
-  Slots<F> late_price;  ///< per leg: at `late`
+  Slots<F> price;       ///< per leg: driftless log price at its message's `time`
+  Slots<F> late_price;  ///< per leg: at its message's `late`
 };
 
 /// Steps the prices from event to event (merged with the grid, if there is one) and reads each leg's asset when its time comes.
@@ -34,8 +34,8 @@ PROOFLOAD_FN void walk(const Plan& plan, const Paths<F>& paths, const Workspace<
     // Unsigned distance to the next event less one: what is past, or absent, wraps to 2^31 and beyond.
     const U later = now + one;
     U gap = broadcast_word<F>(absent);
-    for (unsigned l = 0; l < plan.legs; ++l) gap = min(gap, work.time[l] - later);
-    for (unsigned l = 0; stalled && l < plan.legs; ++l) gap = min(gap, work.late[l] - later);
+    for (unsigned m = 0; m < plan.walked; ++m) gap = min(gap, work.time[m] - later);
+    for (unsigned m = 0; stalled && m < plan.walked; ++m) gap = min(gap, work.late[m] - later);
     const M alive = less(gap, past);
     if (!any(alive)) break;
     M arrived = alive;
@@ -54,8 +54,9 @@ PROOFLOAD_FN void walk(const Plan& plan, const Paths<F>& paths, const Workspace<
     PROOFLOAD_UNROLL
     for (int a = 0; a < A; ++a) {
       for (unsigned l = plan.first_leg[a]; l < plan.first_leg[a + 1]; ++l) {
-        work.price[l] = select(equal(now, work.time[l]), prices.x[a], work.price[l]);
-        if (stalled) work.late_price[l] = select(equal(now, work.late[l]), prices.x[a], work.late_price[l]);
+        const unsigned m = plan.leg[l].message;
+        work.price[l] = select(equal(now, work.time[m]), prices.x[a], work.price[l]);
+        if (stalled) work.late_price[l] = select(equal(now, work.late[m]), prices.x[a], work.late_price[l]);
       }
     }
   }
@@ -66,8 +67,9 @@ template <class F, class Sink>
 PROOFLOAD_FN F price_ratio(const Plan& plan, unsigned asset, F price, typename lane<F>::U time, Sink& sink) {
   const auto never = equal(time, broadcast_word<F>(absent));
   const F x = fma(broadcast<F>(plan.drift[asset]), to_float(time), price);
-  sink.finite(either(never, less(x, broadcast<F>(88.0f))));  // false for a NaN
-  return select(never, broadcast<F>(0.0f), exp(x));
+  const auto finite = less(x, broadcast<F>(88.0f));  // false for a NaN
+  sink.broken(without(equal(time, time), either(never, finite)));
+  return select(without(finite, never), exp(x), broadcast<F>(0.0f));
 }
 
 /// Runs the paths first .. first + width - 1 (first a multiple of the width).
@@ -87,30 +89,30 @@ PROOFLOAD_FN void simulate(const Plan& plan, const float* tables, const Key& key
   // Which layers fail, whom that hits, and how long a failed layer stands still.
   M struck = nobody;
   for (unsigned i = 0; i < plan.layers; ++i) work.failure[i] = failure_time(plan, i, paths);
-  for (unsigned l = 0; l < plan.legs; ++l) {
-    const Leg& leg = plan.leg[l];
-    if (leg.layer != none) struck = either(struck, is_hit(leg, work.failure[leg.layer], work.time[l]));
+  for (unsigned m = 0; m < plan.walked; ++m) {
+    const Message& message = plan.message[m];
+    if (message.layer != none) struck = either(struck, is_hit(message, work.failure[message.layer], work.time[m]));
   }
   const bool failures = sink.any(struck), stalled = failures && plan.stalls != 0;
-  for (unsigned l = 0; stalled && l < plan.legs; ++l) {
-    const Leg& leg = plan.leg[l];
-    work.late[l] = work.time[l];
-    if (leg.layer == none || plan.layer[leg.layer].stall.count == 0) continue;
-    const Layer& layer = plan.layer[leg.layer];
-    const M hit = is_hit(leg, work.failure[leg.layer], work.time[l]);
+  for (unsigned m = 0; stalled && m < plan.walked; ++m) {
+    const Message& message = plan.message[m];
+    work.late[m] = work.time[m];
+    if (message.layer == none || plan.layer[message.layer].stall.count == 0) continue;
+    const Layer& layer = plan.layer[message.layer];
+    const M hit = is_hit(message, work.failure[message.layer], work.time[m]);
     const U stall = to_ticks(draw_law(plan, tables, paths, Purpose::stall, layer.name, layer.stall), plan.horizon);
-    const U sold = work.time[l] + stall;
-    work.late[l] = select(hit, select(less(horizon, sold), never, sold), work.time[l]);
+    const U sold = work.time[m] + stall;
+    work.late[m] = select(hit, select(less(horizon, sold), never, sold), work.time[m]);
   }
   if (failures) sink.layers_failed(work);
-  for (unsigned r = 0; r < plan.routes; ++r) sink.delay(r, work.time[plan.route_leg[r]]);
+  for (unsigned r = 0; r < plan.routes; ++r) sink.delay(r, work.time[plan.route_message[r]]);
   M unresolved = nobody;
-  for (unsigned l = 0; l < plan.legs; ++l) {
-    const M over = less(horizon, work.time[l]);
-    work.time[l] = select(over, never, work.time[l]);
+  for (unsigned m = 0; m < plan.walked; ++m) {
+    const M over = less(horizon, work.time[m]);
+    work.time[m] = select(over, never, work.time[m]);
     if (stalled) {
-      work.late[l] = select(over, never, work.late[l]);
-      unresolved = either(unresolved, equal(work.late[l], never));
+      work.late[m] = select(over, never, work.late[m]);
+      unresolved = either(unresolved, equal(work.late[m], never));
     }
     unresolved = either(unresolved, over);
   }
@@ -128,8 +130,9 @@ PROOFLOAD_FN void simulate(const Plan& plan, const float* tables, const Key& key
     drawn = rank;
     const unsigned w = reading.asset % 4u;
     const F score = w < 2 ? (w == 0 ? z[0] : z[1]) : (w == 2 ? z[2] : z[3]);
-    const U at = min(work.time[plan.legs + p], horizon);
-    const U sold = select(equal(work.time[reading.leg], never), never + broadcast_word<F>(1), work.time[reading.leg]);  // or 0
+    const U at = min(work.time[plan.messages + p], horizon), time = work.time[plan.leg[reading.leg].message];
+    const U sold =
+        select(equal(time, never), never + broadcast_word<F>(1), time);  // unresolved: nothing is known but the call
     const F x = bridge(work.price[reading.leg], to_float(sold), to_float(at), plan.volatility[reading.asset], score);
     sink.price(p, price_ratio(plan, reading.asset, x, at, sink));
   }
@@ -138,17 +141,18 @@ PROOFLOAD_FN void simulate(const Plan& plan, const float* tables, const Key& key
   F book = broadcast<F>(0.0f);
   for (unsigned k = 0; k < plan.collaterals; ++k) {
     const Collateral& c = plan.collateral[k];
-    const Leg& leg = plan.leg[c.leg];
+    const unsigned m = plan.leg[c.leg].message, asset = plan.leg[c.leg].asset;
+    const Message& message = plan.message[m];
     F basis = broadcast<F>(c.basis_constant);
     if (c.basis.count != 0) basis = draw_law(plan, tables, paths, Purpose::basis, c.basis_name, c.basis);
-    const F spared = basis * price_ratio(plan, leg.asset, work.price[c.leg], work.time[c.leg], sink);
+    const F spared = basis * price_ratio(plan, asset, work.price[c.leg], work.time[m], sink);
     F proceeds = spared;
     M hit = nobody;
-    if (failures && leg.layer != none) {
-      const Layer& layer = plan.layer[leg.layer];
-      hit = is_hit(leg, work.failure[leg.layer], min(work.time[c.leg], late));
+    if (failures && message.layer != none) {
+      const Layer& layer = plan.layer[message.layer];
+      hit = is_hit(message, work.failure[message.layer], min(work.time[m], late));
       F frozen = spared;
-      if (stalled) frozen = basis * price_ratio(plan, leg.asset, work.late_price[c.leg], work.late[c.leg], sink);
+      if (stalled) frozen = basis * price_ratio(plan, asset, work.late_price[c.leg], work.late[m], sink);
       const F recovered = draw_law(plan, tables, paths, Purpose::recovery, layer.name, layer.recovery);
       proceeds = select(hit, recovered * frozen, spared);
     }

@@ -62,40 +62,22 @@ struct Stream {
   }
 
   PROOFLOAD_FN Words<F> draw(std::uint32_t rank) const {
-    Words<F> words[1];
-    draw(rank, words);
-    return words[0];
-  }
-
-  /// The N blocks of ranks rank .. rank + N - 1, in lockstep: a round waits for its products, another block fills the wait.
-  template <int N>
-  PROOFLOAD_FN void draw(std::uint32_t rank, Words<F> (&out)[N]) const {
-    W c0[N], c1[N], c2[N], c3[N];
-    PROOFLOAD_UNROLL
-    for (int n = 0; n < N; ++n) {
-      const std::uint64_t s = product(rank + static_cast<std::uint32_t>(n), philox_m0);
-      const std::uint64_t t = product(high(s) ^ path_high ^ key->b[0], philox_m1);
-      const auto p0 = product(exclusive_or(low1, high(t), key->a[1]), philox_m0);
-      const auto p1 = product(exclusive_or(high0, low(s), key->b[1]), philox_m1);
-      c0[n] = exclusive_or(high(p1), low(t), key->a[2]);
-      c1[n] = low(p1);
-      c2[n] = exclusive_or(high(p0), low0, key->b[2]);
-      c3[n] = low(p0);
-    }
+    const std::uint64_t s = product(rank, philox_m0);
+    const std::uint64_t t = product(high(s) ^ path_high ^ key->b[0], philox_m1);
+    auto p0 = product(exclusive_or(low1, high(t), key->a[1]), philox_m0);
+    auto p1 = product(exclusive_or(high0, low(s), key->b[1]), philox_m1);
+    W c0 = exclusive_or(high(p1), low(t), key->a[2]), c1 = low(p1);
+    W c2 = exclusive_or(high(p0), low0, key->b[2]), c3 = low(p0);
     PROOFLOAD_UNROLL
     for (int r = 3; r < 10; ++r) {
-      PROOFLOAD_UNROLL
-      for (int n = 0; n < N; ++n) {
-        const auto p0 = product(c0[n], philox_m0);
-        const auto p1 = product(c2[n], philox_m1);
-        c0[n] = exclusive_or(high(p1), c1[n], key->a[r]);
-        c2[n] = exclusive_or(high(p0), c3[n], key->b[r]);
-        c1[n] = low(p1);
-        c3[n] = low(p0);
-      }
+      p0 = product(c0, philox_m0);
+      p1 = product(c2, philox_m1);
+      c0 = exclusive_or(high(p1), c1, key->a[r]);
+      c2 = exclusive_or(high(p0), c3, key->b[r]);
+      c1 = low(p1);
+      c3 = low(p0);
     }
-    PROOFLOAD_UNROLL
-    for (int n = 0; n < N; ++n) out[n] = {{narrow(c0[n]), narrow(c1[n]), narrow(c2[n]), narrow(c3[n])}};
+    return {{narrow(c0), narrow(c1), narrow(c2), narrow(c3)}};
   }
 };
 

@@ -15,10 +15,10 @@ inline constexpr std::uint32_t kernel_revision = 1;
 inline constexpr double ticks_per_second = 512.0;
 inline constexpr double seconds_per_year = 365.0 * 86400.0;
 inline constexpr std::uint32_t absent = 0xffffffffu;  ///< the time of an event that does not happen; sorts last
-inline constexpr std::uint16_t none = 0xffff;           ///< "no such index"
+inline constexpr std::uint16_t none = 0xffff;         ///< "no such index"
 
 namespace limit {
-inline constexpr int assets = 16, layers = 24, routes = 32, legs = 64, readings = 64, collaterals = 64;
+inline constexpr int assets = 16, layers = 24, routes = 32, messages = 64, legs = 64, readings = 64, collaterals = 64;
 inline constexpr int blocks = 128, terms = 192, references = 512, components = 256, tables = 64;
 }  // namespace limit
 
@@ -52,10 +52,10 @@ inline constexpr float table_range = 6.75f;
 
 /// One smooth piece of a law. A law is a run of components; a uniform word u picks the first whose `until` is >= u.
 struct Component {
-  std::uint32_t until;   ///< cumulative weight * 2^32 - 1; the last is 0xffffffff
+  std::uint32_t until;  ///< cumulative weight * 2^32 - 1; the last is 0xffffffff
   Shape shape;
-  std::uint32_t table;   ///< index of the table; for Shape::lognormal the bits of the float sigma
-  float offset, scale;   ///< in ticks (durations) or as fractions
+  std::uint32_t table;  ///< index of the table; for Shape::lognormal the bits of the float sigma
+  float offset, scale;  ///< in ticks (durations) or as fractions
 };
 
 struct Law {
@@ -73,32 +73,36 @@ struct Block {
 /// A distinct (score, law): its value in ticks is drawn once per path and added to the times that refer to it.
 struct Term {
   std::uint16_t word;          ///< 0..3: which normal of its block
-  std::uint16_t first, count;  ///< into Plan::references: the times to add to (legs first, then readings)
+  std::uint16_t first, count;  ///< into Plan::references: the times to add to (messages first, then readings)
   Law law;
-  std::uint16_t stage;         ///< StageName, for `explain`
+  std::uint16_t stage;  ///< StageName, for `explain`
 };
 
-/// A leg is a distinct (route, asset): the message that liquidates that asset over that route, so one delay and one price.
-/// Legs are sorted by asset. Its time starts at `fixed` and terms are added to it.
+/// A message carries a call from the oracle to the seizure: a distinct delay (equal constant part, equal random stages) over one layer.
+/// Its time starts at `fixed` and terms are added to it.
+struct Message {
+  std::uint32_t fixed;          ///< ticks: the constant stages together
+  float exposure;               ///< ticks: the least window in which a failure of the layer hits this message
+  std::uint16_t layer, unused;  ///< layer may be `none`
+};
+
+/// A leg is a distinct (route, asset): what a message liquidates, so one price is read for it. Legs are sorted by asset.
 struct Leg {
-  std::uint32_t fixed;                ///< ticks: the constant stages together
-  float exposure;                     ///< ticks: the least window in which a failure of the layer hits this leg
-  std::uint16_t asset, route, layer;  ///< layer may be `none`
-  std::uint16_t unused;
+  std::uint16_t asset, message, route, unused;
 };
 
 /// A price-layer time, oracle + one block of chain A: a distinct (asset, time), read off the path of `leg` by a Brownian bridge.
 struct Reading {
-  std::uint32_t fixed;  ///< ticks
+  std::uint32_t fixed;                ///< ticks
   std::uint16_t asset, leg, ordinal;  ///< ordinal: which reading of this asset (its rank)
   std::uint16_t unused;
 };
 
 /// A messaging layer fails at min(T_own, T_common), exponential with these means; layers of one network share T_common.
 struct Layer {
-  float own_mean, common_mean;        ///< ticks; 0: never
-  std::uint16_t name, network;        ///< name ids
-  Law recovery, stall;                ///< stall.count == 0: none
+  float own_mean, common_mean;  ///< ticks; 0: never
+  std::uint16_t name, network;  ///< name ids
+  Law recovery, stall;          ///< stall.count == 0: none
 };
 
 struct Collateral {
@@ -106,29 +110,32 @@ struct Collateral {
   std::uint16_t counted;     ///< 1 when a policy haircut was given: under-collateralised paths are counted
   std::uint16_t basis_name;  ///< name id
   std::uint16_t unused;
-  Law basis;                 ///< count == 0: the constant below
+  Law basis;  ///< count == 0: the constant below
   float basis_constant;
-  float threshold;           ///< under-collateralised iff proceeds before sale costs are below this
-  float ruin;                ///< proceeds before sale costs at and below which nothing is left after them
-  float keep, cost;          ///< proceeds after sale costs = max(0, keep * proceeds - cost)
-  float weight;              ///< share of the book, for the portfolio loss
+  float threshold;   ///< under-collateralised iff proceeds before sale costs are below this
+  float ruin;        ///< proceeds before sale costs at and below which nothing is left after them
+  float keep, cost;  ///< proceeds after sale costs = max(0, keep * proceeds - cost)
+  float weight;      ///< share of the book, for the portfolio loss
 };
 
 /// Everything about one scenario that a path reads. Prices are driftless log prices per square root of a tick; drift is added when read.
 struct Plan {
   std::uint32_t revision;
-  std::uint32_t assets, layers, routes, legs, readings, collaterals, blocks, terms;
-  std::uint32_t horizon;      ///< ticks; a leg that takes longer is unresolved
-  std::uint32_t grid;         ///< ticks between grid dates; 0: no grid
-  std::uint32_t stalls;       ///< 1 when a layer can stall
-  std::uint32_t portfolio;    ///< 1 when the loss of the weighted book is tallied
+  std::uint32_t assets, layers, routes, messages, legs, readings, collaterals, blocks, terms;
+  std::uint32_t walked;     ///< messages that liquidate something come first; the others only have their delay reported
+  std::uint32_t horizon;    ///< ticks; a message that takes longer is unresolved
+  std::uint32_t grid;       ///< ticks between grid dates; 0: no grid
+  std::uint32_t stalls;     ///< 1 when a layer can stall
+  std::uint32_t portfolio;  ///< 1 when the loss of the weighted book is tallied
   float portfolio_threshold;  ///< the book is under-collateralised iff its proceeds are below this
 
-  float drift[limit::assets];                                     ///< mu - sigma^2 / 2, per tick
-  float volatility[limit::assets];                                ///< per square root of a tick
-  float cholesky[limit::assets * (limit::assets + 1) / 2];        ///< row i at i (i + 1) / 2; volatility * sqrt(tick) included
-  std::uint32_t first_leg[limit::assets + 1];                     ///< legs of asset a: first_leg[a] .. first_leg[a + 1]
-  std::uint32_t route_leg[limit::routes];                         ///< the leg whose delay is tallied for the route
+  float drift[limit::assets];       ///< mu - sigma^2 / 2, per tick
+  float volatility[limit::assets];  ///< per square root of a tick
+  float
+      cholesky[limit::assets * (limit::assets + 1) / 2];  ///< row i at i (i + 1) / 2; volatility * sqrt(tick) included
+  std::uint32_t first_leg[limit::assets + 1];             ///< legs of asset a: first_leg[a] .. first_leg[a + 1]
+  std::uint32_t route_message[limit::routes];             ///< the message whose delay is tallied for the route
+  Message message[limit::messages];
   Leg leg[limit::legs];
   Reading reading[limit::readings];
   Layer layer[limit::layers];

@@ -40,19 +40,37 @@ struct TallyLayout {
   std::uint32_t readings, collaterals, routes, layers, portfolio;
 
   // histograms, `loss_bins` each
-  constexpr std::size_t price(int reading) const { return std::size_t(reading) * loss_bins; }          ///< loss at the price-layer time
-  constexpr std::size_t latency(int k) const { return price(int(readings)) + std::size_t(k) * loss_bins; }   ///< no failures
-  constexpr std::size_t spared(int k) const { return latency(int(collaterals)) + std::size_t(k) * loss_bins; }  ///< hit paths: without the failure
-  constexpr std::size_t struck(int k) const { return spared(int(collaterals)) + std::size_t(k) * loss_bins; }   ///< hit paths: with it
-  constexpr std::size_t book() const { return struck(int(collaterals)); }                               ///< weighted book, after sale costs
-  constexpr std::size_t delay(int route) const { return book() + portfolio * std::size_t(loss_bins) + std::size_t(route) * delay_bins; }
+  constexpr std::size_t price(int reading) const {
+    return std::size_t(reading) * loss_bins;
+  }  ///< loss at the price-layer time
+  constexpr std::size_t latency(int k) const {
+    return price(int(readings)) + std::size_t(k) * loss_bins;
+  }  ///< no failures
+  constexpr std::size_t spared(int k) const {
+    return latency(int(collaterals)) + std::size_t(k) * loss_bins;
+  }  ///< hit paths: without the failure
+  constexpr std::size_t struck(int k) const {
+    return spared(int(collaterals)) + std::size_t(k) * loss_bins;
+  }                                                                        ///< hit paths: with it
+  constexpr std::size_t book() const { return struck(int(collaterals)); }  ///< weighted book, after sale costs
+  constexpr std::size_t delay(int route) const {
+    return book() + portfolio * std::size_t(loss_bins) + std::size_t(route) * delay_bins;
+  }
   // single counters
-  constexpr std::size_t under(int i, int j) const { return delay(int(routes)) + std::size_t(i) * collaterals + std::size_t(j); }  ///< both; i <= j only
-  constexpr std::size_t failed(int i, int j) const { return under(int(collaterals), 0) + std::size_t(i) * layers + std::size_t(j); }  ///< layers; i <= j
-  constexpr std::size_t hit(int k) const { return failed(int(layers), 0) + std::size_t(k); }            ///< paths on which k's layer failed
-  constexpr std::size_t late(int k) const { return hit(int(collaterals)) + std::size_t(k); }            ///< paths on which k is unresolved
+  constexpr std::size_t under(int i, int j) const {
+    return delay(int(routes)) + std::size_t(i) * collaterals + std::size_t(j);
+  }  ///< both; i <= j only
+  constexpr std::size_t failed(int i, int j) const {
+    return under(int(collaterals), 0) + std::size_t(i) * layers + std::size_t(j);
+  }  ///< layers; i <= j
+  constexpr std::size_t hit(int k) const {
+    return failed(int(layers), 0) + std::size_t(k);
+  }  ///< paths on which k's layer failed
+  constexpr std::size_t late(int k) const {
+    return hit(int(collaterals)) + std::size_t(k);
+  }  ///< paths on which k is unresolved
   constexpr std::size_t book_under() const { return late(int(collaterals)); }
-  constexpr std::size_t unresolved() const { return book_under() + 1; }                                 ///< paths with any unresolved leg
+  constexpr std::size_t unresolved() const { return book_under() + 1; }  ///< paths with any unresolved leg
   constexpr std::size_t non_finite() const { return unresolved() + 1; }
   constexpr std::size_t counters() const { return non_finite() + 1; }
   // every path counts once in each of these histograms: their order, for buffers
@@ -62,9 +80,13 @@ struct TallyLayout {
   constexpr int delay_order(int route) const { return int(readings + collaterals + portfolio) + route; }
   constexpr int histograms() const { return int(readings + collaterals + portfolio + routes); }
   // sums
-  constexpr std::size_t shortfall(int k) const { return std::size_t(k); }                               ///< all paths, failures included
-  constexpr std::size_t shortfall_spared(int k) const { return std::size_t(collaterals) + std::size_t(k); }  ///< all paths, no failures
-  constexpr std::size_t shortfall_struck(int k) const { return 2 * std::size_t(collaterals) + std::size_t(k); }  ///< hit paths only, with the failure
+  constexpr std::size_t shortfall(int k) const { return std::size_t(k); }  ///< all paths, failures included
+  constexpr std::size_t shortfall_spared(int k) const {
+    return std::size_t(collaterals) + std::size_t(k);
+  }  ///< all paths, no failures
+  constexpr std::size_t shortfall_struck(int k) const {
+    return 2 * std::size_t(collaterals) + std::size_t(k);
+  }  ///< hit paths only, with the failure
   constexpr std::size_t sums() const { return 3 * std::size_t(collaterals); }
 };
 

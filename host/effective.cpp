@@ -1,0 +1,129 @@
+/// effective.cpp -- a scenario back to TOML, every default filled in.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include "scenario_words.h"
+
+namespace proofload {
+namespace {
+
+using namespace input;
+using std::string, std::string_view;
+
+string toml_string(string_view text) {
+  string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      out += string("\\") + c;
+    else if (is_control(c))
+      out += fmt::format("\\u{:04X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    else
+      out += c;
+  }
+  return out + '"';
+}
+
+string toml_key(string_view name) {
+  const bool bare = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+  return bare ? string(name) : toml_string(name);
+}
+
+string toml_duration(double seconds) { return '"' + duration_text(seconds) + '"'; }
+
+/// The items with commas between them, as `text` writes each.
+template <class Items, class Text>
+string list(const Items& items, Text text) {
+  string out;
+  for (const auto& item : items) out += (out.empty() ? "" : ", ") + text(item);
+  return out;
+}
+
+string toml_law(const LawSpec& law, bool duration, const string& before = "") {
+  const auto value = [&](double x) { return duration ? toml_duration(x) : number_text(x); };
+  string out = fmt::format("{{ {}kind = \"{}\"", before, law_names[static_cast<int>(law.kind)]);
+  for (const auto& p : law_parameters) {
+    const double x = law.*p.value;
+    if (p.law == law.kind && !std::isnan(x))
+      out += fmt::format(", {} = {}", p.key, p.kind == ParameterKind::plain ? number_text(x) : value(x));
+  }
+  if (law.kind == LawKind::mixture)
+    out +=
+        fmt::format(", of = [ {} ]", list(law.of, [&](const LawSpec& component) {
+                      return toml_law(component, duration, fmt::format("weight = {}, ", number_text(component.weight)));
+                    }));
+  if (law.kind == LawKind::empirical)
+    out += fmt::format(", quantiles = [ {} ]", list(law.quantiles, [&](const auto& pair) {
+                         return fmt::format("[{}, {}]", number_text(pair.first), value(pair.second));
+                       }));
+  return out + " }";
+}
+
+}  // namespace
+
+string effective_toml(const Scenario& s) {
+  string out;
+  const auto line = [&]<class... Values>(fmt::format_string<Values...> format, Values&&... values) {
+    fmt::format_to(std::back_inserter(out), format, std::forward<Values>(values)...);
+    out += '\n';
+  };
+  line("schema = 1\nname = {}\ndescription = {}", toml_string(s.name), toml_string(s.description));
+
+  line("\n[run]\npaths = {}\nseed = {}", s.run.paths, s.run.seed);
+  line("confidence = [{}]", list(s.run.confidence, number_text));
+  line("interval = {}\nhorizon = {}", number_text(s.run.interval), toml_duration(s.run.horizon));
+
+  line("\n[market]\nassets = [");
+  for (const auto& a : s.market.assets)
+    line("  {{ name = {}, price = {}, volatility = {}, drift = {} }},", toml_string(a.name), number_text(a.price),
+         number_text(a.volatility), number_text(a.drift));
+  line("]\ncorrelation = [");
+  for (const auto& row : s.market.correlation) line("  [{}],", list(row, number_text));
+  line("]\ninnovation = {}\nvariance = {}\njumps = {}", toml_string(s.market.innovation),
+       toml_string(s.market.variance), toml_string(s.market.jumps));
+  if (s.market.grid.step) line("grid = {{ step = {} }}", toml_duration(*s.market.grid.step));
+  if (s.market.grid.steps) line("grid = {{ steps = {} }}", *s.market.grid.steps);
+
+  for (const auto& c : s.chains) line("\n[chains.{}]\nblock_time = {}", toml_key(c.name), toml_duration(c.block_time));
+
+  for (const auto& l : s.layers) {
+    line("\n[layers.{}]\nhazard = {}\nexposure = {}\nrecovery = {}", toml_key(l.name), number_text(l.hazard),
+         toml_duration(l.exposure), toml_law(l.recovery, false));
+    if (!l.network.empty())
+      line("network = {}\ncommon_hazard = {}", toml_string(l.network), number_text(l.common_hazard));
+    if (l.stall) line("stall = {}", toml_law(*l.stall, true));
+  }
+
+  for (const auto& r : s.routes) {
+    line("\n[routes.{}]\nfrom = {}\nto = {}", toml_key(r.name), toml_string(r.from), toml_string(r.to));
+    if (!r.layer.empty()) line("layer = {}", toml_string(r.layer));
+    line("stages = [");
+    for (const auto& stage : r.stages)
+      line("  {},",
+           toml_law(stage.law, true,
+                    fmt::format("name = \"{}\", scope = \"{}\", ", stage_rows[static_cast<int>(stage.name)].name,
+                                scope_names[static_cast<int>(stage.scope)])));
+    line("]");
+  }
+
+  for (const auto& c : s.collateral) {
+    line("\n[[collateral]]\nname = {}\nasset = {}\nroute = {}", toml_string(c.name), toml_string(c.asset),
+         toml_string(c.route));
+    if (c.haircut) line("haircut = {}", number_text(*c.haircut));
+    line("basis = {}", toml_law(c.basis, false));
+    if (c.weight) line("weight = {}", number_text(*c.weight));
+    if (c.sale.size > 0.0)
+      line("sale = {{ size = {}, depth = {}, exponent = {}, cap = {}, cost = {}, bonus = {} }}",
+           number_text(c.sale.size), number_text(c.sale.depth), number_text(c.sale.exponent), number_text(c.sale.cap),
+           number_text(c.sale.cost), number_text(c.sale.bonus));
+  }
+
+  if (s.portfolio) line("\n[portfolio]\nhaircut = {}", number_text(s.portfolio->haircut));
+  return out;
+}
+
+}  // namespace proofload

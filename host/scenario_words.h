@@ -1,0 +1,66 @@
+/// scenario_words.h -- the words of the scenario format that both its reader and effective_toml need.
+#pragma once
+#include "scenario.h"
+#include "values.h"
+
+namespace proofload::input {
+
+/// In the order of enum Scope.
+inline constexpr const char* scope_names[] = {"oracle", "source_chain", "destination_chain", "layer", "route"};
+
+/// In the order of enum StageName; the scope is what shares the stage unless it says otherwise.
+struct StageRow {
+  const char* name;
+  Scope scope;
+};
+inline constexpr StageRow stage_rows[] = {{"oracle", Scope::oracle},
+                                          {"source_inclusion", Scope::source_chain},
+                                          {"finality", Scope::source_chain},
+                                          {"proof", Scope::route},
+                                          {"challenge", Scope::route},
+                                          {"relay", Scope::route},
+                                          {"destination_inclusion", Scope::route},
+                                          {"other", Scope::route}};
+
+/// In the order of enum LawKind.
+inline constexpr const char* law_names[] = {"constant", "uniform", "exponential", "lognormal", "gamma",
+                                            "weibull",  "pareto",  "beta",        "mixture",   "empirical"};
+
+/// In the unit of what the law is of: from 0, or from far below a tick where a logarithm or a ratio needs it; or a
+/// number with a range of its own.
+enum class ParameterKind { measured, positive, plain };
+
+struct LawParameter {
+  LawKind law;
+  const char* key;
+  double LawSpec::*value;
+  ParameterKind kind = ParameterKind::measured;
+  Quantity range{};  ///< of a plain number
+  bool optional = false;
+};
+
+inline constexpr Quantity sigma_range{0.0, 8.0, Open::low, "the standard deviation of the logarithm", "0.5"};
+inline constexpr Quantity gamma_shape{0.05, 1e4, Open::none, "the shape of a gamma law; 1 is exponential", "2.0"};
+inline constexpr Quantity weibull_shape{0.1, 100.0, Open::none, "the shape of a Weibull law; 1 is exponential", "1.5"};
+inline constexpr Quantity tail_index{0.01, 100.0, Open::none, "the tail index of a Pareto law", "1.5"};
+
+inline constexpr LawParameter law_parameters[] = {
+    {LawKind::constant, "value", &LawSpec::value},
+    {LawKind::uniform, "min", &LawSpec::min},
+    {LawKind::uniform, "max", &LawSpec::max},
+    {LawKind::exponential, "mean", &LawSpec::mean, ParameterKind::positive},
+    {LawKind::lognormal, "median", &LawSpec::median, ParameterKind::positive},
+    {LawKind::lognormal, "p99", &LawSpec::p99, ParameterKind::positive, {}, true},
+    {LawKind::lognormal, "sigma", &LawSpec::sigma, ParameterKind::plain, sigma_range, true},
+    {LawKind::gamma, "shape", &LawSpec::shape, ParameterKind::plain, gamma_shape},
+    {LawKind::gamma, "mean", &LawSpec::mean, ParameterKind::positive},
+    {LawKind::weibull, "shape", &LawSpec::shape, ParameterKind::plain, weibull_shape},
+    {LawKind::weibull, "scale", &LawSpec::scale, ParameterKind::positive},
+    {LawKind::pareto, "min", &LawSpec::min, ParameterKind::positive},
+    {LawKind::pareto, "alpha", &LawSpec::alpha, ParameterKind::plain, tail_index},
+    {LawKind::pareto, "cap", &LawSpec::cap},
+    {LawKind::beta, "mean", &LawSpec::mean, ParameterKind::positive},
+    {LawKind::beta, "stdev", &LawSpec::stdev, ParameterKind::positive},
+};
+
+}  // namespace proofload::input

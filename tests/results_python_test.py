@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Result files open in h5py, xarray and netCDF4 with named dimensions and units, and say what `show --json` says.
+
+Runs the program named by $PROOFLOAD. What is not installed is skipped, and said; exit status 77 when nothing could be checked.
+"""
+
+import csv
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = os.environ.get("PROOFLOAD", "build/proofload")
+SCENARIO = "scenarios/multi-chain-book.toml"
+SCHEMA = "results/haircuts.schema.json"
+
+
+def proofload(*arguments):
+    return subprocess.run([PROGRAM, *arguments], check=True, stdout=subprocess.PIPE).stdout.decode()
+
+
+def package(name):
+    try:
+        return __import__(name)
+    except ImportError:
+        print(f"skipped: the Python package {name} is not installed")
+        return None
+
+
+def same(stored, shown):
+    """A stored number and one of the JSON, where null and not-a-number both mean absent."""
+    if shown is None:
+        return math.isnan(stored)
+    return stored == shown
+
+
+def check_figures(read, attributes, shown):
+    """`read(name)` gives a variable as nested lists, whatever the package."""
+    for key in ("plan_hash", "tally_hash", "seed", "paths", "interval", "backend", "engine", "device", "date"):
+        assert attributes[key] == shown[key], (key, attributes[key], shown[key])
+    assert attributes["scenario_name"] == shown["scenario"]
+    assert attributes["format"] == "proofload results" and attributes["schema"] == 1
+    with open(SCENARIO, encoding="utf-8") as file:
+        assert attributes["scenario_text"] == file.read()
+    assert "schema = 1" in attributes["effective_scenario"]
+
+    names = [c["name"] for c in shown["collateral"]]
+    assert read("collateral") == names
+    assert read("route") == [r["name"] for r in shown["routes"]]
+    assert read("layer") == [layer["name"] for layer in shown["layers"]]
+    for k, collateral in enumerate(shown["collateral"]):
+        assert read("confidence") == [h["confidence"] for h in collateral["haircuts"]]
+        for c, haircut in enumerate(collateral["haircuts"]):
+            for variable, value in (
+                ("haircut", haircut["value"]),
+                ("haircut_low", haircut["low"]),
+                ("haircut_high", haircut["high"]),
+                ("expected_shortfall", haircut["expected_shortfall"]),
+                ("haircut_given_no_failure", haircut["given_no_failure"]),
+                ("attribution_price", haircut["attribution"]["price"]),
+                ("attribution_liquidity", haircut["attribution"]["liquidity"]),
+                ("beyond_cliff", haircut["beyond_cliff"]),
+            ):
+                assert same(read(variable)[k][c], value), (variable, names[k], value)
+        under = collateral["p_under"]
+        assert same(read("p_under")[k], under["estimate"] if under else None)
+        assert same(read("p_under_high")[k], under["high"] if under else None)
+        assert same(read("p_failure")[k], collateral["p_failure"]["estimate"])
+        for j, both in enumerate(shown["joint_under"][k]):
+            assert same(read("joint_under")[k][j], both)
+    for i, route in enumerate(shown["routes"]):
+        assert all(same(a, b) for a, b in zip(read("delay_quantile")[i], route["delay_seconds"].values()))
+
+
+def check_counts(latency, spared, struck, lower, upper, shown):
+    """The whole histograms are there: they hold every path, and a quantile read off them is the one that is shown."""
+    paths = shown["paths"]
+    for k, collateral in enumerate(shown["collateral"]):
+        assert sum(latency[k]) == paths
+        assert sum(spared[k]) == sum(struck[k])
+        assert sum(struck[k]) == round(collateral["p_failure"]["estimate"] * paths)
+        for haircut in collateral["haircuts"]:
+            rank = math.ceil(round(haircut["confidence"] * paths, 6))
+            seen = 0
+            for b, count in enumerate(latency[k]):
+                seen += count + struck[k][b] - spared[k][b]
+                if seen >= rank:
+                    break
+            before_sale = haircut["value"] - haircut["attribution"]["liquidity"]
+            assert abs(upper[b] - before_sale) < 1e-12, (collateral["name"], upper[b], before_sale)
+            assert lower[b] < upper[b] or b == len(upper) - 1
+
+
+def check_h5py(h5py, file, shown):
+    with h5py.File(file, "r") as f:
+
+        def read(name):
+            values = f[name].asstr()[()] if h5py.check_string_dtype(f[name].dtype) else f[name][()]
+            return values.tolist()
+
+        check_figures(read, f.attrs, shown)
+        for name, variable in f.items():
+            assert variable.attrs["units"] and variable.attrs["long_name"], name
+            if variable.attrs.get("CLASS") == b"DIMENSION_SCALE":
+                assert variable.shape == (len(variable),), name
+                continue
+            for dimension in variable.dims:
+                assert len(dimension) == 1, f"{name} has an unnamed dimension"
+        assert [d[0].name for d in f["haircut"].dims] == ["/collateral", "/confidence"]
+        counts = [f[name][()].tolist() for name in ("loss_latency_count", "loss_spared_count", "loss_struck_count")]
+        check_counts(*counts, f["loss"][()].tolist(), f["loss_upper"][()].tolist(), shown)
+        assert f["loss_latency_count"].compression == "gzip"
+        assert f["delay"].attrs["units"] == "s"
+    print("h5py: the file says what show says")
+
+
+def check_xarray(xarray, file, shown):
+    with xarray.open_dataset(file, engine="h5netcdf") as data:
+        check_figures(lambda name: data[name].values.tolist(), data.attrs, shown)
+        assert data["haircut"].dims == ("collateral", "confidence")
+        assert data["joint_under"].dims == ("collateral", "collateral_other")
+        assert data["loss_latency_count"].dims == ("collateral", "loss")
+        assert data["delay_count"].dims == ("route", "delay")
+        assert not [d for d in data.sizes if d.startswith("phony")], data.sizes
+        first, confidence = shown["collateral"][0], shown["collateral"][0]["haircuts"][0]["confidence"]
+        assert float(data["haircut"].sel(collateral=first["name"], confidence=confidence)) == first["haircuts"][0]["value"]
+        assert "haircut" in data["haircut"].to_dataframe().columns
+    print("xarray: named dimensions, selected by name, as a pandas frame")
+
+
+def check_netcdf(netcdf, file, shown):
+    with netcdf.Dataset(file) as data:
+        data.set_auto_mask(False)
+        attributes = {name: getattr(data, name) for name in data.ncattrs()}
+        check_figures(lambda name: data[name][:].tolist(), attributes, shown)
+        assert data["haircut"].dimensions == ("collateral", "confidence")
+        assert data["loss_latency_count"].dimensions == ("collateral", "loss")
+        assert data["delay"].units == "s"
+    print("netCDF4: reads as netCDF-4")
+
+
+def check_export(folder, file, shown):
+    target = os.path.join(folder, "haircuts.json")
+    proofload("export", file, "--venue", "generic", "-o", target)
+    with open(target, encoding="utf-8") as stream:
+        exported = json.load(stream)
+    table = os.path.join(folder, "haircuts.csv")
+    proofload("export", file, "--venue", "generic", "-o", table)
+    with open(table, encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    expected = [(c["name"], h["confidence"], h["high"]) for c in shown["collateral"] for h in c["haircuts"]]
+    assert len(exported["haircuts"]) == len(rows) == len(expected)
+    for (name, confidence, high), one, row in zip(expected, exported["haircuts"], rows):
+        assert (one["collateral"], one["confidence"], one["upper_bound"]) == (name, confidence, high)
+        assert 0 <= one["haircut_bps"] - max(0.0, high) * 1e4 + 1e-8 < 1 + 1e-8, one
+        assert (row["collateral"], float(row["upper_bound"]), int(row["haircut_bps"])) == (name, high, one["haircut_bps"])
+        assert row["plan_hash"] == shown["plan_hash"] and row["tally_hash"] == shown["tally_hash"]
+    jsonschema = package("jsonschema")
+    if jsonschema:
+        with open(SCHEMA, encoding="utf-8") as stream:
+            schema = json.load(stream)
+        validator = jsonschema.validators.validator_for(schema)
+        validator.check_schema(schema)
+        validator(schema).validate(exported)
+        exported["haircuts"][0]["haircut_bps"] = 10001
+        assert not validator(schema).is_valid(exported), "the schema lets anything pass"
+        print("jsonschema: the export is as its schema says")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "book.h5")
+        proofload("run", SCENARIO, "--paths", "200000", "-o", file)
+        shown = json.loads(proofload("show", file, "--json"))
+        check_export(folder, file, shown)
+        checked = 0
+        h5py = package("h5py")
+        if h5py:
+            check_h5py(h5py, file, shown)
+            checked += 1
+        xarray = package("xarray")
+        if xarray and package("h5netcdf"):
+            check_xarray(xarray, file, shown)
+            checked += 1
+        netcdf = package("netCDF4")
+        if netcdf:
+            check_netcdf(netcdf, file, shown)
+            checked += 1
+    return 0 if checked else 77
+
+
+if __name__ == "__main__":
+    sys.exit(main())

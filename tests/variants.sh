@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# One plan_hash and one tally_hash per shipped scenario from every build there is (g++ -O3, clang++, -O1, -march=native) and from every
+# variant of the C library's mathematics. Builds that are missing are named, not passed over in silence.
+#   tests/variants.sh [PATHS]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+paths=${1:-20000}
+
+hashes() { # hashes PROGRAM LANES: "scenario plan tally" lines
+  local scenario
+  for scenario in scenarios/*.toml; do
+    "$1" run "$scenario" --paths "$paths" --seed 7 --backend cpu --lanes "$2" --threads 2 --json 2>/dev/null |
+      python3 -c 'import json, sys; j = json.load(sys.stdin); print(j["scenario"], j["plan_hash"], j["tally_hash"])'
+  done
+}
+
+expected=$(hashes build/proofload scalar)
+count=$(wc -l <<<"$expected")
+((count >= 6)) || { echo "variants: only $count scenarios ran"; exit 1; }
+failed=0 builds=0
+compare() { # compare NAME LINES
+  if [[ $2 == "$expected" ]]; then
+    echo "same bits: $1"
+  else
+    echo "OTHER BITS: $1"
+    diff <(echo "$expected") <(echo "$2") || true
+    failed=1
+  fi
+}
+compare "release, auto lanes" "$(hashes build/proofload auto)"
+for preset in clang o1 native; do
+  program=build/$preset/proofload
+  if [[ ! -x $program ]]; then
+    echo "not built: $preset (scripts/build $preset)"
+    continue
+  fi
+  builds=$((builds + 1))
+  for lanes in scalar auto; do compare "$preset, $lanes lanes" "$(hashes "$program" "$lanes")"; done
+done
+export GLIBC_TUNABLES=glibc.cpu.hwcaps=-FMA,-AVX2
+compare "release, C library without FMA and AVX2" "$(hashes build/proofload scalar)"
+unset GLIBC_TUNABLES
+echo "$((builds + 1)) builds, $count scenarios, $paths paths each"
+exit $failed
