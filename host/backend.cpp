@@ -119,7 +119,7 @@ class CpuBackend final : public Backend {
   }
 
  private:
-  void run_part(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total) {
+  void run_part(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total) const {
     const AlignedFloats tables(compiled.tables.floats);
     const Key key = make_key(seed);
     std::vector<std::unique_ptr<WorkerMemory>> memory(static_cast<std::size_t>(threads_));

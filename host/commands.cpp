@@ -74,7 +74,7 @@ struct RunArguments {
   std::string output, resume;
   Overrides overrides;
   BackendFlags backend;
-  std::uint64_t batch = RunOptions{}.batch;
+  std::uint64_t batch = 0;
   bool json = false;
 };
 
@@ -114,7 +114,6 @@ int run(const RunArguments& a) {
     }
   }
   if (!a.resume.empty() && jobs.size() != 1) throw Error("--resume (it continues one run) name one scenario");
-  if (a.batch == 0) throw Error("--batch 0 (no path would ever be run) leave it out");
   const auto backend = make_backend(a.backend.options);
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
@@ -160,7 +159,8 @@ void add_run(CLI::App& app, int& status) {
   app.add_option("--seed", a->overrides.seed, "seed instead of the scenario's");
   a->backend.add(app);
   app.add_option("--resume", a->resume, "go on from a result that an interrupt saved");
-  app.add_option("--batch", a->batch, "paths between two looks at the clock and at Ctrl-C");
+  app.add_option("--batch", a->batch,
+                 "paths between two looks at the clock and at Ctrl-C (default: what suits the machine)");
   app.add_flag("--json", a->json, "print what `show --json` prints");
   app.callback([a, &status] { status = run(*a); });
 }

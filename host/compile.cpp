@@ -55,7 +55,7 @@ class NameIds {
 
 std::uint32_t address(Purpose purpose, std::uint16_t name) { return static_cast<std::uint32_t>(purpose) << 16 | name; }
 
-std::uint32_t ticks(double seconds) { return static_cast<std::uint32_t>(seconds * ticks_per_second + 0.5); }
+std::uint32_t ticks(double seconds) { return static_cast<std::uint32_t>(std::llround(seconds * ticks_per_second)); }
 
 void require(std::size_t wanted, int limit, const char* what) {
   if (wanted <= static_cast<std::size_t>(limit)) return;

@@ -34,8 +34,9 @@ Results run_scenario(const Scenario& scenario, Backend& backend, const RunOption
   }
   const auto start = std::chrono::steady_clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const std::uint64_t batch = options.batch == 0 ? backend.batch() : options.batch;
   while (r.range.count < scenario.run.paths) {
-    const std::uint64_t count = std::min(options.batch, scenario.run.paths - r.range.count);
+    const std::uint64_t count = std::min(batch, scenario.run.paths - r.range.count);
     backend.run(r.compiled, r.seed, {r.range.count, count}, r.tally);
     r.range.count += count;
     if (r.tally.lowest_non_finite != ~std::uint64_t{0}) {

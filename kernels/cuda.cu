@@ -230,6 +230,7 @@ class CudaBackend final : public Backend {
     return hash<16>(compiled, seed, range);
   }
 
+  std::uint64_t batch() const override { return std::uint64_t{1} << 28; }
   std::string name() const override { return "cuda"; }
   std::string device() const override { return properties_.name; }
   std::optional<double> kernel_seconds() const override { return kernel_seconds_; }
