@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <system_error>
 #include <thread>
 
 #include "../kernels/cpu.h"
@@ -20,7 +21,7 @@
 namespace proofload {
 namespace {
 
-/// Calloc'd so that the pages of counters that nothing hits are never touched; 64-byte aligned where a pack may load it.
+/// Calloc'd so that the pages of counters that nothing hits are never touched before they are merged.
 template <class T>
 struct Zeroed {
   explicit Zeroed(std::size_t n) : data(static_cast<T*>(std::calloc(std::max<std::size_t>(n, 1), sizeof(T)))) {
@@ -63,32 +64,49 @@ void set_ieee_rounding() {
 #endif
 }
 
-/// Calls work(first, count) for chunks of the range, on every thread; the first exception is thrown on to the caller.
-template <class MakeWork>
-void on_threads(int threads, PathRange range, const MakeWork& make_work) {
-  const std::uint64_t end = range.first + range.count;
-  std::atomic<std::uint64_t> next{range.first / chunk_paths};
+/// Calls body(0) .. body(threads - 1), each on a thread of its own; the first exception is thrown on to the caller.
+template <class Body>
+void on_threads(int threads, const Body& body) {
   std::vector<std::exception_ptr> failed(static_cast<std::size_t>(threads));
-  const auto body = [&](int t) {
+  {
+    std::vector<std::jthread> team;
     try {
-      set_ieee_rounding();
-      auto work = make_work(t);
-      for (;;) {
-        const std::uint64_t chunk = next.fetch_add(1);
-        const std::uint64_t first = std::max(chunk * chunk_paths, range.first);
-        const std::uint64_t last = std::min((chunk + 1) * chunk_paths, end);
-        if (chunk * chunk_paths >= end) break;
-        work(first, static_cast<std::uint32_t>(last - first));
+      for (int t = 0; t < threads; ++t) {
+        team.emplace_back([&body, &failed, t] {
+          try {
+            set_ieee_rounding();
+            body(t);
+          } catch (...) { failed[static_cast<std::size_t>(t)] = std::current_exception(); }
+        });
       }
-    } catch (...) { failed[static_cast<std::size_t>(t)] = std::current_exception(); }
-  };
-  std::vector<std::thread> team;
-  for (int t = 0; t < threads; ++t) team.emplace_back(body, t);
-  for (auto& thread : team) thread.join();
+    } catch (const std::system_error&) {
+      throw Error(fmt::format("cannot start {} threads (the system allows {} of them now) run with --threads {}",
+                              threads, team.size(), std::max<std::size_t>(1, team.size())));
+    }
+  }
   for (const auto& e : failed) {
     if (e) std::rethrow_exception(e);
   }
 }
+
+/// Chunks of a range of paths, taken by whoever is free.
+class Chunks {
+ public:
+  explicit Chunks(PathRange range) : range_(range), next_(range.first / chunk_paths) {}
+  /// The next chunk, empty when there is none left.
+  PathRange take() {
+    const std::uint64_t chunk = next_.fetch_add(1), end = range_.first + range_.count;
+    if (chunk * chunk_paths >= end) return {};
+    const std::uint64_t first = std::max(chunk * chunk_paths, range_.first);
+    return {first, std::min((chunk + 1) * chunk_paths, end) - first};
+  }
+  /// Nobody gets another one: something went wrong.
+  void stop() { next_ = (range_.first + range_.count) / chunk_paths + 1; }
+
+ private:
+  PathRange range_;
+  std::atomic<std::uint64_t> next_;
+};
 
 class CpuBackend final : public Backend {
  public:
@@ -105,10 +123,11 @@ class CpuBackend final : public Backend {
     const AlignedFloats tables(compiled.tables.floats);
     const Key key = make_key(seed);
     std::atomic<std::uint64_t> sum{0};
-    on_threads(threads_, range, [&](int) {
-      return [&](std::uint64_t first, std::uint32_t count) {
-        sum += lanes_.fingerprint(compiled.plan, tables.data, key, first, count);
-      };
+    Chunks chunks(range);
+    on_threads(threads_, [&](int) {
+      for (PathRange c = chunks.take(); c.count != 0; c = chunks.take()) {
+        sum += lanes_.fingerprint(compiled.plan, tables.data, key, c.first, static_cast<std::uint32_t>(c.count));
+      }
     });
     return sum;
   }
@@ -124,21 +143,33 @@ class CpuBackend final : public Backend {
     const Key key = make_key(seed);
     std::vector<std::unique_ptr<WorkerMemory>> memory(static_cast<std::size_t>(threads_));
     std::vector<std::uint64_t> lowest(memory.size(), ~std::uint64_t{0});
-    on_threads(threads_, range, [&](int t) {
-      auto& mine = memory[static_cast<std::size_t>(t)];
-      mine = std::make_unique<WorkerMemory>(total.layout);  // on the thread that will use it
-      return
-          [&,
-           worker = Worker{mine->counts.data, mine->sums.data, mine->buffer.data, mine->planes.data, ~std::uint64_t{0}},
-           t](std::uint64_t first, std::uint32_t count) mutable {
-            lanes_.run(compiled.plan, tables.data, key, first, count, worker);
-            lowest[static_cast<std::size_t>(t)] = worker.lowest_non_finite;
-          };
+    Chunks chunks(range);
+    on_threads(threads_, [&](int t) {
+      PathRange c = chunks.take();
+      if (c.count == 0) return;
+      try {
+        auto& mine = memory[static_cast<std::size_t>(t)];
+        mine = std::make_unique<WorkerMemory>(total.layout);  // on the thread that will use it
+        Worker worker{mine->counts.data, mine->sums.data, mine->buffer.data, mine->planes.data, ~std::uint64_t{0}};
+        for (; c.count != 0; c = chunks.take()) {
+          lanes_.run(compiled.plan, tables.data, key, c.first, static_cast<std::uint32_t>(c.count), worker);
+        }
+        lowest[static_cast<std::size_t>(t)] = worker.lowest_non_finite;
+      } catch (...) {
+        chunks.stop();
+        throw;
+      }
+    });
+    // Merging is a sum over millions of counters for every worker: each thread takes a share of the counters.
+    on_threads(threads_, [&](int t) {
+      const std::size_t n = total.counts.size(), share = n / static_cast<std::size_t>(threads_) + 1;
+      const std::size_t first = std::min(n, static_cast<std::size_t>(t) * share), last = std::min(n, first + share);
+      for (const auto& part : memory) {
+        for (std::size_t i = first; part && i < last; ++i) total.counts[i] += part->counts.data[i];
+      }
     });
     for (std::size_t t = 0; t < memory.size(); ++t) {
-      if (!memory[t]) continue;
-      for (std::size_t i = 0; i < total.counts.size(); ++i) total.counts[i] += memory[t]->counts.data[i];
-      for (std::size_t i = 0; i < total.sums.size(); ++i) total.sums[i] += memory[t]->sums.data[i];
+      for (std::size_t i = 0; memory[t] && i < total.sums.size(); ++i) total.sums[i] += memory[t]->sums.data[i];
       total.lowest_non_finite = std::min(total.lowest_non_finite, lowest[t]);
     }
     total.paths += range.count;

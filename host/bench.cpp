@@ -77,7 +77,8 @@ BenchFigures bench(const Scenario& scenario, Backend& backend, std::uint64_t pat
   for (int k = 0; k < int(tally.layout.collaterals); ++k)
     f.q999.push_back(upper_quantile(tally, tally.layout.latency(k), 0.999));
   f.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  f.p10 = static_cast<double>(tally.counts[tally.layout.book_under()]) / static_cast<double>(f.paths);
+  if (scenario.portfolio)
+    f.p10 = static_cast<double>(tally.counts[tally.layout.book_under()]) / static_cast<double>(f.paths);
   if (common) f.asset_steps = static_cast<double>(f.paths) * steps * assets;
   return f;
 }
@@ -92,7 +93,7 @@ std::string bench_json(const BenchFigures& f, const Backend& backend, int thread
   j["N"] = f.paths;
   j["seconds"] = f.seconds;
   j["q999"] = f.q999;
-  j["p10"] = f.p10;
+  j["p10"] = f.p10 ? nlohmann::ordered_json(*f.p10) : nlohmann::ordered_json(nullptr);
   j["p10fp"] = nullptr;
   j["asset_steps_per_s"] = f.mode == "log" ? nlohmann::ordered_json(f.asset_steps / f.seconds) : nullptr;
   j["paths_per_s"] = static_cast<double>(f.paths) / f.seconds;

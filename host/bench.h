@@ -16,7 +16,8 @@ struct BenchFigures {
   std::optional<double> kernel_seconds;  ///< of these, what a GPU was busy for (Backend::kernel_seconds)
   double asset_steps = 0.0;              ///< normals that the walk draws and uses, mode "log" only
   std::vector<double> q999;  ///< per collateral: the smallest loss that a fraction 0.999 of paths does not exceed
-  double p10 = 0.0;          ///< P(portfolio loss > 10 %)
+  std::optional<double>
+      p10;  ///< P(portfolio loss > its haircut), 10 % for the common work item; absent without a [portfolio]
 };
 
 /// The common work item GBM8x60: 8 correlated assets, 60 equal steps over 10 days, equal-weighted portfolio. As a scenario file.

@@ -7,11 +7,14 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <new>
 #include <string>
 #include <vector>
@@ -36,12 +39,37 @@ constexpr const char* compiler = "g++";
 #endif
 
 volatile std::sig_atomic_t interrupted = 0;
-extern "C" void on_interrupt(int) { interrupted = 1; }
+extern "C" void on_interrupt(int signal) {
+  interrupted = 1;
+  std::signal(signal, SIG_DFL);  // who asks twice does not want to wait for the batch
+}
 
-void print(const std::string& text) {  // flushed, so that it stands before what stderr says next
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  if (text.empty() || text.back() != '\n') std::fputc('\n', stdout);
-  std::fflush(stdout);
+/// To standard output, flushed, so that it stands before what stderr says next. Throws Error when it cannot be written.
+void print(const std::string& text) {
+  const bool newline = text.empty() || text.back() != '\n';
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && (!newline || std::fputc('\n', stdout) != EOF);
+  if (!written || std::fflush(stdout) != 0) {
+    throw Error(fmt::format("cannot write to standard output ({}) send it elsewhere", std::strerror(errno)));
+  }
+}
+
+/// A count as people write it: digits only, because a conversion would take -1 for 2^64 - 1 and nothing for 0.
+const CLI::Validator digits(
+    [](std::string& text) {
+      const bool fine = !text.empty() && text.size() < 20 && text.find_first_not_of("0123456789") == std::string::npos;
+      return fine ? std::string() : fmt::format("'{}' is not a whole number", text);
+    },
+    "", "digits");
+
+/// A file name as a shell takes it.
+std::string quoted(const std::string& name) {
+  if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=:,@%") ==
+      std::string::npos)
+    return name;
+  std::string text = "'";
+  for (const char c : name) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
 }
 
 /// Options that several commands share.
@@ -58,11 +86,11 @@ struct BackendFlags {
 std::function<void(const Progress&)> progress_line() {
   if (isatty(STDERR_FILENO) == 0) return {};
   return [](const Progress& p) {
-    const double rate = static_cast<double>(p.done) / std::max(p.seconds, 1e-9);
+    const double rate = static_cast<double>(p.done - p.started) / std::max(p.seconds, 1e-9);
     const double left = static_cast<double>(p.wanted - p.done) / std::max(rate, 1e-9);
     fmt::print(stderr, "\r{:.1f} M of {:.1f} M paths, {:.2f} M/s, {:.0f} s left   ", double(p.done) / 1e6,
                double(p.wanted) / 1e6, rate / 1e6, left);
-    if (p.done == p.wanted) fmt::print(stderr, "\r{:70}\r", "");
+    if (p.done == p.wanted || interrupted != 0) fmt::print(stderr, "\r{:70}\r", "");
     std::fflush(stderr);
   };
 }
@@ -74,7 +102,7 @@ struct RunArguments {
   std::string output, resume;
   Overrides overrides;
   BackendFlags backend;
-  std::uint64_t batch = 0;
+  std::optional<std::uint64_t> batch;
   bool json = false;
 };
 
@@ -95,6 +123,14 @@ fs::path output_of(const RunArguments& a, const std::string& scenario) {
     throw Error(
         fmt::format("cannot write {} (there is no folder {}) create the folder first", file.string(), folder.string()));
   }
+  if (fs::is_regular_file(file, error) && fs::file_size(file, error) > 0) {
+    char head[8] = {};
+    std::ifstream(file, std::ios::binary).read(head, sizeof head);
+    if (std::memcmp(head, "\x89HDF\r\n\x1a\n", sizeof head) != 0) {
+      throw Error(fmt::format(
+          "{} exists (and is not a result, so it may be something that you need) choose another name", file.string()));
+    }
+  }
   if (access(folder.c_str(), W_OK) != 0) {
     throw Error(fmt::format("cannot write {} (the folder {} may not be written) choose another folder", file.string(),
                             folder.string()));
@@ -114,6 +150,7 @@ int run(const RunArguments& a) {
     }
   }
   if (!a.resume.empty() && jobs.size() != 1) throw Error("--resume (it continues one run) name one scenario");
+  if (a.batch && *a.batch == 0) throw Error("--batch 0 (no path would ever be run) leave it out");
   const auto backend = make_backend(a.backend.options);
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
@@ -121,10 +158,21 @@ int run(const RunArguments& a) {
     const auto& [scenario, file] = jobs[i];
     std::optional<Results> before;
     if (!a.resume.empty()) before = read_results(a.resume);
-    RunOptions options{a.batch, progress_line(), [] { return interrupted != 0; }};
+    RunOptions options{a.batch.value_or(0), progress_line(), {}, [] { return interrupted != 0; }};
+    const fs::path part = file.string() + ".part";
+    if (!file.empty())
+      options.checkpoint = [part, last = std::chrono::steady_clock::now()](const Results& so_far) mutable {
+        if (std::chrono::steady_clock::now() - last < std::chrono::seconds(10)) return;
+        write_results(so_far, part);  // what a kill leaves behind; --resume takes it
+        last = std::chrono::steady_clock::now();
+      };
     const Results results = run_scenario(scenario, *backend, options, before);
     const bool partial = results.range.count < scenario.run.paths;
-    if (!file.empty()) write_results(results, file);
+    if (!file.empty()) {
+      write_results(results, file);
+      std::error_code ignored;
+      fs::remove(part, ignored);
+    }
     if (a.json) {
       print(show_json(results).dump(2));
     } else {
@@ -142,8 +190,9 @@ int run(const RunArguments& a) {
     if (partial) {
       fmt::print(stderr, "stopped after {} of {} paths\n", results.range.count, scenario.run.paths);
       if (!file.empty()) {
-        fmt::print(stderr, "resume with: proofload run {} --paths {} --seed {} --resume {} -o {}\n", a.scenarios[i],
-                   scenario.run.paths, results.seed, file.string(), file.string());
+        fmt::print(stderr, "resume with: proofload run {} --paths {} --seed {} --resume {} -o {}\n",
+                   quoted(a.scenarios[i]), scenario.run.paths, results.seed, quoted(file.string()),
+                   quoted(file.string()));
       }
       return 2;
     }
@@ -155,12 +204,11 @@ void add_run(CLI::App& app, int& status) {
   auto a = std::make_shared<RunArguments>();
   app.add_option("SCENARIO", a->scenarios, "scenario files (TOML)")->required();
   app.add_option("-o,--output", a->output, "result file (HDF5), or a folder for several");
-  app.add_option("--paths", a->overrides.paths, "number of paths instead of the scenario's");
-  app.add_option("--seed", a->overrides.seed, "seed instead of the scenario's");
+  app.add_option("--paths", a->overrides.paths, "number of paths instead of the scenario's")->check(digits);
+  app.add_option("--seed", a->overrides.seed, "seed instead of the scenario's")->check(digits);
   a->backend.add(app);
   app.add_option("--resume", a->resume, "go on from a result that an interrupt saved");
-  app.add_option("--batch", a->batch,
-                 "paths between two looks at the clock and at Ctrl-C (default: what suits the machine)");
+  app.add_option("--batch", a->batch, "paths between two looks at the clock and at Ctrl-C")->check(digits);
   app.add_flag("--json", a->json, "print what `show --json` prints");
   app.callback([a, &status] { status = run(*a); });
 }
@@ -183,7 +231,8 @@ void add_compare(CLI::App& app, int& status) {
   auto json = std::make_shared<bool>(false);
   app.add_option("RESULT", *files, "two or more result files; all are compared with the first")
       ->required()
-      ->expected(2, 64);
+      ->expected(2, 64)
+      ->type_name("...");
   app.add_flag("--json", *json, "for programs");
   app.callback([files, json, &status] {
     std::vector<Results> results;
@@ -234,8 +283,8 @@ void add_explain(CLI::App& app, int&) {
   auto path = std::make_shared<std::uint64_t>(0);
   auto overrides = std::make_shared<Overrides>();
   app.add_option("SCENARIO", *file, "scenario file (TOML)")->required();
-  app.add_option("--path", *path, "number of the path, from 0")->required();
-  app.add_option("--seed", overrides->seed, "seed instead of the scenario's");
+  app.add_option("--path", *path, "number of the path, from 0")->required()->check(digits);
+  app.add_option("--seed", overrides->seed, "seed instead of the scenario's")->check(digits);
   app.callback([file, path, overrides] {
     const Scenario scenario = read_scenario(*file, *overrides);
     print(explain(scenario, scenario.run.seed, *path));
@@ -276,10 +325,11 @@ void run_bench(const BenchArguments& a) {
   }
   if (a.mode != "log") throw Error(fmt::format("--mode {} (there is no such work item) use log", a.mode));
   const auto backend = make_backend(a.backend.options);
+  const int asked = a.backend.options.threads, threads = backend->name() != "cpu" ? 1
+                                                         : asked == 0             ? usable_threads()
+                                                                                  : asked;
   if (!a.scenario.empty()) {
     const BenchFigures f = bench(read_scenario(a.scenario), *backend, a.paths);
-    const int threads =
-        backend->name() == "cpu" ? (a.backend.options.threads == 0 ? usable_threads() : a.backend.options.threads) : 1;
     if (a.json) return print(bench_json(f, *backend, threads));
     print(fmt::format("{}: {} paths in {:.3f} s on {}: {:.4f} us per path, {:.4f} us per path and core, {:.4g} paths/s",
                       f.mode, f.paths, f.seconds, backend->device(), f.seconds / double(f.paths) * 1e6,
@@ -287,7 +337,6 @@ void run_bench(const BenchArguments& a) {
     return;
   }
   const BenchFigures f = bench(parse_scenario(common_work_item(), "GBM8x60"), *backend, a.paths);
-  const int threads = a.backend.options.threads == 0 ? usable_threads() : a.backend.options.threads;
   if (a.json) return print(bench_json(f, *backend, threads));
   print(fmt::format("GBM8x60, mode log: {} paths in {:.3f} s on {}: {:.4g} asset-steps/s", f.paths, f.seconds,
                     backend->device(), f.asset_steps / f.seconds));
@@ -297,7 +346,7 @@ void add_bench(CLI::App& app, int&) {
   auto a = std::make_shared<BenchArguments>();
   app.add_option("--mode", a->mode, "log: one exp per asset and path");
   app.add_option("--scenario", a->scenario, "time this scenario instead of the common work item");
-  app.add_option("--paths", a->paths, "number of paths (default: 4 million, or the scenario's)");
+  app.add_option("--paths", a->paths, "number of paths (default: 4 million, or the scenario's)")->check(digits);
   a->backend.add(app);
   app.add_flag("--json", a->json, "one line for programs, as the peers print it");
   app.callback([a] { run_bench(*a); });
@@ -316,8 +365,8 @@ constexpr Command commands[] = {
     {"run", "simulate scenarios: haircuts, probabilities, a result file",
      "proofload run scenarios/gmp.toml --paths 1000000 -o gmp.h5", add_run},
     {"show", "print a result", "proofload show gmp.h5 --json", add_show},
-    {"compare", "what differs between results, and whether it could be chance",
-     "proofload compare gmp.h5 optimistic.h5", add_compare},
+    {"compare", "what differs between results, and whether it could be chance", "proofload compare gmp.h5 stressed.h5",
+     add_compare},
     {"export", "haircuts for a production margin engine, with provenance",
      "proofload export gmp.h5 --venue generic -o haircuts.json", add_export},
     {"validate", "check a scenario and print it with every default filled in", "proofload validate scenarios/gmp.toml",
@@ -337,6 +386,7 @@ int run_command_line(int argc, char** argv) {
   app.footer(
       "Example: proofload run scenarios/multi-chain-book.toml -o results/multi-chain-book.h5\n"
       "Exit status: 0 ok, 1 a finding (a comparison differs), 2 an error");
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is an error of its write, not an end without clean-up
   int status = 0;
   for (const Command& command : commands) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);
@@ -350,7 +400,16 @@ int run_command_line(int argc, char** argv) {
   } catch (const CLI::CallForHelp& e) { return app.exit(e); } catch (const CLI::CallForVersion& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    app.exit(e);
+    std::string command;
+    for (int i = 1; i < argc && command.empty(); ++i) {
+      if (argv[i][0] != '-') command = argv[i];
+    }
+    const auto same = [&](const Command& c) { return command == c.name; };
+    if (std::none_of(std::begin(commands), std::end(commands), same)) {
+      fmt::print(stderr, "'{}' (proofload has no such command) see proofload --help\n", command);
+    } else {
+      fmt::print(stderr, "{} (the command line cannot be understood) see proofload {} --help\n", e.what(), command);
+    }
     return 2;
   } catch (const Error& e) {
     fmt::print(stderr, "{}\n", e.what());

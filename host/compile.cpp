@@ -35,16 +35,21 @@ Place place_of(StageName name) {
   return {0, 3};
 }
 
-/// 16-bit ids of names, per purpose: a draw is addressed by its object's name, so that adding an object moves no other draw.
+/// 16-bit ids of names, per purpose: a draw is addressed by its object's name, so that adding an object moves no other object's
+/// draws. (Price increments are addressed by the rank of the visit: another delay on the way does move those.)
 class NameIds {
  public:
   std::uint16_t id(Purpose purpose, const std::string& name) {
     const auto hash = static_cast<std::uint16_t>(XXH3_64bits(name.data(), name.size()) & 0xffffu);
     const auto [entry, fresh] = taken_.try_emplace({purpose, hash}, name);
     if (!fresh && entry->second != name) {
+      const auto shown = [](std::string text) {  // an oracle is named by its chain and its asset, a line each
+        std::replace(text.begin(), text.end(), '\n', '/');
+        return text;
+      };
       throw Error(
           fmt::format("'{}' and '{}' share the name id {} (their random numbers would be the same) rename one of them",
-                      entry->second, name, hash));
+                      shown(entry->second), shown(name), hash));
     }
     return hash;
   }
@@ -124,6 +129,7 @@ class Compiler {
     collaterals();
     blocks();
     require(components_.size(), limit::components, "law components");
+    require(out_.tables.floats.size() / table_floats, limit::tables, "quantile tables");
     std::copy(components_.begin(), components_.end(), plan.component);
     hash();
     return std::move(out_);
@@ -147,6 +153,12 @@ class Compiler {
     const GridSpec& grid = s_.market.grid;
     if (grid.step) plan.grid = std::max(1u, ticks(*grid.step));
     if (grid.steps) plan.grid = std::max(1u, ticks(s_.run.horizon / *grid.steps));
+    if (plan.grid != 0 && plan.horizon / plan.grid > 1'000'000u) {
+      throw Error(
+          fmt::format("market.grid has {} dates up to run.horizon (a path may visit a million) take a longer step or a "
+                      "shorter horizon",
+                      plan.horizon / plan.grid));
+    }
   }
 
   void layers() {
@@ -321,10 +333,10 @@ class Compiler {
       }
       c.keep = static_cast<float>(keep);
       c.cost = static_cast<float>(cost);
-      c.ruin = static_cast<float>(cost / keep);
       c.weight = static_cast<float>(weights[k]);
       if (spec.haircut) {
         c.counted = 1;
+        c.covered = static_cast<float>(1.0 - *spec.haircut);
         c.threshold = static_cast<float>((1.0 - *spec.haircut + cost) / keep);
       }
     }

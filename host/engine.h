@@ -9,14 +9,15 @@
 namespace proofload {
 
 struct Progress {
-  std::uint64_t done = 0, wanted = 0;  ///< paths
-  double seconds = 0.0;                ///< since the run began
+  std::uint64_t started = 0, done = 0, wanted = 0;  ///< paths; `started`: those of an earlier part of the run
+  double seconds = 0.0;                             ///< since this part of the run began
 };
 
 struct RunOptions {
-  std::uint64_t batch = std::uint64_t{1} << 22;   ///< paths between two looks at `stop`
-  std::function<void(const Progress&)> progress;  ///< called after every batch; may be empty
-  std::function<bool()> stop;                     ///< asked after every batch; may be empty
+  std::uint64_t batch = 0;                         ///< paths between two looks at `stop`; 0: about a second of them
+  std::function<void(const Progress&)> progress;   ///< called after every batch; may be empty
+  std::function<void(const Results&)> checkpoint;  ///< called after every batch but the last; may be empty
+  std::function<bool()> stop;                      ///< asked after every batch; may be empty
 };
 
 /// Runs the scenario's paths, or goes on from an earlier part of the same run (`before`: same plan hash and seed, from path 0).

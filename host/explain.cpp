@@ -53,6 +53,7 @@ struct Record {
                           scenario.market.assets[reading.asset].name, ratio, leg_name(reading.leg));
   }
   void broken(bool m) { went_wrong = went_wrong || m; }
+  void done() {}
   void unresolved(const Workspace<float>&, bool, bool) {}
   void layers_failed(const Workspace<float>&) {}
   void proceeds(unsigned k, float spared, float actual, bool hit, bool) {
@@ -90,15 +91,7 @@ std::string explain(const Scenario& scenario, std::uint64_t seed, std::uint64_t 
   const Workspace<float> work{{a.time}, {a.late}, {a.failure}, {a.price}, {a.late_price}};
   Record record{scenario, plan, {}, {}, {}, {}};
   const float* tables = compiled.tables.floats.data();
-  if (plan.assets <= 4) {
-    simulate<4>(plan, tables, key, path, work, record);
-  } else if (plan.assets <= 8) {
-    simulate<8>(plan, tables, key, path, work, record);
-  } else if (plan.assets <= 12) {
-    simulate<12>(plan, tables, key, path, work, record);
-  } else {
-    simulate<16>(plan, tables, key, path, work, record);
-  }
+  with_assets(plan, [&]<int A>() { simulate<A>(plan, tables, key, path, work, record); });
 
   std::string text = fmt::format("{}: path {}, seed {}, plan {}\n", scenario.name, path, seed, compiled.plan_hash);
   text += "\nRandom stages (constant ones are in the delays)\n" + record.stages;
@@ -115,6 +108,14 @@ std::string explain(const Scenario& scenario, std::uint64_t seed, std::uint64_t 
     text += fmt::format("  {:<40} {:>20}   {:+.6f}\n", record.leg_name(l), time_text(a.time[plan.leg[l].message]),
                         a.price[l]);
   }
+  std::string stalls;
+  for (unsigned l = 0; l < plan.legs; ++l) {
+    const unsigned m = plan.leg[l].message;
+    if (a.late[m] == 0 || a.late[m] == a.time[m]) continue;  // late times are drawn on failed paths with a stall only
+    stalls += fmt::format("  {:<40} {:>20}   {:+.6f}\n", record.leg_name(l), time_text(a.late[m]), a.late_price[l]);
+  }
+  if (!stalls.empty())
+    text += "\nSales that wait for a stalled layer: when, and the driftless log price then\n" + stalls;
   text += "\nPrice layer (what a single-chain engine would see)\n" + record.prices;
   text += "\nProceeds per unit of collateral\n" + record.outcomes;
   if (record.went_wrong)

@@ -309,9 +309,10 @@ std::string hash_of(std::string_view bytes) {
 /// has rewritten has none; then HDF5's own checks and the tally's hash must do.
 std::string_view image_in(std::string_view bytes) {
   if (bytes.substr(0, signature.size()) != signature) throw Refused{"it is not an HDF5 file"};
-  if (bytes.size() < trailer_size) throw Refused{"it is truncated"};
-  const std::string_view trailer = bytes.substr(bytes.size() - trailer_size);
-  if (trailer.substr(0, trailer_tag.size()) != trailer_tag) return bytes;
+  const std::size_t at = bytes.rfind(trailer_tag);
+  if (at == std::string_view::npos) return bytes;
+  if (at + trailer_size != bytes.size()) throw Refused{"it is truncated"};
+  const std::string_view trailer = bytes.substr(at);
   const std::string_view image = bytes.substr(0, bytes.size() - trailer_size);
   if (trailer.substr(trailer_tag.size(), 32) != hash_of(image)) throw Refused{"it was damaged after it was written"};
   return image;

@@ -160,9 +160,8 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
   if (planned.counted != 0) {
     a.policy_haircut = spec.haircut;
     a.p_under = proportion(tally.counts[at.under(k, k)], tally.paths, level);
-    // Kernels sum threshold - max(y, ruin) before the sale; `keep` makes that 1 - h - Y.
-    a.mean_shortfall = static_cast<double>(tally.sums[at.shortfall(k)]) * shortfall_unit * sale.keep /
-                       static_cast<double>(tally.paths);
+    a.mean_shortfall =
+        static_cast<double>(tally.sums[at.shortfall(k)]) * shortfall_unit / static_cast<double>(tally.paths);
   }
   const std::uint64_t hits = tally.counts[at.hit(k)];
   if (can_fail(r.scenario, plan.message[plan.leg[planned.leg].message].layer))
@@ -190,7 +189,10 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
     if (const auto q = spared.quantile(confidence)) h.given_no_failure = sale.loss(*q);
     h.beyond_cliff =
         hits > tally.paths - rank_of(tally.paths, confidence);  // hits / N > 1 - confidence, in whole numbers
-    const double p = *price.quantile(confidence), l = *latency.quantile(confidence), f = *failure.quantile(confidence);
+    // The single-chain engine sells the same token, at its basis; a random basis is counted as latency.
+    const double basis = planned.basis_constant, q = *price.quantile(confidence);
+    const double p = basis == 1.0 ? q : 1.0 - basis * (1.0 - q);
+    const double l = *latency.quantile(confidence), f = *failure.quantile(confidence);
     h.attribution.price = p;
     h.attribution.latency = l - p;
     h.attribution.failure = f - l;
@@ -225,8 +227,18 @@ CollateralAnswer portfolio_answer(const Results& r, Ranks& ranks) {
   return a;
 }
 
+/// Whether nothing about a route's delay is random.
+bool is_constant(const Plan& plan, int route) {
+  for (std::uint32_t t = 0; t < plan.terms; ++t) {
+    for (unsigned i = 0; i < plan.term[t].count; ++i) {
+      if (plan.references[plan.term[t].first + i] == plan.route_message[route]) return false;
+    }
+  }
+  return true;
+}
+
 /// Seconds, linear inside a bin (1/32 of an octave); absent when the quantile is an unresolved delay.
-std::optional<double> delay_quantile(const Tally& tally, int route, double p) {
+std::optional<double> delay_quantile(const Plan& plan, const Tally& tally, int route, double p) {
   const std::uint64_t* count = tally.counts.data() + tally.layout.delay(route);
   std::uint64_t total = 0, before = 0;
   for (int b = 0; b < delay_bins; ++b) total += count[b];
@@ -235,6 +247,7 @@ std::optional<double> delay_quantile(const Tally& tally, int route, double p) {
   int bin = 0;
   while (before + count[bin] < rank) before += count[bin++];
   if (bin == delay_bins - 1) return std::nullopt;
+  if (is_constant(plan, route)) return plan.message[plan.route_message[route]].fixed / ticks_per_second;
   const double inside = (static_cast<double>(rank - before) - 0.5) / static_cast<double>(count[bin]);
   const double low = delay_edge(bin), high = delay_edge(bin + 1);
   return (low + inside * (high - low)) / ticks_per_second;
@@ -298,9 +311,10 @@ Answers answer(const Results& r) {
   Answers all;
   for (int k = 0; k < collaterals; ++k) all.collateral.push_back(collateral_answer(r, k, ranks));
   for (int i = 0; i < static_cast<int>(at.routes); ++i) {
-    all.routes.push_back({r.scenario.routes[i].name, delay_quantile(tally, i, 0.5), delay_quantile(tally, i, 0.9),
-                          delay_quantile(tally, i, 0.99), delay_quantile(tally, i, 0.999),
-                          tally.counts[at.delay(i) + delay_bins - 1]});
+    all.routes.push_back(
+        {r.scenario.routes[i].name, delay_quantile(r.compiled.plan, tally, i, 0.5),
+         delay_quantile(r.compiled.plan, tally, i, 0.9), delay_quantile(r.compiled.plan, tally, i, 0.99),
+         delay_quantile(r.compiled.plan, tally, i, 0.999), tally.counts[at.delay(i) + delay_bins - 1]});
   }
   for (int i = 0; i < layers; ++i) {
     LayerAnswer layer{r.scenario.layers[i].name, {}};

@@ -40,6 +40,7 @@ struct Count {
   const Plan& plan;
   const TallyLayout layout;
   Counters& to;
+  M wrong = less(broadcast_word<F>(0), broadcast_word<F>(0));  ///< nobody so far
 
   PROOFLOAD_FN Count(const Plan& p, Counters& c) : plan(p), layout(layout_of(p)), to(c) {}
 
@@ -52,10 +53,13 @@ struct Count {
     to.bin(layout.price(int(p)), layout.price_order(int(p)), loss_bin(broadcast<F>(1.0f) - ratio));
   }
   /// Lanes of m have an outcome that is not a finite number.
-  PROOFLOAD_FN void broken(M m) {
-    if (!to.any(m)) return;
-    to.count(layout.non_finite(), m);
-    to.lowest(m);
+  PROOFLOAD_FN void broken(M m) { wrong = either(wrong, m); }
+  /// The path is over: what is counted once a path.
+  PROOFLOAD_FN void done() {
+    if (!to.any(wrong)) return;
+    to.count(layout.non_finite(), wrong);
+    to.lowest(wrong);
+    wrong = without(wrong, wrong);
   }
   /// Lanes of m have a message beyond the horizon, stall included.
   PROOFLOAD_FN void unresolved(const Workspace<F>& work, M m, bool stalled) {
@@ -79,7 +83,7 @@ struct Count {
   PROOFLOAD_FN M failed(const Workspace<F>& work, unsigned layer) const {
     const U zero = broadcast_word<F>(0);
     M m = less(zero, zero);
-    for (unsigned i = 0; i < plan.walked; ++i) {
+    for (unsigned i = 0; i < plan.messages; ++i) {
       if (plan.message[i].layer == layer) m = either(m, is_hit(plan.message[i], work.failure[layer], work.time[i]));
     }
     return m;
@@ -107,10 +111,10 @@ struct Count {
     if (to.any(under_spared)) to.sum(layout.shortfall_spared(int(k)), units(c, spared), under_spared);
   }
 
-  /// threshold - max(proceeds, ruin), in units of 2^-24; non-negative where it is used.
+  /// What the policy counts on less the proceeds after sale costs, in units of 2^-24: between 0 and 1 where it is used.
   PROOFLOAD_FN U units(const Collateral& c, F proceeds) const {
-    const F ruin = broadcast<F>(c.ruin), zero = broadcast<F>(0.0f);
-    const F gap = broadcast<F>(c.threshold) - select(less(proceeds, ruin), ruin, proceeds);
+    const F zero = broadcast<F>(0.0f), net = fma(broadcast<F>(c.keep), proceeds, broadcast<F>(-c.cost));
+    const F gap = broadcast<F>(c.covered) - select(less(net, zero), zero, net);
     return truncate(fma(select(less(gap, zero), zero, gap), broadcast<F>(16777216.0f), broadcast<F>(0.5f)));
   }
 

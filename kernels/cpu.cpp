@@ -135,18 +135,12 @@ std::uint64_t fingerprint_assets(const Plan& plan, const float* tables, const Ke
 
 void run(const Plan& plan, const float* tables, const Key& key, std::uint64_t first, std::uint32_t count,
          Worker& worker) {
-  if (plan.assets <= 4) return run_assets<4>(plan, tables, key, first, count, worker);
-  if (plan.assets <= 8) return run_assets<8>(plan, tables, key, first, count, worker);
-  if (plan.assets <= 12) return run_assets<12>(plan, tables, key, first, count, worker);
-  return run_assets<16>(plan, tables, key, first, count, worker);
+  with_assets(plan, [&]<int A>() { run_assets<A>(plan, tables, key, first, count, worker); });
 }
 
 std::uint64_t fingerprint(const Plan& plan, const float* tables, const Key& key, std::uint64_t first,
                           std::uint32_t count) {
-  if (plan.assets <= 4) return fingerprint_assets<4>(plan, tables, key, first, count);
-  if (plan.assets <= 8) return fingerprint_assets<8>(plan, tables, key, first, count);
-  if (plan.assets <= 12) return fingerprint_assets<12>(plan, tables, key, first, count);
-  return fingerprint_assets<16>(plan, tables, key, first, count);
+  return with_assets(plan, [&]<int A>() { return fingerprint_assets<A>(plan, tables, key, first, count); });
 }
 
 #define PROOFLOAD_TEXT(x) #x

@@ -217,20 +217,14 @@ class CudaBackend final : public Backend {
   }
 
   void run(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total) override {
-    if (compiled.plan.assets <= 4) return count<4>(compiled, seed, range, total);
-    if (compiled.plan.assets <= 8) return count<8>(compiled, seed, range, total);
-    if (compiled.plan.assets <= 12) return count<12>(compiled, seed, range, total);
-    return count<16>(compiled, seed, range, total);
+    with_assets(compiled.plan, [&]<int A>() { count<A>(compiled, seed, range, total); });
   }
 
   std::uint64_t fingerprint(const Compiled& compiled, std::uint64_t seed, PathRange range) override {
-    if (compiled.plan.assets <= 4) return hash<4>(compiled, seed, range);
-    if (compiled.plan.assets <= 8) return hash<8>(compiled, seed, range);
-    if (compiled.plan.assets <= 12) return hash<12>(compiled, seed, range);
-    return hash<16>(compiled, seed, range);
+    return with_assets(compiled.plan, [&]<int A>() { return hash<A>(compiled, seed, range); });
   }
 
-  std::uint64_t batch() const override { return std::uint64_t{1} << 28; }
+  std::uint64_t batch() const override { return std::uint64_t{1} << 24; }
   std::string name() const override { return "cuda"; }
   std::string device() const override { return properties_.name; }
   std::optional<double> kernel_seconds() const override { return kernel_seconds_; }
@@ -251,7 +245,7 @@ class CudaBackend final : public Backend {
     check(cudaMemcpy(p.tables->data, floats.data(), floats.size() * sizeof(float), cudaMemcpyHostToDevice),
           "copying tables");
     const std::size_t bytes = p.shared.words * std::size_t{4};
-    if (bytes > properties_.sharedMemPerBlockOptin) {
+    if (bytes + 1024 > properties_.sharedMemPerBlockOptin) {  // a kernel has a little of its own
       throw Error("the scenario needs " + std::to_string(bytes / 1024) +
                   " KiB of shared memory a block (more than this GPU has) run it with --backend cpu, or split it");
     }
@@ -329,6 +323,10 @@ CudaDevices cuda_devices() {
   for (int d = 0; d < count; ++d) {
     cudaDeviceProp p{};
     if (cudaGetDeviceProperties(&p, d) != cudaSuccess) continue;
+    if (p.major < 8) {
+      found.note += std::string(", ") + p.name + " is older than sm_80 and not used";
+      continue;
+    }
     char text[400];
     std::snprintf(text, sizeof text, "%s (sm_%d%d, %.1f GiB, %d multiprocessors)", p.name, p.major, p.minor,
                   static_cast<double>(p.totalGlobalMem) / (1024.0 * 1024.0 * 1024.0), p.multiProcessorCount);

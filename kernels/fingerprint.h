@@ -34,6 +34,7 @@ struct Fingerprint {
   PROOFLOAD_FN void delay(unsigned r, U ticks) { take(0x20000u + r, ticks); }
   PROOFLOAD_FN void price(unsigned p, F ratio) { take(0x30000u + p, bits(ratio)); }
   PROOFLOAD_FN void broken(M) {}
+  PROOFLOAD_FN void done() {}
   PROOFLOAD_FN void unresolved(const Workspace<F>&, M, bool) {}
   PROOFLOAD_FN void layers_failed(const Workspace<F>&) {}
   PROOFLOAD_FN void proceeds(unsigned k, F spared, F actual, M, bool) {

@@ -89,7 +89,7 @@ PROOFLOAD_FN void simulate(const Plan& plan, const float* tables, const Key& key
   // Which layers fail, whom that hits, and how long a failed layer stands still.
   M struck = nobody;
   for (unsigned i = 0; i < plan.layers; ++i) work.failure[i] = failure_time(plan, i, paths);
-  for (unsigned m = 0; m < plan.walked; ++m) {
+  for (unsigned m = 0; m < plan.messages; ++m) {
     const Message& message = plan.message[m];
     if (message.layer != none) struck = either(struck, is_hit(message, work.failure[message.layer], work.time[m]));
   }
@@ -163,6 +163,7 @@ PROOFLOAD_FN void simulate(const Plan& plan, const float* tables, const Key& key
     }
   }
   if (plan.portfolio != 0) sink.book(book);
+  sink.done();
 }
 
 }  // namespace proofload

@@ -113,12 +113,12 @@ struct Collateral {
   Law basis;  ///< count == 0: the constant below
   float basis_constant;
   float threshold;   ///< under-collateralised iff proceeds before sale costs are below this
-  float ruin;        ///< proceeds before sale costs at and below which nothing is left after them
+  float covered;     ///< 1 - policy haircut: what the policy counts on, after sale costs
   float keep, cost;  ///< proceeds after sale costs = max(0, keep * proceeds - cost)
   float weight;      ///< share of the book, for the portfolio loss
 };
 
-/// Everything about one scenario that a path reads. Prices are driftless log prices per square root of a tick; drift is added when read.
+/// Everything about one scenario that a path reads. Log prices move without drift; it is added when one is read.
 struct Plan {
   std::uint32_t revision;
   std::uint32_t assets, layers, routes, messages, legs, readings, collaterals, blocks, terms;
@@ -145,6 +145,15 @@ struct Plan {
   std::uint16_t references[limit::references];
   Component component[limit::components];
 };
+
+/// Calls run.operator()<A>() with A = 4, 8, 12 or 16: the numbers of assets that kernels are compiled for.
+template <class Run>
+auto with_assets(const Plan& plan, const Run& run) {
+  if (plan.assets <= 4) return run.template operator()<4>();
+  if (plan.assets <= 8) return run.template operator()<8>();
+  if (plan.assets <= 12) return run.template operator()<12>();
+  return run.template operator()<16>();
+}
 
 static_assert(std::is_trivially_copyable_v<Plan> && sizeof(Plan) <= 16 * 1024 && sizeof(Plan) % 4 == 0);
 

@@ -295,7 +295,7 @@ TEST(Probabilities, ComeFromTheirCounters) {
   EXPECT_EQ(first.policy_haircut, 0.10);
   EXPECT_EQ(first.p_under.estimate, 0.0025);
   EXPECT_EQ(first.p_under.low, proportion(25, 10'000, 0.95).low);
-  EXPECT_EQ(first.mean_shortfall, 3.0 * 0.5 / 10'000) << "sums are before the sale, the mean after it";
+  EXPECT_EQ(first.mean_shortfall, 3.0 / 10'000) << "sums are after the sale, as the mean is";
   EXPECT_EQ(first.p_failure.estimate, 0.003);
   EXPECT_EQ(first.unresolved, 4u);
   EXPECT_EQ(a.unresolved, 5u);

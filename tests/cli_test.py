@@ -1,0 +1,705 @@
+#!/usr/bin/env python3
+"""The command line from outside: bad input ends in a clear error, status 2 and no file; the round of the README works.
+
+Runs the program named by $PROOFLOAD in temporary folders. One line per check; exit status 1 when one failed.
+"""
+
+import base64
+import contextlib
+import csv
+import json
+import math
+import os
+import pty
+import random
+import re
+import resource
+import shlex
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+ROOT = Path.cwd()
+PROGRAM = os.path.abspath(os.environ.get("PROOFLOAD", "build/proofload"))
+COMMANDS = ("run", "show", "compare", "export", "validate", "explain", "doctor", "bench")
+
+BASE = """schema = 1
+name = "small"
+[run]
+paths = 20000
+confidence = [0.9, 0.99]
+[market]
+assets = [
+  { name = "ETH", price = 3000.0, volatility = 0.8 },
+  { name = "BTC", price = 90000.0, volatility = 0.6 },
+]
+correlation = [[1.0, 0.8], [0.8, 1.0]]
+[layers.bridge]
+hazard = 1.0
+exposure = "72h"
+recovery = { kind = "constant", value = 0.5 }
+[routes.far]
+from = "ethereum"
+to = "arbitrum"
+layer = "bridge"
+stages = [
+  { name = "oracle", kind = "uniform", min = "0s", max = "60s" },
+  { name = "finality", kind = "lognormal", median = "15m", p99 = "1h" },
+]
+[[collateral]]
+name = "ETH@ethereum"
+asset = "ETH"
+route = "far"
+haircut = 0.05
+[[collateral]]
+name = "BTC@ethereum"
+asset = "BTC"
+route = "far"
+sale = { size = 1e6, depth = 5e7, cost = 50.0 }
+"""
+
+MATRIX = "correlation = [[1.0, 0.8], [0.8, 1.0]]"
+THIRD = '  { name = "SOL", price = 150.0, volatility = 1.0 },\n]\n' + MATRIX
+# What is replaced, what takes its place, and what the message must hold: every mistake on the line of the replacement.
+BAD_SCENARIOS = {
+    "unknown key": ("paths = 20000", "wibble = 3\npaths = 20000", ["wibble"]),
+    "misspelt key": ("volatility = 0.8", "volatilty = 0.8", ["volatilty", 'did you mean "volatility"']),
+    "misspelt table": ("[layers.bridge]", "[layer.bridge]", ['did you mean "layers"']),
+    "wrong unit": ('"72h"', '"72 parsecs"', ["parsecs", "ms, s, m, h or d"]),
+    "no unit": ('"72h"', "72", ["no unit"]),
+    "negative duration": ('"72h"', '"-72h"', ["-72h"]),
+    "negative volatility": ("volatility = 0.8", "volatility = -0.8", ["-0.8", "negative"]),
+    "volatility of 1e308": ("volatility = 0.8", "volatility = 1e308", ["1e+308"]),
+    "price of 1e308": ("price = 3000.0", "price = 1e308", ["1e+308"]),
+    "price of 1e999": ("price = 3000.0", "price = 1e999", ["1e999"]),
+    "price that is NaN": ("price = 3000.0", "price = nan", ["nan", "not a finite number"]),
+    "price that is infinite": ("price = 3000.0", "price = inf", ["inf", "not a finite number"]),
+    "haircut that is NaN": ("haircut = 0.05", "haircut = nan", ["not a finite number"]),
+    "haircut of 1": ("haircut = 0.05", "haircut = 1.0", ["haircut"]),
+    "NaN in the correlation": (MATRIX, "correlation = [[1.0, nan], [nan, 1.0]]", ["not a finite number"]),
+    "correlation that is not symmetric": (MATRIX, "correlation = [[1.0, 0.8], [0.7, 1.0]]", ["symmetric", "0.7"]),
+    "correlation beyond 1": (MATRIX, "correlation = [[1.0, 1.2], [1.2, 1.0]]", ["1.2"]),
+    "correlation that is singular": (MATRIX, "correlation = [[1.0, 1.0], [1.0, 1.0]]", ["not positive definite"]),
+    "correlation that is not positive definite": (
+        "]\n" + MATRIX,
+        THIRD.replace(MATRIX, "correlation = [[1.0, 0.9, 0.9], [0.9, 1.0, -0.9], [0.9, -0.9, 1.0]]"),
+        ["not positive definite", "nearest"],
+    ),
+    "correlation that is too small": (MATRIX, "correlation = [[1.0]]", ["2"]),
+    "correlation that is not square": (MATRIX, "correlation = [[1.0, 0.8], [0.8]]", ["square"]),
+    "correlation that is missing": (MATRIX, "", ["correlation"]),
+    "correlation file that is missing": (MATRIX, 'correlation_file = "nowhere.csv"', ["nowhere.csv"]),
+    "unknown route": ('route = "far"', 'route = "fra"', ['"fra"', 'did you mean "far"']),
+    "unknown asset": ('asset = "ETH"', 'asset = "DOGE"', ['"DOGE"', "ETH, BTC"]),
+    "unknown layer": ('layer = "bridge"', 'layer = "brigde"', ['did you mean "bridge"']),
+    "unknown law": ('kind = "uniform"', 'kind = "unifrom"', ['did you mean "uniform"']),
+    "unknown stage": ('name = "finality"', 'name = "finalty"', ['did you mean "finality"']),
+    "p99 below the median": ('p99 = "1h"', 'p99 = "1m"', ["p99"]),
+    "samples that are missing": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "empirical", file = "nowhere.csv", column = "x"',
+        ["nowhere.csv"],
+    ),
+    "model of a later version": (MATRIX, 'innovation = "student_t"\n' + MATRIX, ["student_t", "version"]),
+    "zero paths": ("paths = 20000", "paths = 0", ["paths"]),
+    "negative paths": ("paths = 20000", "paths = -5", ["paths"]),
+    "too many paths": ("paths = 20000", "paths = 9000000000000", ["paths"]),
+    "paths that are a word": ("paths = 20000", 'paths = "many"', ["paths"]),
+    "a key twice": ("paths = 20000", "paths = 20000\npaths = 3", ["paths"]),
+    "broken TOML": ("[run]", "[run", ["TOML"]),
+    "a hundred thousand brackets": ("paths = 20000", "paths = " + "[" * 100000, ["TOML"]),
+    "another schema": ("schema = 1", "schema = 2", ["schema"]),
+    "include of itself": ('name = "small"', 'name = "small"\ninclude = ["bad.toml"]', ["bad.toml -> bad.toml"]),
+    "include of a missing file": ('name = "small"', 'name = "small"\ninclude = ["nowhere.toml"]', ["nowhere.toml"]),
+    "include of a folder": ('name = "small"', 'name = "small"\ninclude = ["."]', ["directory"]),
+}
+
+# An HDF5 file with nothing in it, as H5Fcreate and H5Fclose leave it (HDF5 1.10).
+FOREIGN = zlib.decompress(
+    base64.b64decode(
+        "eNrr9HBx4+WS4mIAAQ4OBhYGAQZk8B8KFJhR+TD5BCjNCKU7oPQKJpg4I1hOAiouCDUfXV1IkKsrsvno9oyCkQ08XB"
+        "0DQHQElM8BpU8woaqDpcMAKtkLAKSkKIg="
+    )
+)
+
+# A plain object is a shape with its keys in the order of the contract; more keys may follow.
+SHAPE = {
+    "scenario": str,
+    "schema": int,
+    "engine": str,
+    "backend": str,
+    "seed": int,
+    "paths": int,
+    "interval": float,
+    "plan_hash": str,
+    "tally_hash": str,
+    "unresolved": int,
+    "collateral": [
+        {
+            "name": str,
+            "asset": str,
+            "route": str,
+            "p_under": {"haircut": float, "estimate": float, "low": float, "high": float, "mean_shortfall": float},
+            "p_failure": {"estimate": float, "low": float, "high": float},
+            "haircuts": [
+                {
+                    "confidence": float,
+                    "value": float,
+                    "low": float,
+                    "high": float,
+                    "expected_shortfall": float,
+                    "expected_shortfall_low": float,
+                    "expected_shortfall_high": float,
+                    "given_no_failure": float,
+                    "beyond_cliff": bool,
+                    "attribution": {"price": float, "latency": float, "failure": float, "liquidity": float},
+                }
+            ],
+        }
+    ],
+    "routes": [{"name": str, "delay_seconds": {"p50": float, "p90": float, "p99": float, "p999": float}}],
+    "joint_under": [[float]],
+}
+
+failures = []
+
+
+def check(name, good, why=""):
+    print(f"ok       {name}" if good else f"FAILED   {name}: {why}", flush=True)
+    if not good:
+        failures.append(name)
+
+
+def skip(name, why):
+    print(f"skipped  {name} ({why})", flush=True)
+
+
+def run(folder, *arguments, prefix=(), **how):
+    """The finished process, or one with exit status -1 if it had to be killed; `how` goes to subprocess."""
+    command = [*prefix, PROGRAM, *map(str, arguments)]
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 30, **how}
+    try:
+        return subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, check=False, **how)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, -1, b"", b"it was killed: it took too long")
+
+
+def listing(folder):
+    """Names, sizes and times of all that is in the folder: also what was replaced is found."""
+    return {p: (p.lstat().st_mtime_ns, p.lstat().st_size) for p in sorted(folder.rglob("*")) if not p.is_dir()}
+
+
+def complaint(result, holds=(), place=None):
+    """What is wrong with how a refusal was told; empty when nothing is."""
+    text = result.stderr.decode(errors="replace")
+    if result.returncode != 2:
+        return f"exit status {result.returncode}, stderr {text[:300]!r}"
+    if result.stdout:
+        return f"stdout is not empty: {result.stdout[:100]!r}"
+    for wrong in ("unexpected failure", "Traceback", "terminate called", "runtime error:", "Sanitizer"):
+        if wrong in text:
+            return f"stderr holds {wrong!r}: {text[:300]!r}"
+    lines = text.splitlines()
+    if not lines:
+        return "stderr is empty"
+    for line in lines:
+        if not re.fullmatch(r"\S.* \(.+\) \S.*", line):
+            return f'not "<problem> (<why>) <what to do>": {line[:300]!r}'
+        if place and not re.match(place, line):
+            return f"does not begin with {place}: {line[:300]!r}"
+        if len(line) > 2000:
+            return f"a line of {len(line)} characters"
+    missing = [word for word in holds if word not in text]
+    return f"no {missing} in {text[:300]!r}" if missing else ""
+
+
+def refused(name, folder, *arguments, holds=(), place=None, **how):
+    before, start = listing(folder), time.monotonic()
+    result = run(folder, *arguments, **how)
+    seconds = time.monotonic() - start
+    why = complaint(result, holds, place)
+    left = set(listing(folder).items()) ^ set(before.items())
+    if not why and left:
+        why = f"files were made or changed: {sorted({str(p.relative_to(folder)) for p, _ in left})}"
+    if not why and seconds > 10:
+        why = f"took {seconds:.1f} s"
+    check(name, not why, why)
+
+
+@contextlib.contextmanager
+def workplace():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "base.toml").write_text(BASE)
+        yield folder
+
+
+# ---- scenarios -------------------------------------------------------------------------------------------------------
+
+
+def check_bad_scenarios(folder):
+    bad = folder / "bad.toml"
+    for name, (old, new, holds) in BAD_SCENARIOS.items():
+        assert old in BASE, name
+        bad.write_text(BASE.replace(old, new, 1))
+        place = r"bad\.toml:\d+: " if name != "correlation that is missing" else r"bad\.toml(:\d+)?: "
+        refused(f"scenario: {name}", folder, "run", "bad.toml", "-o", "out.h5", holds=holds, place=place)
+        refused(f"validate: {name}", folder, "validate", "bad.toml", holds=holds, place=place)
+
+    mistakes = ["wrong unit", "misspelt key", "haircut that is NaN", "unknown asset", "zero paths"]
+    mistakes.append("correlation that is not symmetric")
+    text, lines = BASE, set()
+    for name in mistakes:
+        old, new, _ = BAD_SCENARIOS[name]
+        text = text.replace(old, new, 1)
+    for name in mistakes:
+        lines.add(text[: text.index(BAD_SCENARIOS[name][1])].count("\n") + 1)
+    bad.write_text(text)
+    refused("several mistakes", folder, "run", "bad.toml", holds=[f"bad.toml:{line}: " for line in sorted(lines)])
+    refused("a good scenario and a bad one", folder, "run", "base.toml", "bad.toml", "-o", ".", holds=["bad.toml:"])
+
+    bad.write_text(BASE.replace('name = "small"', 'name = "small"\ninclude = ["other.toml"]', 1))
+    (folder / "other.toml").write_text('include = ["bad.toml"]\n')
+    cycle = ["bad.toml -> other.toml -> bad.toml"]
+    refused("include cycle", folder, "run", "bad.toml", holds=cycle, place=r"other\.toml:1: ")
+    (folder / "other.toml").write_text("[market]\nasets = []\n")
+    refused("mistake in an included file", folder, "run", "bad.toml", holds=["assets"], place=r"other\.toml:2: ")
+
+
+def check_odd_files(folder):
+    for name, bytes_ in {
+        "an empty file": b"",
+        "blanks only": b"\n \n",
+        "zeros": bytes(1 << 20),
+        "noise": random.Random(1).randbytes(1 << 20),
+        "UTF-16": BASE.encode("utf-16"),
+        "Latin-1": BASE.replace("small", "sm\xe4ll").encode("latin-1"),
+        "a result file": FOREIGN,
+    }.items():
+        (folder / "odd.toml").write_bytes(bytes_)
+        refused(f"scenario that is {name}", folder, "run", "odd.toml", "-o", "out.h5", place=r"odd\.toml")
+    with open(folder / "odd.toml", "wb") as file:
+        file.write(random.Random(2).randbytes(1 << 20))
+        file.truncate(100 << 20)
+    refused("scenario of 100 MB", folder, "run", "odd.toml", "-o", "out.h5", holds=["odd.toml", "4 MiB"])
+    os.mkfifo(folder / "pipe")
+    refused("scenario that is a pipe", folder, "run", "pipe", holds=["pipe", "not a regular file"])
+    refused("scenario that is a folder", folder, "run", ".", holds=["directory"])
+    refused("scenario that is missing", folder, "run", "nowhere.toml", holds=["nowhere.toml", "does not exist"])
+    (folder / "bom.toml").write_bytes(b"\xef\xbb\xbf" + BASE.replace("\n", "\r\n").encode())
+    bom = run(folder, "run", "bom.toml", "--paths", 10)
+    check("byte order mark and CRLF are read", bom.returncode == 0, bom.stderr)
+
+
+# ---- arguments -------------------------------------------------------------------------------------------------------
+
+
+def check_arguments(folder):
+    for paths in ("0", "-1", "abc", "1.5", "1e6", "", "9000000000000", "99999999999999999999"):
+        refused(f"--paths {paths}", folder, "run", "base.toml", "--paths", paths, "-o", "out.h5", holds=["--paths"])
+    for arguments, holds in {
+        ("--seed", "-1"): ["--seed"],
+        ("--seed", "abc"): ["--seed"],
+        ("--lanes", "sse"): ["--lanes", "avx2"],
+        ("--threads", "-1"): ["--threads"],
+        ("--threads", "1000000"): ["--threads"],
+        ("--threads", "two"): ["--threads"],
+        ("--backend", "gpu"): ["--backend", "cuda"],
+        ("--batch", "0"): ["--batch"],
+        ("--batch", "-5"): ["--batch"],
+        ("--wibble",): ["--wibble"],
+        ("-o", "nowhere/out.h5"): ["nowhere"],
+        ("-o", "/proc/out.h5"): ["/proc"],
+        ("-o", "/dev/null"): ["/dev/null"],
+    }.items():
+        refused(f"run {' '.join(arguments)}", folder, "run", "base.toml", *arguments, holds=holds)
+    refused("bench --paths abc", folder, "bench", "--paths", "abc", holds=["--paths"])
+    refused("no command", folder)
+    refused("unknown command", folder, "simulate", "base.toml", holds=["simulate"])
+    for command in ("run", "show", "compare", "export", "validate", "explain"):
+        refused(f"{command} of nothing", folder, command)
+    refused("explain --path -1", folder, "explain", "base.toml", "--path", "-1", holds=["--path"])
+    refused("explain --path abc", folder, "explain", "base.toml", "--path", "abc", holds=["--path"])
+    refused("bench --mode nap", folder, "bench", "--mode", "nap", holds=["nap"])
+    refused(
+        "bench --paths -1", folder, "bench", "--paths", "-1", "--scenario", "base.toml", holds=["--paths"], timeout=3
+    )
+
+    doctor = run(folder, "doctor").stdout.decode()
+    if re.search(r"^GPU ", doctor, re.MULTILINE):
+        skip("--backend cuda without a GPU", "there is one here")
+    else:
+        refused("--backend cuda without a GPU", folder, "run", "base.toml", "--backend", "cuda", holds=["cuda", "cpu"])
+
+    (folder / "mine.toml").write_text(BASE)
+    refused("-o over the scenario", folder, "run", "mine.toml", "-o", "mine.toml", holds=["mine.toml"])
+    (folder / "notes.txt").write_text("mine")
+    refused("-o over a file of another kind", folder, "run", "base.toml", "-o", "notes.txt", holds=["notes.txt"])
+    (folder / "other.toml").write_text(BASE)
+    refused("one -o for two scenarios", folder, "run", "base.toml", "other.toml", "-o", "out.h5", holds=["folder"])
+    (folder / "sub").mkdir()
+    shutil.copy(folder / "base.toml", folder / "sub")
+    refused("two results of one name", folder, "run", "base.toml", "sub/base.toml", "-o", ".", holds=["base.h5"])
+
+
+def check_help(folder):
+    for command in ((), *((c,) for c in COMMANDS)):
+        name = " ".join(["proofload", *command, "--help"])
+        result = run(folder, *command, "--help")
+        lines = result.stdout.decode().splitlines()
+        example = [line for line in lines if line.startswith("Example: " + " ".join(["proofload", *command]))]
+        check(name, result.returncode == 0 and not result.stderr and example and len(lines) <= 24, f"{lines}")
+        check(f"{name} is at most 110 wide", max(map(len, lines)) <= 110, max(map(len, lines)))
+    version = run(folder, "--version")
+    check("--version", version.returncode == 0 and re.fullmatch(rb"proofload \d+\.\d+\.\d+\n", version.stdout), version)
+
+
+# ---- results ---------------------------------------------------------------------------------------------------------
+
+
+def check_bad_results(folder):
+    good = (folder / "good.h5").read_bytes()
+    damaged = bytearray(good)
+    damaged[len(good) // 2] ^= 1
+    files = {"empty": b"", "foreign": FOREIGN, "damaged": bytes(damaged), "no result": BASE.encode()}
+    files.update({f"truncated to {n}": good[:n] for n in (7, 100, 5000, len(good) // 2, len(good) - 1)})
+    for name, bytes_ in files.items():
+        (folder / "bad.h5").write_bytes(bytes_)
+        for command in (
+            ("show", "bad.h5"),
+            ("compare", "good.h5", "bad.h5"),
+            ("export", "bad.h5", "-o", "out.json"),
+            ("run", "base.toml", "--resume", "bad.h5", "-o", "out.h5"),
+        ):
+            refused(f"{command[0]} of a result that is {name}", folder, *command, place=r"bad\.h5: ")
+    for bad, holds in {".": "folder", "nowhere.h5": "No such file"}.items():
+        refused(f"show {bad}", folder, "show", bad, holds=[holds])
+        refused(f"compare with {bad}", folder, "compare", "good.h5", bad, holds=[holds])
+        refused(f"export {bad}", folder, "export", bad, "-o", "out.json", holds=[holds])
+        refused(f"--resume {bad}", folder, "run", "base.toml", "--resume", bad, "-o", "out.h5", holds=[holds])
+    refused("compare of one", folder, "compare", "good.h5")
+    refused(
+        "--venue unknown",
+        folder,
+        "export",
+        "good.h5",
+        "--venue",
+        "wibble",
+        "-o",
+        "out.json",
+        holds=["wibble", "generic"],
+    )
+    (folder / "there.json").mkdir()
+    refused("export into a folder", folder, "export", "good.h5", "-o", "there.json", holds=["folder"])
+    refused("export into a missing folder", folder, "export", "good.h5", "-o", "nowhere/out.json", holds=["nowhere"])
+    refused("export as text", folder, "export", "good.h5", "-o", "out.txt", holds=[".json", ".csv"])
+    assert run(folder, "run", "base.toml", "--paths", 20, "-o", "few.h5").returncode == 0
+    refused("export without upper bounds", folder, "export", "few.h5", "-o", "out.json", holds=["few", "more paths"])
+
+    (folder / "other.toml").write_text(BASE.replace("0.8 }", "0.9 }", 1))
+    resume = ("--resume", "good.h5", "-o", "out.h5")
+    refused("--resume of another scenario", folder, "run", "other.toml", *resume, holds=["another run"])
+    refused("--resume of another seed", folder, "run", "base.toml", "--seed", 9, *resume, holds=["another run"])
+    refused(
+        "--resume of more paths than are wanted", folder, "run", "base.toml", "--paths", 10, *resume, holds=["paths"]
+    )
+    refused("--resume of two", folder, "run", "base.toml", "other.toml", "--resume", "good.h5", holds=["one scenario"])
+
+
+# ---- disks -----------------------------------------------------------------------------------------------------------
+
+
+def mounted(folder, mount, *arguments):
+    """Runs in a mount namespace of its own in which `mount` was done; then prints what is in the folder `disk`."""
+    script = f'{mount} || exit 77; "$@"; status=$?; ls -A disk | sed "s/^/left behind: /" >&2; exit $status'
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    (folder / "disk").mkdir(exist_ok=True)
+    return run(folder, *arguments, prefix=["unshare", *user, "--mount", "sh", "-c", script, "sh"])
+
+
+def check_disks(folder):
+    makers = (("run", "base.toml", "-o", "disk/out.h5"), ("export", "good.h5", "-o", "disk/out.json"))
+    for name, mount, holds in (
+        ("full disk", "mount -t tmpfs -o size=4k tmpfs disk && head -c 3000 /dev/zero >disk/full", "No space left"),
+        ("read-only folder", "mount --bind disk disk && mount -o remount,ro,bind disk", "disk"),
+    ):
+        for command in makers:
+            title = f"{command[0]} into a {name}"
+            result = mounted(folder, mount, *command) if shutil.which("unshare") else None
+            if result is None or result.returncode == 77 or b"unshare" in result.stderr:
+                skip(title, "nothing can be mounted here")
+                continue
+            text = result.stderr.decode().replace("left behind: full\n", "")
+            result.stderr = text.encode()
+            why = complaint(result, [holds]) or ("a file was left" if "left behind" in text else "")
+            check(title, not why, why)
+    if os.geteuid() == 0:
+        skip("folder without permission to write", "root may write everywhere")
+    else:
+        (folder / "disk").chmod(stat.S_IRUSR | stat.S_IXUSR)
+        for command in makers:
+            refused(f"{command[0]} into a folder without permission to write", folder, *command, holds=["disk"])
+        (folder / "disk").chmod(stat.S_IRWXU)
+
+    def small_files():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    for command in makers:
+        refused(
+            f"{command[0]} beyond the limit on file sizes", folder, *command, holds=["disk/out"], preexec_fn=small_files
+        )
+    for command in (("show", "good.h5"), ("show", "good.h5", "--json"), ("validate", "base.toml"), ("doctor",)):
+        with open("/dev/full", "wb") as full:
+            result = run(folder, *command, stdout=full)
+        why = complaint(result, ["No space left"])
+        check(f"{' '.join(command)} onto a full disk", not why, why)
+
+
+# ---- what works ------------------------------------------------------------------------------------------------------
+
+
+def misshapen(value, shape, where="$"):
+    """Where a value of the JSON is not as the contract says; absent values are null. Empty when all is well."""
+    if isinstance(shape, dict):
+        if not isinstance(value, dict) or list(value)[: len(shape)] != list(shape):
+            return f"{where}: {list(value) if isinstance(value, dict) else value} instead of {list(shape)}"
+        return next(filter(None, (misshapen(value[k], s, f"{where}.{k}") for k, s in shape.items())), "")
+    if isinstance(shape, list):
+        if not isinstance(value, list) or not value:
+            return f"{where}: {value} is no list"
+        return next(filter(None, (misshapen(v, shape[0], f"{where}[{i}]") for i, v in enumerate(value))), "")
+    kinds = (int, float) if shape is float else (shape,)
+    good = isinstance(value, kinds) and (shape is bool or not isinstance(value, bool))
+    return "" if good else f"{where}: {value!r} is no {shape.__name__}"
+
+
+def check_show(folder):
+    table = run(folder, "show", "good.h5")
+    lines = table.stdout.decode().splitlines()
+    check(
+        "show: a table", table.returncode == 0 and not table.stderr and any("ETH@ethereum" in x for x in lines), table
+    )
+    check("show: at most 130 wide", max(map(len, lines)) <= 130, max(map(len, lines)))
+    check("show: what every probability is conditional on", any("per liquidation" in x for x in lines), lines)
+    shown = json.loads(run(folder, "show", "good.h5", "--json").stdout)
+    absent = shown["collateral"][1].pop("p_under")
+    check("show --json: a policy that is not there is null", absent is None, absent)
+    check("show --json: so is its row of joint_under", shown["joint_under"].pop() == [None, None], shown["joint_under"])
+    shown["collateral"][1] = {**shown["collateral"][0], **shown["collateral"][1]}
+    shown["joint_under"][0].pop()
+    why = misshapen(shown, SHAPE)
+    check("show --json: the keys of the contract, in order, with their types", not why, why)
+    for key in ("plan_hash", "tally_hash"):
+        check(f"show --json: {key}", re.fullmatch("[0-9a-f]{32}", shown[key]), shown[key])
+    haircut = shown["collateral"][0]["haircuts"][1]
+    parts = sum(haircut["attribution"].values())
+    check(
+        "show --json: the attribution sums to the haircut",
+        math.isclose(parts, haircut["value"], abs_tol=1e-12),
+        haircut,
+    )
+    check("show --json: low <= value <= high", haircut["low"] <= haircut["value"] <= haircut["high"], haircut)
+    printed = run(folder, "run", "base.toml", "--json")
+    again = json.loads(printed.stdout)
+    check("run --json: the same bits as the file has", again["tally_hash"] == shown["tally_hash"], again["tally_hash"])
+    check(
+        "run without -o says that nothing was saved, or prints JSON only",
+        printed.returncode == 0 and not printed.stderr,
+    )
+    zero = run(folder, "run", "base.toml", "--lanes", "scalar", "--threads", 1, "--json")
+    check(
+        "run --lanes scalar: the same bits",
+        json.loads(zero.stdout)["tally_hash"] == shown["tally_hash"],
+        zero.stdout[:400],
+    )
+
+
+def check_validate(folder):
+    scenarios = sorted(ROOT.glob("scenarios/*.toml"))
+    check("scenarios ship", len(scenarios) >= 6, scenarios)
+    for scenario in [folder / "base.toml", *scenarios]:
+        first = run(folder, "validate", scenario)
+        (folder / "effective.toml").write_bytes(first.stdout)
+        second = run(folder, "validate", "effective.toml")
+        plans = [re.findall(r"^# plan ([0-9a-f]{32})", x.stdout.decode(), re.MULTILINE) for x in (first, second)]
+        check(f"validate {scenario.name}: valid", first.returncode == 0 and second.returncode == 0, second.stderr)
+        check(f"validate {scenario.name}: the same plan", len(plans[0]) == 1 and plans[0] == plans[1], plans)
+        check(f"validate {scenario.name}: a fixed point", first.stdout == second.stdout, second.stdout[:300])
+    shown = json.loads(run(folder, "show", "good.h5", "--json").stdout)
+    plan = re.findall(rb"# plan ([0-9a-f]{32})", run(folder, "validate", "base.toml").stdout)[0].decode()
+    check("validate: the plan of the run", plan == shown["plan_hash"], plan)
+
+
+def check_compare(folder):
+    same = run(folder, "compare", "good.h5", "good.h5")
+    check("compare with itself: exit status 0", same.returncode == 0 and not same.stderr, same)
+    (folder / "moved.toml").write_text(BASE.replace("volatility = 0.8", "volatility = 1.2", 1))
+    assert run(folder, "run", "moved.toml", "--seed", 2, "-o", "moved.h5").returncode == 0
+    moved = run(folder, "compare", "good.h5", "moved.h5")
+    check(
+        "compare with half as much volatility again: exit status 1", moved.returncode == 1 and not moved.stderr, moved
+    )
+    read = json.loads(run(folder, "compare", "good.h5", "moved.h5", "--json").stdout)
+    found = {d["collateral"] for d in read["differences"] if d["significant"]}
+    check("compare --json: what moved, and only that", read["differs"] and found == {"ETH@ethereum"}, found)
+    renamed = BASE.replace('name = "ETH@', 'name = "WETH@').replace('name = "BTC@', 'name = "WBTC@')
+    (folder / "renamed.toml").write_text(renamed)
+    assert run(folder, "run", "renamed.toml", "-o", "renamed.h5").returncode == 0
+    refused("compare of strangers", folder, "compare", "good.h5", "renamed.h5", holds=["renamed.h5"])
+
+
+def check_export(folder):
+    shown = json.loads(run(folder, "show", "good.h5", "--json").stdout)
+    made = [run(folder, "export", "good.h5", "--venue", "generic", "-o", name) for name in ("out.json", "out.csv")]
+    check("export: JSON and CSV", not any(m.returncode or m.stdout for m in made), made)
+    exported = json.loads((folder / "out.json").read_text())
+    with open(folder / "out.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    expected = [(c["name"], h["confidence"], h["high"]) for c in shown["collateral"] for h in c["haircuts"]]
+    found = [(h["collateral"], h["confidence"], h["upper_bound"]) for h in exported["haircuts"]]
+    check("export: the upper bounds of show", found == expected, found)
+    found = [(r["collateral"], float(r["confidence"]), float(r["upper_bound"])) for r in rows]
+    check("export: the same in the CSV", found == expected, found)
+    points = [h["haircut_bps"] for h in exported["haircuts"]]
+    up = all(0 <= b - max(0.0, e[2]) * 1e4 + 1e-8 < 1 + 1e-8 for b, e in zip(points, expected))
+    check("export: basis points rounded up", up and points == [int(r["haircut_bps"]) for r in rows], points)
+    hashes = {(r["plan_hash"], r["tally_hash"]) for r in rows}
+    check("export: provenance in every row", hashes == {(shown["plan_hash"], shown["tally_hash"])}, hashes)
+    try:
+        import jsonschema
+    except ImportError:
+        return skip("export: as its schema says", "the Python package jsonschema is not installed")
+    schema = json.loads((ROOT / "results/haircuts.schema.json").read_text())
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    check("export: as its schema says", validator.is_valid(exported), list(validator.iter_errors(exported))[:1])
+    del exported["provenance"]["tally_hash"]
+    check("export: the schema wants the tally hash", not validator.is_valid(exported))
+
+
+def interrupted_on_terminal(folder, *arguments):
+    """SIGINT after the first progress line; gives the process, its stdout and what a terminal was sent as stderr."""
+    ours, theirs = pty.openpty()
+    with open(folder / "stdout", "wb") as stdout:
+        process = subprocess.Popen(
+            [PROGRAM, *arguments], cwd=folder, stdin=subprocess.DEVNULL, stdout=stdout, stderr=theirs
+        )
+    os.close(theirs)
+    text = b""
+    with contextlib.suppress(OSError):  # EIO: the other side was closed
+        while piece := os.read(ours, 65536):
+            if not text:
+                process.send_signal(signal.SIGINT)
+            text += piece
+    os.close(ours)
+    process.wait(timeout=60)
+    return process, (folder / "stdout").read_bytes(), text.decode()
+
+
+def on_screen(text):
+    """The lines that a terminal shows after carriage returns."""
+    lines = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        cells = []
+        for part in line.split("\r"):
+            cells[: len(part)] = part
+        lines.append("".join(cells))
+    return lines
+
+
+def check_interrupt(folder):
+    wanted = "8000000"
+    options = ("run", "base.toml", "--paths", wanted, "--batch", "20000", "-o", "part one.h5")
+    process, stdout, text = interrupted_on_terminal(folder, *options)
+    lines = on_screen(text)
+    check("SIGINT: progress with a rate and the time left", re.search(r"M/s, \d+ s left", text), text[:200])
+    check("SIGINT: the progress line is taken away", not any("s left" in line for line in lines), lines[:1])
+    check("SIGINT: exit status 2", process.returncode == 2, process.returncode)
+    part = json.loads(run(folder, "show", "part one.h5", "--json").stdout or b"{}")
+    check("SIGINT: saved what was done", 0 < part.get("paths", 0) < int(wanted), f"{part.get('paths')} {lines}")
+    check("SIGINT: shows what was done", f"{part.get('paths', 0):,} liquidations".encode() in stdout, stdout[:100])
+    told = [line.partition("resume with: ")[2] for line in lines if "resume with: " in line]
+    check("SIGINT: says how to resume", len(told) == 1 and told[0].startswith("proofload run "), lines)
+    if not told:
+        return
+    resumed = run(folder, *shlex.split(told[0])[1:])
+    check("resumed as it said", resumed.returncode == 0, resumed.stderr)
+    quiet = resumed.stderr.decode()
+    check("no progress when stderr is no terminal", quiet == "wrote part one.h5\n", quiet)
+    whole = run(folder, "run", "base.toml", "--paths", wanted, "--json")
+    resumed, whole = json.loads(run(folder, "show", "part one.h5", "--json").stdout), json.loads(whole.stdout)
+    for key in ("paths", "seed", "plan_hash", "tally_hash", "collateral"):
+        check(f"resumed: {key} as if nothing had happened", resumed[key] == whole[key])
+    names = {p.name for p in folder.iterdir()}
+    check("SIGINT: no temporary file", not [n for n in names if n.endswith(".tmp")], names)
+
+
+def commands_of_readme():
+    """The shell commands of the section "A round", here-documents included, and the exit status that a comment says."""
+    section = re.search(r"^## A round\n(.*?)^## ", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL).group(1)
+    lines = [line[4:] for line in section.splitlines() if line.startswith("    ")]
+    while lines:
+        line = lines.pop(0)
+        command = line
+        if ending := re.search(r"<<'?(\w+)'?", line):
+            while command.splitlines()[-1] != ending.group(1):
+                command += "\n" + lines.pop(0)
+        status = re.search(r"exit status (\d)", line)
+        yield command, int(status.group(1)) if status else 0
+
+
+def check_readme(folder):
+    (folder / "build").mkdir()
+    (folder / "build/proofload").symlink_to(PROGRAM)
+    (folder / "scenarios").symlink_to(ROOT / "scenarios")
+    seen = set()
+    for command, status in commands_of_readme():
+        name = command.splitlines()[0].partition("#")[0].strip()
+        if name == "./scripts/build":
+            continue
+        if " bench " in name:
+            command = command.replace(" bench ", " bench --paths 20000 ")
+        result = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, timeout=60, check=False)
+        check(
+            f"README: {name}", result.returncode == status, f"exit status {result.returncode}, {result.stderr[-300:]}"
+        )
+        seen |= set(re.findall(r"build/proofload (\w+)", command))
+    check("README: every command is in it", seen == set(COMMANDS), seen)
+    for command in COMMANDS:  # their files are those of the README's round
+        example = re.search(
+            r"^Example: proofload (.*)$", run(folder, command, "--help").stdout.decode(), re.MULTILINE
+        ).group(1)
+        extra = ["--paths", "20000"] if command == "bench" else []
+        result = run(folder, *shlex.split(example), *extra)
+        check(f"help: proofload {example}", result.returncode in (0, 1), result.stderr[-300:])
+
+
+def main():
+    with workplace() as folder:
+        check_bad_scenarios(folder)
+    with workplace() as folder:
+        check_odd_files(folder)
+    with workplace() as folder:
+        check_arguments(folder)
+    with workplace() as folder:
+        check_help(folder)
+    with workplace() as folder:
+        made = run(folder, "run", "base.toml", "-o", "good.h5")
+        check("run: a result file and nothing else", made.returncode == 0 and len(listing(folder)) == 2, made.stderr)
+        for checks in (check_show, check_validate, check_compare, check_export, check_bad_results, check_disks):
+            checks(folder)
+    with workplace() as folder:
+        check_interrupt(folder)
+    with workplace() as folder:
+        check_readme(folder)
+    print(f"{len(failures)} failed" if failures else "all good")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
