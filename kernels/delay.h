@@ -6,6 +6,12 @@
 
 namespace proofload {
 
+/// v[w] for a w that is known at run time only: an indexed array would lie in a GPU's local memory.
+template <class T>
+PROOFLOAD_FN T pick_of(const T (&v)[4], unsigned w) {
+  return w < 2 ? (w == 0 ? v[0] : v[1]) : (w == 2 ? v[2] : v[3]);
+}
+
 /// The value of a law at normal score z; `pick` chooses the component of a mixture and is read only if there are several.
 /// A branch on the components' shapes is a branch on plan data: every lane takes it.
 template <class F>
@@ -41,11 +47,21 @@ PROOFLOAD_FN typename lane<F>::U to_ticks(F value, std::uint32_t horizon) {
   return select(beyond, broadcast_word<F>(horizon + 1), truncate(value));
 }
 
-/// Draws every stage once and adds it to the messages and readings that share it. `time` holds the messages, then the readings.
+/// Per-path arrays with run-time sizes. `time`: ticks, messages then readings; `late`: with the stall, failed paths only.
+template <class F>
+struct Workspace {
+  Slots<typename lane<F>::U> time, late;
+  Slots<F> failure;     ///< per layer
+  Slots<F> price;       ///< per leg: driftless log price at its message's `time`
+  Slots<F> late_price;  ///< per leg: at its message's `late`
+};
+
+/// Draws every stage once and adds it to the messages and readings that share it.
 template <class F, class Sink>
-PROOFLOAD_FN void delays(const Plan& plan, const float* tables, const Paths<F>& paths, Slots<typename lane<F>::U> time,
+PROOFLOAD_FN void delays(const Plan& plan, const float* tables, const Paths<F>& paths, const Workspace<F>& work,
                          Sink& sink) {
   using U = typename lane<F>::U;
+  const auto& time = work.time;
   for (unsigned m = 0; m < plan.messages; ++m) time[m] = broadcast_word<F>(plan.message[m].fixed);
   for (unsigned p = 0; p < plan.readings; ++p) time[plan.messages + p] = broadcast_word<F>(plan.reading[p].fixed);
   const U late = broadcast_word<F>(plan.horizon + 1);
@@ -58,10 +74,8 @@ PROOFLOAD_FN void delays(const Plan& plan, const float* tables, const Paths<F>& 
     if (block.picks != 0) pick = stream.draw(block.rank + 1u);
     for (unsigned i = block.first; i < unsigned(block.first) + block.count; ++i) {
       const Term& term = plan.term[i];
-      const unsigned w = term.word;
-      const F score = w < 2 ? (w == 0 ? z[0] : z[1]) : (w == 2 ? z[2] : z[3]);
-      const U choice = w < 2 ? (w == 0 ? pick.word[0] : pick.word[1]) : (w == 2 ? pick.word[2] : pick.word[3]);
-      const U ticks = to_ticks(law_at(plan, tables, term.law, score, choice), plan.horizon);
+      const U ticks =
+          to_ticks(law_at(plan, tables, term.law, pick_of(z, term.word), pick_of(pick.word, term.word)), plan.horizon);
       sink.stage(i, ticks);
       for (unsigned r = term.first; r < unsigned(term.first) + term.count; ++r) {
         const unsigned to = plan.references[r];

@@ -8,15 +8,6 @@
 
 namespace proofload {
 
-/// Per-path arrays with run-time sizes. `time`: ticks, messages then readings; `late`: with the stall, failed paths only.
-template <class F>
-struct Workspace {
-  Slots<typename lane<F>::U> time, late;
-  Slots<F> failure;     ///< per layer
-  Slots<F> price;       ///< per leg: driftless log price at its message's `time`
-  Slots<F> late_price;  ///< per leg: at its message's `late`
-};
-
 /// Steps the prices from event to event (merged with the grid, if there is one) and reads each leg's asset when its time comes.
 /// The next visit is the earliest event later than now, so equal times are one visit and nothing needs sorting.
 template <int A, class F>
@@ -72,95 +63,97 @@ PROOFLOAD_FN F price_ratio(const Plan& plan, unsigned asset, F price, typename l
   return select(without(finite, never), exp(x), broadcast<F>(0.0f));
 }
 
-/// Runs the paths first .. first + width - 1 (first a multiple of the width).
-template <int A, class F, class Sink>
-PROOFLOAD_FN void simulate(const Plan& plan, const float* tables, const Key& key, std::uint64_t first,
-                           const Workspace<F>& work, Sink& sink) {
-  using U = typename lane<F>::U;
-  using M = typename lane<F>::M;
-  const Paths<F> paths(key, first);
-  const U never = broadcast_word<F>(absent), horizon = broadcast_word<F>(plan.horizon);
-  const U late = broadcast_word<F>(plan.horizon + 1);
-  const M nobody = less(never, never);
-
-  // How long each message takes.
-  delays(plan, tables, paths, work.time, sink);
-
-  // Which layers fail, whom that hits, and how long a failed layer stands still.
-  M struck = nobody;
-  for (unsigned i = 0; i < plan.layers; ++i) work.failure[i] = failure_time(plan, i, paths);
-  for (unsigned m = 0; m < plan.messages; ++m) {
-    const Message& message = plan.message[m];
-    if (message.layer != none) struck = either(struck, is_hit(message, work.failure[message.layer], work.time[m]));
-  }
-  const bool failures = sink.any(struck), stalled = failures && plan.stalls != 0;
-  for (unsigned m = 0; stalled && m < plan.walked; ++m) {
-    const Message& message = plan.message[m];
-    work.late[m] = work.time[m];
-    if (message.layer == none || plan.layer[message.layer].stall.count == 0) continue;
-    const Layer& layer = plan.layer[message.layer];
-    const M hit = is_hit(message, work.failure[message.layer], work.time[m]);
-    const U stall = to_ticks(draw_law(plan, tables, paths, Purpose::stall, layer.name, layer.stall), plan.horizon);
-    const U sold = work.time[m] + stall;
-    work.late[m] = select(hit, select(less(horizon, sold), never, sold), work.time[m]);
-  }
-  if (failures) sink.layers_failed(work);
-  for (unsigned r = 0; r < plan.routes; ++r) sink.delay(r, work.time[plan.route_message[r]]);
-  M unresolved = nobody;
+/// Times beyond the horizon become absent; the lanes on which a liquidation is unresolved.
+template <class F>
+PROOFLOAD_FN typename lane<F>::M give_up(const Plan& plan, const Workspace<F>& work, bool stalled) {
+  const auto never = broadcast_word<F>(absent), horizon = broadcast_word<F>(plan.horizon);
+  auto unresolved = less(never, never);
   for (unsigned m = 0; m < plan.walked; ++m) {
-    const M over = less(horizon, work.time[m]);
+    const auto over = less(horizon, work.time[m]);
     work.time[m] = select(over, never, work.time[m]);
-    if (stalled) {
-      work.late[m] = select(over, never, work.late[m]);
-      unresolved = either(unresolved, equal(work.late[m], never));
-    }
     unresolved = either(unresolved, over);
+    if (!stalled) continue;
+    work.late[m] = select(over, never, work.late[m]);
+    unresolved = either(unresolved, equal(work.late[m], never));
   }
-  sink.unresolved(work, unresolved, stalled);
+  return unresolved;
+}
 
-  // Prices at the times of sale, and, on the way there, at the price-layer times.
-  walk<A>(plan, paths, work, stalled);
-  const Stream<F> bridges(paths, static_cast<std::uint32_t>(Purpose::price_layer) << 16);
+/// What a single-chain engine would see: each asset at oracle + one block, bridged into its path to the sale.
+template <class F, class Sink>
+PROOFLOAD_FN void read_price_layer(const Plan& plan, const Paths<F>& paths, const Workspace<F>& work, Sink& sink) {
+  const auto never = broadcast_word<F>(absent), zero = broadcast_word<F>(0), horizon = broadcast_word<F>(plan.horizon);
+  const Stream<F> stream(paths, static_cast<std::uint32_t>(Purpose::price_layer) << 16);
   F z[4] = {};
   std::uint32_t drawn = absent;
   for (unsigned p = 0; p < plan.readings; ++p) {
     const Reading& reading = plan.reading[p];
     const std::uint32_t rank = std::uint32_t(reading.ordinal) << 4 | reading.asset / 4u;
-    if (rank != drawn) normals(bridges.draw(rank), broadcast<F>(1.0f), z);
+    if (rank != drawn) normals(stream.draw(rank), broadcast<F>(1.0f), z);
     drawn = rank;
-    const unsigned w = reading.asset % 4u;
-    const F score = w < 2 ? (w == 0 ? z[0] : z[1]) : (w == 2 ? z[2] : z[3]);
-    const U at = min(work.time[plan.messages + p], horizon), time = work.time[plan.leg[reading.leg].message];
-    const U sold =
-        select(equal(time, never), never + broadcast_word<F>(1), time);  // unresolved: nothing is known but the call
-    const F x = bridge(work.price[reading.leg], to_float(sold), to_float(at), plan.volatility[reading.asset], score);
+    const auto at = min(work.time[plan.messages + p], horizon), time = work.time[plan.leg[reading.leg].message];
+    const auto sold = select(equal(time, never), zero, time);  // unresolved: nothing is known but the call
+    const F x = bridge(work.price[reading.leg], to_float(sold), to_float(at), plan.volatility[reading.asset],
+                       pick_of(z, reading.asset % 4u));
     sink.price(p, price_ratio(plan, reading.asset, x, at, sink));
   }
+}
 
-  // What each collateral brings, before sale costs: without failures (the latency layer), and with them.
+/// What one unit of a collateral brings, before sale costs: without failures, as it is, and whether its layer failed.
+template <class F>
+struct Sale {
+  F spared, actual;
+  typename lane<F>::M hit;
+};
+
+template <class F, class Sink>
+PROOFLOAD_FN Sale<F> sell(const Plan& plan, const float* tables, const Paths<F>& paths, const Workspace<F>& work,
+                          const Collateral& c, bool failed, bool stalled, Sink& sink) {
+  const auto zero = broadcast_word<F>(0), beyond = broadcast_word<F>(plan.horizon + 1);
+  const unsigned m = plan.leg[c.leg].message, asset = plan.leg[c.leg].asset;
+  const Message& message = plan.message[m];
+  F basis = broadcast<F>(c.basis_constant);
+  if (c.basis.count != 0) basis = draw_law(plan, tables, paths, Purpose::basis, c.basis_name, c.basis);
+  Sale<F> sale;
+  sale.spared = sale.actual = basis * price_ratio(plan, asset, work.price[c.leg], work.time[m], sink);
+  sale.hit = less(zero, zero);
+  if (!failed || message.layer == none) return sale;
+  const Layer& layer = plan.layer[message.layer];
+  F frozen = sale.spared;
+  if (stalled) frozen = basis * price_ratio(plan, asset, work.late_price[c.leg], work.late[m], sink);
+  const F recovered = draw_law(plan, tables, paths, Purpose::recovery, layer.name, layer.recovery);
+  sale.hit = is_hit(message, work.failure[message.layer], min(work.time[m], beyond));
+  sale.actual = select(sale.hit, recovered * frozen, sale.spared);
+  return sale;
+}
+
+/// Runs the paths first .. first + width - 1 (first a multiple of the width).
+template <int A, class F, class Sink>
+PROOFLOAD_FN void simulate(const Plan& plan, const float* tables, const Key& key, std::uint64_t first,
+                           const Workspace<F>& work, Sink& sink) {
+  const Paths<F> paths(key, first);
+
+  // How long each message takes; which layers fail meanwhile, whom that hits, and how long a failed layer stands still.
+  delays(plan, tables, paths, work, sink);
+  const bool failed = sink.any(failures(plan, paths, work)), stalled = failed && plan.stalls != 0;
+  if (stalled) stalls(plan, tables, paths, work);
+  if (failed) sink.layers_failed(work);
+  for (unsigned r = 0; r < plan.routes; ++r) sink.delay(r, work.time[plan.route_message[r]]);
+  sink.unresolved(work, give_up(plan, work, stalled), stalled);
+
+  // Prices at the times of sale and, on the way there, at the price-layer times.
+  walk<A>(plan, paths, work, stalled);
+  read_price_layer(plan, paths, work, sink);
+
+  // What each collateral brings, and the whole book after sale costs.
   F book = broadcast<F>(0.0f);
   for (unsigned k = 0; k < plan.collaterals; ++k) {
     const Collateral& c = plan.collateral[k];
-    const unsigned m = plan.leg[c.leg].message, asset = plan.leg[c.leg].asset;
-    const Message& message = plan.message[m];
-    F basis = broadcast<F>(c.basis_constant);
-    if (c.basis.count != 0) basis = draw_law(plan, tables, paths, Purpose::basis, c.basis_name, c.basis);
-    const F spared = basis * price_ratio(plan, asset, work.price[c.leg], work.time[m], sink);
-    F proceeds = spared;
-    M hit = nobody;
-    if (failures && message.layer != none) {
-      const Layer& layer = plan.layer[message.layer];
-      hit = is_hit(message, work.failure[message.layer], min(work.time[m], late));
-      F frozen = spared;
-      if (stalled) frozen = basis * price_ratio(plan, asset, work.late_price[c.leg], work.late[m], sink);
-      const F recovered = draw_law(plan, tables, paths, Purpose::recovery, layer.name, layer.recovery);
-      proceeds = select(hit, recovered * frozen, spared);
-    }
-    sink.proceeds(k, spared, proceeds, hit, failures);
-    if (plan.portfolio != 0) {
-      const F net = fma(broadcast<F>(c.keep), proceeds, broadcast<F>(-c.cost));
-      book = fma(broadcast<F>(c.weight), select(less(net, broadcast<F>(0.0f)), broadcast<F>(0.0f), net), book);
-    }
+    const Sale<F> sale = sell(plan, tables, paths, work, c, failed, stalled, sink);
+    sink.proceeds(k, sale.spared, sale.actual, sale.hit, failed);
+    if (plan.portfolio == 0) continue;
+    const F net = fma(broadcast<F>(c.keep), sale.actual, broadcast<F>(-c.cost)), nothing = broadcast<F>(0.0f);
+    book = fma(broadcast<F>(c.weight), select(less(net, nothing), nothing, net), book);
   }
   if (plan.portfolio != 0) sink.book(book);
   sink.done();
