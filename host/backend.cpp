@@ -120,15 +120,9 @@ class CpuBackend final : public Backend {
   }
 
   std::uint64_t fingerprint(const Compiled& compiled, std::uint64_t seed, PathRange range) override {
-    const AlignedFloats tables(compiled.tables.floats);
-    const Key key = make_key(seed);
-    std::atomic<std::uint64_t> sum{0};
-    Chunks chunks(range);
-    on_threads(threads_, [&](int) {
-      for (PathRange c = chunks.take(); c.count != 0; c = chunks.take()) {
-        sum += lanes_.fingerprint(compiled.plan, tables.data, key, c.first, static_cast<std::uint32_t>(c.count));
-      }
-    });
+    Tally scratch(layout_of(compiled.plan));
+    std::uint64_t sum = 0;
+    run_part(compiled, seed, range, scratch, &sum);
     return sum;
   }
 
@@ -138,11 +132,13 @@ class CpuBackend final : public Backend {
   }
 
  private:
-  void run_part(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total) const {
-    const AlignedFloats tables(compiled.tables.floats);
+  void run_part(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total,
+                std::uint64_t* fingerprint = nullptr) const {
+    const AlignedFloats floats(compiled.tables.floats), rows(compiled.rows);
+    const Tables tables{floats.data, rows.data};
     const Key key = make_key(seed);
     std::vector<std::unique_ptr<WorkerMemory>> memory(static_cast<std::size_t>(threads_));
-    std::vector<std::uint64_t> lowest(memory.size(), ~std::uint64_t{0});
+    std::vector<std::uint64_t> lowest(memory.size(), ~std::uint64_t{0}), hashes(memory.size(), 0);
     Chunks chunks(range);
     on_threads(threads_, [&](int t) {
       PathRange c = chunks.take();
@@ -150,9 +146,11 @@ class CpuBackend final : public Backend {
       try {
         auto& mine = memory[static_cast<std::size_t>(t)];
         mine = std::make_unique<WorkerMemory>(total.layout);  // on the thread that will use it
-        Worker worker{mine->counts.data, mine->sums.data, mine->buffer.data, mine->planes.data, ~std::uint64_t{0}};
+        Worker worker{mine->counts.data, mine->sums.data,
+                      mine->buffer.data, mine->planes.data,
+                      ~std::uint64_t{0}, fingerprint == nullptr ? nullptr : &hashes[static_cast<std::size_t>(t)]};
         for (; c.count != 0; c = chunks.take()) {
-          lanes_.run(compiled.plan, tables.data, key, c.first, static_cast<std::uint32_t>(c.count), worker);
+          lanes_.run(compiled.plan, tables, key, c.first, static_cast<std::uint32_t>(c.count), worker);
         }
         lowest[static_cast<std::size_t>(t)] = worker.lowest_non_finite;
       } catch (...) {
@@ -160,6 +158,10 @@ class CpuBackend final : public Backend {
         throw;
       }
     });
+    if (fingerprint != nullptr) {
+      for (const std::uint64_t h : hashes) *fingerprint += h;
+      return;  // nobody wants the counts
+    }
     // Merging is a sum over millions of counters for every worker: each thread takes a share of the counters.
     on_threads(threads_, [&](int t) {
       const std::size_t n = total.counts.size(), share = n / static_cast<std::size_t>(threads_) + 1;

@@ -20,12 +20,16 @@
 #include <vector>
 
 #include "../kernels/cuda.h"
+#include "backtest_command.h"
 #include "bench.h"
 #include "compare.h"
 #include "engine.h"
 #include "explain.h"
 #include "export.h"
+#include "fit_command.h"
+#include "notes.h"
 #include "show.h"
+#include "statistics.h"
 
 namespace proofload {
 namespace {
@@ -70,6 +74,16 @@ std::string quoted(const std::string& name) {
   std::string text = "'";
   for (const char c : name) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return text + "'";
+}
+
+/// A price file in place of the one that a scenario's replay names.
+void add_prices(CLI::App& app, Overrides& overrides) {
+  const CLI::Validator named([](std::string& name) { return std::string(name.empty() ? "no file is named" : ""); }, "");
+  app.add_option_function<std::string>(
+         "--prices", [&overrides](const std::string& name) { overrides.prices = name; },
+         "price file (CSV) for the scenario's replay, instead of its own")
+      ->check(named)
+      ->type_name("FILE");
 }
 
 /// Options that several commands share.
@@ -138,9 +152,31 @@ fs::path output_of(const RunArguments& a, const std::string& scenario) {
   return file;
 }
 
+/// Says which files a resumed run goes on without.
+void tell_of_missing_files(const Scenario& scenario, const std::string& result) {
+  std::error_code ignored;
+  const std::string replayed = scenario.stress.replay ? scenario.stress.replay->file : "";
+  for (const auto& file : {scenario.market.innovation.file, replayed}) {
+    if (!file.empty() && !fs::exists(file, ignored))
+      fmt::print(stderr, "{} is not there: its rows are taken from {}\n", file, result);
+  }
+}
+
 int run(const RunArguments& a) {
+  if (!a.resume.empty() && a.scenarios.size() != 1) throw Error("--resume (it continues one run) name one scenario");
+  std::optional<Results> before;
+  std::optional<Recorded> recorded;  // a run goes on without the files that it was started with
+  if (!a.resume.empty()) before = read_results(a.resume);
+  if (before) recorded = recorded_in(before->scenario);
   std::vector<std::pair<Scenario, fs::path>> jobs;  // every mistake shows before the first path
-  for (const auto& name : a.scenarios) jobs.emplace_back(read_scenario(name, a.overrides), output_of(a, name));
+  for (const auto& name : a.scenarios)
+    jobs.emplace_back(read_scenario(name, a.overrides, recorded ? &*recorded : nullptr), output_of(a, name));
+  if (recorded) tell_of_missing_files(jobs[0].first, a.resume);
+  for (const auto& [scenario, output] : jobs) {
+    if (!scenario.stress.replay) continue;
+    for (const auto& repair : scenario.stress.replay->repairs)
+      fmt::print(stderr, "{}: {}\n", fs::path(scenario.stress.replay->file).filename().string(), repair);
+  }
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       if (!jobs[i].second.empty() && jobs[i].second == jobs[j].second) {
@@ -149,15 +185,12 @@ int run(const RunArguments& a) {
       }
     }
   }
-  if (!a.resume.empty() && jobs.size() != 1) throw Error("--resume (it continues one run) name one scenario");
   if (a.batch && *a.batch == 0) throw Error("--batch 0 (no path would ever be run) leave it out");
   const auto backend = make_backend(a.backend.options);
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     const auto& [scenario, file] = jobs[i];
-    std::optional<Results> before;
-    if (!a.resume.empty()) before = read_results(a.resume);
     RunOptions options{a.batch.value_or(0), progress_line(), {}, [] { return interrupted != 0; }};
     const fs::path part = file.string() + ".part";
     if (!file.empty())
@@ -168,6 +201,7 @@ int run(const RunArguments& a) {
       };
     const Results results = run_scenario(scenario, *backend, options, before);
     const bool partial = results.range.count < scenario.run.paths;
+    if (const std::string note = tail_note(results, answer(results)); !note.empty()) fmt::print(stderr, "{}\n", note);
     if (!file.empty()) {
       write_results(results, file);
       std::error_code ignored;
@@ -190,8 +224,10 @@ int run(const RunArguments& a) {
     if (partial) {
       fmt::print(stderr, "stopped after {} of {} paths\n", results.range.count, scenario.run.paths);
       if (!file.empty()) {
-        fmt::print(stderr, "resume with: proofload run {} --paths {} --seed {} --resume {} -o {}\n",
-                   quoted(a.scenarios[i]), scenario.run.paths, results.seed, quoted(file.string()),
+        const fs::path& prices = a.overrides.prices;
+        fmt::print(stderr, "resume with: proofload run {} --paths {} --seed {}{} --resume {} -o {}\n",
+                   quoted(a.scenarios[i]), scenario.run.paths, results.seed,
+                   prices.empty() ? "" : " --prices " + quoted(prices.string()), quoted(file.string()),
                    quoted(file.string()));
       }
       return 2;
@@ -206,6 +242,7 @@ void add_run(CLI::App& app, int& status) {
   app.add_option("-o,--output", a->output, "result file (HDF5), or a folder for several");
   app.add_option("--paths", a->overrides.paths, "number of paths instead of the scenario's")->check(digits);
   app.add_option("--seed", a->overrides.seed, "seed instead of the scenario's")->check(digits);
+  add_prices(app, a->overrides);
   a->backend.add(app);
   app.add_option("--resume", a->resume, "go on from a result that an interrupt saved");
   app.add_option("--batch", a->batch, "paths between two looks at the clock and at Ctrl-C")->check(digits);
@@ -260,9 +297,11 @@ void add_export(CLI::App& app, int&) {
 
 void add_validate(CLI::App& app, int&) {
   auto file = std::make_shared<std::string>();
+  auto overrides = std::make_shared<Overrides>();
   app.add_option("SCENARIO", *file, "scenario file (TOML)")->required();
-  app.callback([file] {
-    const Scenario scenario = read_scenario(*file);
+  add_prices(app, *overrides);
+  app.callback([file, overrides] {
+    const Scenario scenario = read_scenario(*file, *overrides);
     const Compiled compiled = compile(scenario);
     print(effective_toml(scenario));
     print(fmt::format("# plan {}: {} assets, {} legs, {} random stages, {} tables", compiled.plan_hash,
@@ -285,6 +324,7 @@ void add_explain(CLI::App& app, int&) {
   app.add_option("SCENARIO", *file, "scenario file (TOML)")->required();
   app.add_option("--path", *path, "number of the path, from 0")->required()->check(digits);
   app.add_option("--seed", overrides->seed, "seed instead of the scenario's")->check(digits);
+  add_prices(app, *overrides);
   app.callback([file, path, overrides] {
     const Scenario scenario = read_scenario(*file, *overrides);
     print(explain(scenario, scenario.run.seed, *path));
@@ -311,40 +351,36 @@ void add_doctor(CLI::App& app, int&) {
 }
 
 struct BenchArguments {
-  std::string mode = "log", scenario;
+  std::string mode = "log", model = "gaussian", scenario;
   std::uint64_t paths = 0;
   BackendFlags backend;
   bool json = false;
 };
 
 void run_bench(const BenchArguments& a) {
-  if (a.mode == "path") {
-    throw Error(
-        "--mode path (the running minimum of a portfolio comes with the grid observers, which this version does not "
-        "have) use --mode log");
-  }
-  if (a.mode != "log") throw Error(fmt::format("--mode {} (there is no such work item) use log", a.mode));
   const auto backend = make_backend(a.backend.options);
   const int asked = a.backend.options.threads, threads = backend->name() != "cpu" ? 1
                                                          : asked == 0             ? usable_threads()
                                                                                   : asked;
   if (!a.scenario.empty()) {
-    const BenchFigures f = bench(read_scenario(a.scenario), *backend, a.paths);
+    const BenchFigures f = bench(read_scenario(a.scenario), *backend, a.paths, false);
     if (a.json) return print(bench_json(f, *backend, threads));
     print(fmt::format("{}: {} paths in {:.3f} s on {}: {:.4f} us per path, {:.4f} us per path and core, {:.4g} paths/s",
                       f.mode, f.paths, f.seconds, backend->device(), f.seconds / double(f.paths) * 1e6,
                       f.seconds * threads / double(f.paths) * 1e6, double(f.paths) / f.seconds));
     return;
   }
-  const BenchFigures f = bench(parse_scenario(common_work_item(), "GBM8x60"), *backend, a.paths);
+  BenchFigures f = bench(common_work_item(a.mode, a.model), *backend, a.paths, true);
+  f.model = a.model;
   if (a.json) return print(bench_json(f, *backend, threads));
-  print(fmt::format("GBM8x60, mode log: {} paths in {:.3f} s on {}: {:.4g} asset-steps/s", f.paths, f.seconds,
-                    backend->device(), f.asset_steps / f.seconds));
+  print(fmt::format("GBM8x60, mode {}, {}: {} paths in {:.3f} s on {}: {:.4g} asset-steps/s", f.mode, f.model, f.paths,
+                    f.seconds, backend->device(), f.asset_steps / f.seconds));
 }
 
 void add_bench(CLI::App& app, int&) {
   auto a = std::make_shared<BenchArguments>();
-  app.add_option("--mode", a->mode, "log: one exp per asset and path");
+  app.add_option("--mode", a->mode, "log: one exp per asset and path; path: one per date too, for the book's minimum");
+  app.add_option("--model", a->model, "gaussian (default), student_t, merton, gjr_garch, gjr_garch_t, bootstrap, ...");
   app.add_option("--scenario", a->scenario, "time this scenario instead of the common work item");
   app.add_option("--paths", a->paths, "number of paths (default: 4 million, or the scenario's)")->check(digits);
   a->backend.add(app);
@@ -372,6 +408,10 @@ constexpr Command commands[] = {
     {"validate", "check a scenario and print it with every default filled in", "proofload validate scenarios/gmp.toml",
      add_validate},
     {"explain", "one path, step by step", "proofload explain scenarios/gmp.toml --path 7", add_explain},
+    {"fit", "a [market] section from price files, with errors and diagnostics",
+     "proofload fit prices.csv --assets BTC,ETH --horizon 1h -o market.toml", add_fit},
+    {"backtest", "models against a price history: did their haircuts hold?",
+     "proofload backtest scenarios/multi-chain-book.toml prices.csv --delta 1h", add_backtest},
     {"doctor", "what this machine can do", "proofload doctor", add_doctor},
     {"bench", "how fast this machine simulates", "proofload bench --mode log --threads 1 --json", add_bench},
 };

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "notes.h"
 #include "statistics.h"
 #include "table.h"
 
@@ -87,21 +88,34 @@ Comparison compare(const std::vector<Results>& results, const std::vector<std::s
   for (std::size_t i = 0; i < results.size(); ++i) {
     const Results& r = results[i];
     answers.push_back(answer(r));
-    c.results.push_back({files[i], r.scenario.name, r.compiled.plan_hash, r.tally.hash(), r.seed, r.tally.paths, {}});
+    c.results.push_back({files[i],
+                         r.scenario.name,
+                         r.compiled.plan_hash,
+                         r.tally.hash(),
+                         r.seed,
+                         r.tally.paths,
+                         {},
+                         stress_text(r.scenario)});
   }
   const double score = interval_score(c.level);
   for (std::size_t with = 1; with < results.size(); ++with) {
     const double score_first = interval_score(results[0].scenario.run.interval);
     const double score_other = interval_score(results[with].scenario.run.interval);
     std::size_t compared = 0;
-    const auto add = [&](const std::string& name, std::optional<double> confidence, const Figure& first,
-                         const Figure& other) {
+    const auto add = [&](const std::string& name, const char* figure, std::optional<double> confidence,
+                         const Figure& first, const Figure& other) {
       Difference d = difference(first, other, score);
       d.collateral = name;
+      d.figure = figure;
       d.with = with;
       d.confidence = confidence;
       c.differences.push_back(std::move(d));
       ++compared;
+    };
+    const auto add_probability = [&](const std::string& name, const char* figure, const Estimate& a,
+                                     const Estimate& b) {
+      add(name, figure, std::nullopt, {a.estimate, a.low, a.high, score_first},
+          {b.estimate, b.low, b.high, score_other});
     };
     for (const auto& a : answers[0].collateral) {
       const CollateralAnswer* b = find(answers[with], a.name);
@@ -112,13 +126,12 @@ Comparison compare(const std::vector<Results>& results, const std::vector<std::s
       for (const auto& h : a.haircuts) {
         for (const auto& g : b->haircuts) {
           if (h.confidence != g.confidence || !h.value || !g.value) continue;
-          add(a.name, h.confidence, {*h.value, h.low, h.high, score_first}, {*g.value, g.low, g.high, score_other});
+          add(a.name, "haircut", h.confidence, {*h.value, h.low, h.high, score_first},
+              {*g.value, g.low, g.high, score_other});
         }
       }
-      if (a.policy_haircut && b->policy_haircut) {
-        add(a.name, std::nullopt, {a.p_under.estimate, a.p_under.low, a.p_under.high, score_first},
-            {b->p_under.estimate, b->p_under.low, b->p_under.high, score_other});
-      }
+      if (a.policy_haircut && b->policy_haircut) add_probability(a.name, "p_under", a.p_under, b->p_under);
+      if (a.p_breach && b->p_breach) add_probability(a.name, "p_breach", *a.p_breach, *b->p_breach);
     }
     for (const auto& b : answers[with].collateral) {
       if (find(answers[0], b.name) == nullptr) c.results[with].unmatched.push_back(b.name);
@@ -146,11 +159,16 @@ std::string compare_table(const Comparison& c) {
     const Compared& r = c.results[i];
     text +=
         fmt::format("[{}] {} ({}, {} paths, seed {}, plan {})\n", i, r.file, r.scenario, r.paths, r.seed, r.plan_hash);
+    if (!r.stress.empty()) text += wrapped("    stressed: " + r.stress, 6);
   }
   for (std::size_t with = 1; with < c.results.size(); ++with) {
     text +=
         fmt::format("\nHaircuts in %, and P(loss > haircut in force) per liquidation: [{}] - [0], {:.4g} % intervals\n",
                     with, 100.0 * c.level);
+    const bool breaches = std::any_of(c.differences.begin(), c.differences.end(),
+                                      [&](const auto& d) { return d.with == with && d.figure == "p_breach"; });
+    if (breaches)
+      text += "P(breach): the price alone loses more than the haircut in force at a grid date up to the sale\n";
     Table table({"collateral", "figure", "[0]", fmt::format("[{}]", with), "difference", "interval", "p", ""});
     std::string last;
     for (const auto& d : c.differences) {
@@ -158,7 +176,9 @@ std::string compare_table(const Comparison& c) {
       const auto show = [&](double x) { return d.confidence ? percent(x) : scientific(x); };
       const auto bound = [&](std::optional<double> x) { return x ? show(*x) : std::string("?"); };
       table.row({d.collateral == last ? "" : d.collateral,
-                 d.confidence ? fmt::format("{:.10g} %", 100.0 * *d.confidence) : std::string("P(under)"),
+                 d.confidence             ? fmt::format("{:.10g} %", 100.0 * *d.confidence)
+                 : d.figure == "p_breach" ? std::string("P(breach)")
+                                          : std::string("P(under)"),
                  show(d.first), show(d.other), show(d.difference), fmt::format("[{}, {}]", bound(d.low), bound(d.high)),
                  d.p_value ? fmt::format("{:.2g}", *d.p_value) : "-", d.significant ? "*" : ""});
       last = d.collateral;
@@ -200,12 +220,13 @@ Json compare_json(const Comparison& c) {
                               {"tally_hash", r.tally_hash},
                               {"seed", r.seed},
                               {"paths", r.paths},
-                              {"unmatched", r.unmatched}});
+                              {"unmatched", r.unmatched},
+                              {"stress", r.stress.empty() ? Json(nullptr) : Json(r.stress)}});
   }
   for (const auto& d : c.differences) {
     out["differences"].push_back({{"collateral", d.collateral},
                                   {"with", d.with},
-                                  {"figure", d.confidence ? "haircut" : "p_under"},
+                                  {"figure", d.figure},
                                   {"confidence", number(d.confidence)},
                                   {"first", number(d.first)},
                                   {"other", number(d.other)},

@@ -12,8 +12,9 @@ namespace proofload {
 /// One figure of one collateral in the first result and in another. The two are treated as independent samples.
 struct Difference {
   std::string collateral;
+  std::string figure;                ///< "haircut", "p_under" or "p_breach"
   std::size_t with = 1;              ///< index of the other result; the first is 0
-  std::optional<double> confidence;  ///< of the haircut; absent: the figure is p_under
+  std::optional<double> confidence;  ///< of the haircut; absent for a probability
   double first = 0.0, other = 0.0;   ///< fractions; probabilities per liquidation
   double difference = 0.0;           ///< other - first
   /// Standard error of the difference on the side of zero; absent: an interval has no bound there.
@@ -28,6 +29,7 @@ struct Compared {
   std::string file, scenario, plan_hash, tally_hash;
   std::uint64_t seed = 0, paths = 0;
   std::vector<std::string> unmatched;  ///< collateral that the first result has and this one lacks, or the reverse
+  std::string stress;                  ///< what the scenario was made worse by, in words; "": nothing
 };
 
 struct Comparison {

@@ -9,6 +9,7 @@
 #include <map>
 #include <tuple>
 
+#include "compile_market.h"
 #include "scenario_words.h"
 
 namespace proofload {
@@ -69,25 +70,6 @@ void require(std::size_t wanted, int limit, const char* what) {
                   wanted, what, limit));
 }
 
-/// Lower-triangular L with L L' = correlation; the caller has validated symmetry.
-std::vector<double> cholesky(const std::vector<std::vector<double>>& c) {
-  const std::size_t n = c.size();
-  std::vector<double> l(n * (n + 1) / 2);
-  for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t j = 0; j <= i; ++j) {
-      double sum = c[i][j];
-      for (std::size_t k = 0; k < j; ++k) sum -= l[i * (i + 1) / 2 + k] * l[j * (j + 1) / 2 + k];
-      if (i == j && !(sum > 0.0)) {
-        throw Error(
-            "the correlation matrix is not positive definite (no prices can be correlated like that) shrink it towards "
-            "the identity");
-      }
-      l[i * (i + 1) / 2 + j] = i == j ? std::sqrt(sum) : sum / l[j * (j + 1) / 2 + j];
-    }
-  }
-  return l;
-}
-
 /// Every number of a law, exactly: equal keys are equal laws.
 std::string key_of(const LawSpec& law) {
   std::string key = fmt::format("{}", static_cast<int>(law.kind));
@@ -131,34 +113,30 @@ class Compiler {
     require(components_.size(), limit::components, "law components");
     require(out_.tables.floats.size() / table_floats, limit::tables, "quantile tables");
     std::copy(components_.begin(), components_.end(), plan.component);
+    // The market's parameters lie behind the quantile tables, whose number is known by now.
+    const auto tables = static_cast<std::uint32_t>(out_.tables.floats.size());
+    for (std::uint32_t* offset : {&plan.dynamics, &plan.loadings, &plan.jump_at, &plan.shocks, &plan.weights})
+      *offset += tables;
+    auto& parameters = out_.tables.parameters;
+    out_.tables.floats.insert(out_.tables.floats.end(), parameters.begin(), parameters.end());
+    parameters.clear();
     hash();
     return std::move(out_);
   }
 
  private:
+  /// Share of the book per asset; empty without a [portfolio].
+  std::vector<double> asset_weights() const {
+    if (!s_.portfolio) return {};
+    const std::vector<double> w = book_weights();
+    std::vector<double> per_asset(s_.market.assets.size(), 0.0);
+    for (std::size_t k = 0; k < w.size(); ++k) per_asset[asset_index(s_.collateral[k].asset)] += w[k];
+    return per_asset;
+  }
+
   void market() {
-    Plan& plan = out_.plan;
-    const auto& assets = s_.market.assets;
-    plan.assets = static_cast<std::uint32_t>(assets.size());
-    const auto l = cholesky(assets.size() == 1 ? std::vector<std::vector<double>>{{1.0}} : s_.market.correlation);
-    const double root_tick = std::sqrt(1.0 / ticks_per_year);
-    for (std::size_t i = 0; i < assets.size(); ++i) {
-      const double sigma = assets[i].volatility;
-      plan.drift[i] = static_cast<float>((assets[i].drift - 0.5 * sigma * sigma) / ticks_per_year);
-      plan.volatility[i] = static_cast<float>(sigma * root_tick);
-      for (std::size_t j = 0; j <= i; ++j) {
-        plan.cholesky[i * (i + 1) / 2 + j] = static_cast<float>(l[i * (i + 1) / 2 + j] * sigma * root_tick);
-      }
-    }
-    const GridSpec& grid = s_.market.grid;
-    if (grid.step) plan.grid = std::max(1u, ticks(*grid.step));
-    if (grid.steps) plan.grid = std::max(1u, ticks(s_.run.horizon / *grid.steps));
-    if (plan.grid != 0 && plan.horizon / plan.grid > 1'000'000u) {
-      throw Error(
-          fmt::format("market.grid has {} dates up to run.horizon (a path may visit a million) take a longer step or a "
-                      "shorter horizon",
-                      plan.horizon / plan.grid));
-    }
+    const AddLaw add = [this](const CompiledLaw& compiled, const char* where) { return placed(compiled, where); };
+    compile_market(s_, asset_weights(), add, out_);
   }
 
   void layers() {
@@ -168,10 +146,11 @@ class Compiler {
       const LayerSpec& spec = s_.layers[i];
       Layer& layer = plan.layer[i];
       layer.name = names_.id(Purpose::layer, spec.name);
-      layer.own_mean = spec.hazard > 0.0 ? static_cast<float>(ticks_per_year / spec.hazard) : 0.0f;
+      const double hazard = spec.hazard * s_.stress.hazards, common = spec.common_hazard * s_.stress.hazards;
+      layer.own_mean = hazard > 0.0 ? static_cast<float>(ticks_per_year / hazard) : 0.0f;
       if (!spec.network.empty()) {
         layer.network = names_.id(Purpose::network, spec.network);
-        layer.common_mean = spec.common_hazard > 0.0 ? static_cast<float>(ticks_per_year / spec.common_hazard) : 0.0f;
+        layer.common_mean = common > 0.0 ? static_cast<float>(ticks_per_year / common) : 0.0f;
       }
       layer.recovery = law(spec.recovery, 1.0, "layers." + spec.name + ".recovery");
       if (spec.stall) {
@@ -209,12 +188,15 @@ class Compiler {
     for (const auto& [key, index] : messages_) {
       for (const TermKey& term : std::get<2>(key)) targets_[term].push_back(static_cast<std::uint32_t>(index));
     }
-    for (std::size_t a = 0; a <= limit::assets; ++a) {
-      const auto before = [&](const auto& p) { return p.first < a; };
-      plan.first_leg[a] = static_cast<std::uint32_t>(std::count_if(pairs.begin(), pairs.end(), before));
-    }
     plan.readings = static_cast<std::uint32_t>(readings_.size());
     require(readings_.size(), limit::readings, "price-layer times");
+    for (std::size_t a = 0; a < std::size(plan.first_leg); ++a) {
+      const auto before = [&](const auto& p) { return p.first < a; };
+      plan.first_leg[a] = static_cast<std::uint16_t>(std::count_if(pairs.begin(), pairs.end(), before));
+      const auto read_before = [&](const auto& r) { return std::get<0>(r.first) < a; };
+      plan.first_reading[a] =
+          static_cast<std::uint16_t>(std::count_if(readings_.begin(), readings_.end(), read_before));
+    }
     for (const auto& [key, index] : readings_) {
       for (const TermKey& term : std::get<2>(key))
         targets_[term].push_back(plan.messages + static_cast<std::uint32_t>(index));
@@ -236,7 +218,7 @@ class Compiler {
     for (const StageSpec& stage : route.stages) {
       const bool is_oracle = stage.name == StageName::oracle;
       if (stage.law.kind == LawKind::constant) {
-        const std::uint32_t constant = ticks(std::min(stage.law.value, s_.run.horizon + 1.0));
+        const std::uint32_t constant = ticks(std::min(stage.law.value * s_.stress.delays, s_.run.horizon + 1.0));
         stages.fixed = std::min(stages.fixed + constant, out_.plan.horizon + 1);
         if (is_oracle) stages.oracle_fixed = constant;
         continue;
@@ -284,7 +266,8 @@ class Compiler {
     key.rank = static_cast<std::uint16_t>(place.quad << 1);
     key.word = place.word;
     key.stage = static_cast<std::uint16_t>(stage.name);
-    key.law = law(stage.law, ticks_per_second, fmt::format("routes.{}.{}", route.name, stage_text(stage.name)));
+    key.law = law(stage.law, ticks_per_second * s_.stress.delays,
+                  fmt::format("routes.{}.{}", route.name, stage_text(stage.name)));
     const auto at = [&](Purpose purpose, const std::string& name) {
       return address(purpose, names_.id(purpose, name));
     };
@@ -321,7 +304,8 @@ class Compiler {
       double slippage = 0.0, cost = 0.0;
       if (sale.size > 0.0) {
         if (sale.depth > 0.0) {
-          slippage = std::min(sale.cap, 0.02 * host_pow(sale.size / sale.depth, sale.exponent) / (1.0 + sale.exponent));
+          slippage = std::min(sale.cap, 0.02 * host_pow(sale.size / sale.depth * s_.stress.depth, sale.exponent) /
+                                            (1.0 + sale.exponent));
         }
         cost = sale.cost / sale.size / (1.0 + sale.bonus);
       }
@@ -336,6 +320,7 @@ class Compiler {
       c.weight = static_cast<float>(weights[k]);
       if (spec.haircut) {
         c.counted = 1;
+        c.breach = static_cast<float>(host_log(1.0 - *spec.haircut));
         c.covered = static_cast<float>(1.0 - *spec.haircut);
         c.threshold = static_cast<float>((1.0 - *spec.haircut + cost) / keep);
       }
@@ -377,17 +362,23 @@ class Compiler {
     const auto [entry, fresh] = laws_.try_emplace(fmt::format("{} {}", unit, key_of(spec)));
     if (fresh) {
       const CompiledLaw compiled = compile_placed(spec, unit, where);
-      if (compiled.error > 1e-3) {
-        throw Error(fmt::format(
-            "the law of {} cannot be tabulated to 1e-3 (its measured error is {:.1e}) use a less extreme shape", where,
-            compiled.error));
-      }
-      entry->second = {static_cast<std::uint16_t>(components_.size()),
-                       static_cast<std::uint16_t>(compiled.components.size())};
-      components_.insert(components_.end(), compiled.components.begin(), compiled.components.end());
-      out_.laws.push_back({where, std::max(compiled.error, spec.reduction_error), compiled.tail_share});
+      entry->second = placed(compiled, where, spec.reduction_error);
     }
     return entry->second;
+  }
+
+  /// Adds a compiled law's components to the plan.
+  Law placed(const CompiledLaw& compiled, const std::string& where, double reduction_error = 0.0) {
+    if (compiled.error > 1e-3) {
+      throw Error(fmt::format(
+          "the law of {} cannot be tabulated to 1e-3 (its measured error is {:.1e}) use a less extreme shape", where,
+          compiled.error));
+    }
+    const Law law{static_cast<std::uint16_t>(components_.size()),
+                  static_cast<std::uint16_t>(compiled.components.size())};
+    components_.insert(components_.end(), compiled.components.begin(), compiled.components.end());
+    out_.laws.push_back({where, std::max(compiled.error, reduction_error), compiled.tail_share});
+    return law;
   }
 
   /// compile_law, with the place in the scenario before what it has to say.
@@ -403,6 +394,7 @@ class Compiler {
     XXH3_128bits_reset(state);
     XXH3_128bits_update(state, &out_.plan, sizeof(Plan));
     XXH3_128bits_update(state, out_.tables.floats.data(), out_.tables.floats.size() * sizeof(float));
+    XXH3_128bits_update(state, out_.rows.data(), out_.rows.size() * sizeof(float));
     const XXH128_hash_t h = XXH3_128bits_digest(state);
     XXH3_freeState(state);
     out_.plan_hash = fmt::format("{:016x}{:016x}", h.high64, h.low64);

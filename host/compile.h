@@ -19,6 +19,7 @@ struct LawReport {
 struct Compiled {
   Plan plan{};
   TableSet tables;
+  std::vector<float> rows;      ///< Tables::rows: shocks, limit::walked_assets floats a row
   std::vector<int> reading_of;  ///< per collateral: the price-layer reading that attributes its haircut
   std::vector<LawReport> laws;
   std::string plan_hash;  ///< 32 hex digits: the problem, without seed and number of paths

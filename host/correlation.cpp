@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../kernels/plan.h"
+
 namespace proofload::input {
 namespace {
 
@@ -195,13 +197,90 @@ void check(Report& report, const Place& at, const string& path, const Rows& rows
         remedy(m, smallest));
 }
 
+/// One row of loadings; the asset's own noise has what their squares leave of 1.
+bool read_loadings(Report& report, const Node& row, const string& path, vector<double>& out) {
+  bool good = true;
+  double common = 0.0;
+  for (const auto& item : row.items) {
+    const auto x = read_quantity(report, item, fmt::format("{}[{}]", path, out.size() + 1),
+                                 {-1.0, 1.0, Open::none, "the loading of a standardised return on a factor", "0.8"});
+    good &= x.has_value();
+    out.push_back(x.value_or(0.0));
+    common += out.back() * out.back();
+  }
+  if (!good || common <= 1.0 - smallest_allowed) return good;
+  report.add(row.place, fmt::format("the squares of {} sum to {}", path, brief(common)),
+             "the asset's own noise has the variance 1 less that sum, which must be above 0",
+             fmt::format("multiply the row by {:.4f} or less", std::floor(std::sqrt(0.999 / common) * 1e4) / 1e4));
+  return false;
+}
+
+void read_factors(Report& report, const Node& n, std::size_t assets, Matrix& out) {
+  const char* what = "write factors = { loadings = [ [0.9, 0.1], [0.8, -0.2] ] }, a row for each asset";
+  if (!check_table(report, n, "market.factors", "factors are given by their loadings", what)) return;
+  const Table t{report, n, "market.factors"};
+  t.allow({"loadings"});
+  const Node* rows =
+      t.need("loadings", "a row for each asset, a number for each factor", "[ [0.9, 0.1], [0.8, -0.2] ]");
+  if (!rows) return;
+  const string path = t.path_of("loadings");
+  const auto is_array = [](const Node& row) { return row.is_array() && !row.items.empty(); };
+  if (!rows->is_array() || rows->items.empty() || !std::all_of(rows->items.begin(), rows->items.end(), is_array)) {
+    report.add(rows->place, path + " is not an array of rows", "row i holds the loadings of asset i", what);
+    return;
+  }
+  if (rows->items.size() != assets) {
+    report.add(rows->place,
+               fmt::format("{} has {}, and there {} {}", path, counted(rows->items.size(), "row"),
+                           assets == 1 ? "is" : "are", counted(assets, "asset")),
+               "row i holds the loadings of asset i, in the order of market.assets", "give " + counted(assets, "row"));
+    return;
+  }
+  const std::size_t factors = rows->items[0].items.size();
+  if (factors > limit::factors) {
+    report.add(rows->place, fmt::format("{} has {} factors", path, factors),
+               fmt::format("a plan has room for {}", limit::factors), "keep the largest ones");
+    return;
+  }
+  bool good = true;
+  Matrix loadings(assets);
+  for (std::size_t i = 0; i < assets; ++i) {
+    const Node& row = rows->items[i];
+    const string here = fmt::format("{}[{}]", path, i + 1);
+    if (row.items.size() != factors) {
+      report.add(row.place,
+                 fmt::format("{} has {}, and the first row has {}", here, counted(row.items.size(), "number"), factors),
+                 "each factor has a loading for each asset", "write 0.0 where a factor does not move the asset");
+      good = false;
+    } else {
+      good &= read_loadings(report, row, here, loadings[i]);
+    }
+  }
+  if (good) out = std::move(loadings);
+}
+
 }  // namespace
 
-void read_correlation(const Table& market, const Place& at, std::size_t assets, Matrix& out) {
+void read_correlation(const Table& market, const Place& at, std::size_t assets, Matrix& out, Matrix& loadings) {
   Report& report = market.report;
   const Node *matrix = market.get("correlation"), *file = market.get("correlation_file");
+  const Node* factors = market.get("factors");
   Rows rows;
-  if (matrix && file) {
+  if (factors && (matrix || file)) {
+    report.add(factors->place,
+               fmt::format("market has both factors and {}", matrix ? "correlation" : "correlation_file"),
+               "factors are a correlation of their own, so one of them would be ignored", "take one of them out");
+  } else if (factors) {
+    read_factors(report, *factors, assets, loadings);
+  } else if (assets > limit::walked_assets) {
+    report.add_missing(
+        matrix ? matrix->place
+        : file ? file->place
+               : at,
+        fmt::format("there are {} assets without factors", assets),
+        fmt::format("a full correlation steps every asset at every event, which has room for {}", limit::walked_assets),
+        "give market.factors (proofload fit --factors makes them), or take assets out");
+  } else if (matrix && file) {
     report.add(file->place, "market has both correlation and correlation_file", "one of them would be ignored",
                "take one of them out");
   } else if (matrix) {
@@ -210,7 +289,7 @@ void read_correlation(const Table& market, const Place& at, std::size_t assets, 
     if (read_matrix_file(report, *file, rows)) check(report, file->place, "market.correlation_file", rows, assets, out);
   } else {
     out.assign(1, {1.0});
-    if (assets > 1 && !market.get("factors"))
+    if (assets > 1)
       report.add_missing(
           at, "market.correlation is missing",
           fmt::format("there are {} assets, and zero would be a strong assumption", assets),

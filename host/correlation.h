@@ -1,4 +1,5 @@
-/// correlation.h -- the correlation matrix of a scenario: read, validated, and the nearest good one offered.
+/// correlation.h -- how the assets of a scenario move together: a correlation matrix, validated, the nearest good one
+/// offered; or the loadings of a few factors.
 #pragma once
 #include "values.h"
 
@@ -6,8 +7,9 @@ namespace proofload::input {
 
 using Matrix = std::vector<std::vector<double>>;
 
-/// Reads market.correlation or market.correlation_file, whichever there is, into `out`: symmetric, 1 on the diagonal,
-/// positive definite. `at`: the list of the assets.
-void read_correlation(const Table& market, const Place& at, std::size_t assets, Matrix& out);
+/// Reads market.correlation or market.correlation_file into `correlation`: symmetric, 1 on the diagonal, positive
+/// definite; or market.factors into `factors`: [asset][factor], squares of a row summing to less than 1. One of the two
+/// is filled. `at`: the list of the assets.
+void read_correlation(const Table& market, const Place& at, std::size_t assets, Matrix& correlation, Matrix& factors);
 
 }  // namespace proofload::input

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <iterator>
 
 #include "scenario_words.h"
@@ -63,9 +64,73 @@ string toml_law(const LawSpec& law, bool duration, const string& before = "") {
   return out + " }";
 }
 
+/// Absolute paths open from anywhere: the effective scenario may be read in another folder.
+string toml_path(const string& file, FileNames names) {
+  const std::filesystem::path path(file);
+  return toml_string(
+      (names == FileNames::bare ? path.filename() : std::filesystem::absolute(path).lexically_normal()).string());
+}
+
+string toml_innovation(const InnovationSpec& i, FileNames names) {
+  if (i.kind == InnovationKind::student_t)
+    return fmt::format("{{ kind = \"student_t\", dof = {}{} }}", number_text(i.dof),
+                       i.horizon ? ", horizon = " + toml_duration(*i.horizon) : "");
+  if (i.kind == InnovationKind::bootstrap)
+    return fmt::format("{{ kind = \"bootstrap\", file = {}, bar = {}, block = {} }}", toml_path(i.file, names),
+                       toml_duration(i.bar), toml_duration(i.block));
+  return "\"gaussian\"";
+}
+
+string toml_variance(const VarianceSpec& v) {
+  const auto numbers = [](const std::vector<double>& x) { return '[' + list(x, number_text) + ']'; };
+  if (v.kind == VarianceKind::heston)
+    return fmt::format("{{ kind = \"heston\", mean_reversion = {}, vol_of_vol = {}, correlation = {}, initial = {} }}",
+                       numbers(v.mean_reversion), numbers(v.vol_of_vol), numbers(v.correlation), numbers(v.initial));
+  if (v.kind == VarianceKind::gjr_garch)
+    return fmt::format("{{ kind = \"gjr_garch\", bar = {}, alpha = {}, gamma = {}, beta = {}, start = {} }}",
+                       toml_duration(v.bar), numbers(v.alpha), numbers(v.gamma), numbers(v.beta),
+                       v.forecast.empty() ? "\"stationary\"" : "\"forecast\", forecast = " + numbers(v.forecast));
+  return "\"constant\"";
+}
+
+string toml_jump(const JumpSpec& jump) {
+  return fmt::format("intensity = {}, mean = {}, stdev = {}", number_text(jump.intensity), number_text(jump.mean),
+                     number_text(jump.stdev));
+}
+
+string toml_jumps(const MarketSpec& market) {
+  if (!market.jumps) return "\"none\"";
+  string own;
+  for (std::size_t i = 0; i < market.jumps->own.size(); ++i) {
+    const JumpSpec& jump = market.jumps->own[i];
+    if (jump.intensity == 0.0 && jump.mean == 0.0 && jump.stdev == 0.0) continue;
+    own += fmt::format("{}{{ asset = {}, {} }}", own.empty() ? "" : ", ", toml_string(market.assets[i].name),
+                       toml_jump(jump));
+  }
+  return fmt::format("{{ kind = \"merton\", {}, loadings = [{}]{} }}", toml_jump(market.jumps->common),
+                     list(market.jumps->loadings, number_text), own.empty() ? "" : ", own = [ " + own + " ]");
+}
+
+string toml_shock(const ShockSpec& shock) {
+  return fmt::format("{{ asset = {}, at = {}, size = {} }}", toml_string(shock.asset), toml_duration(shock.at),
+                     number_text(shock.size));
+}
+
+string toml_replay(const ReplaySpec& r, FileNames names) {
+  const auto bound = [](const char* key, const string& time) {
+    return time.empty() ? "" : fmt::format(", {} = {}", key, toml_string(time));
+  };
+  return fmt::format(
+      "{{ file = {}, start = {}{}{}, columns = {{ {} }}, bar = {} }}", toml_path(r.file, names), toml_string(r.start),
+      bound("from", r.from), bound("to", r.to),
+      list(r.columns,
+           [](const auto& pair) { return fmt::format("{} = {}", toml_key(pair.first), toml_string(pair.second)); }),
+      toml_duration(r.bar));
+}
+
 }  // namespace
 
-string effective_toml(const Scenario& s) {
+string effective_toml(const Scenario& s, FileNames names) {
   string out;
   const auto line = [&]<class... Values>(fmt::format_string<Values...> format, Values&&... values) {
     fmt::format_to(std::back_inserter(out), format, std::forward<Values>(values)...);
@@ -81,12 +146,21 @@ string effective_toml(const Scenario& s) {
   for (const auto& a : s.market.assets)
     line("  {{ name = {}, price = {}, volatility = {}, drift = {} }},", toml_string(a.name), number_text(a.price),
          number_text(a.volatility), number_text(a.drift));
-  line("]\ncorrelation = [");
-  for (const auto& row : s.market.correlation) line("  [{}],", list(row, number_text));
-  line("]\ninnovation = {}\nvariance = {}\njumps = {}", toml_string(s.market.innovation),
-       toml_string(s.market.variance), toml_string(s.market.jumps));
+  const bool factors = !s.market.factors.empty();
+  line("]\n{}", factors ? "factors = { loadings = [" : "correlation = [");
+  for (const auto& row : factors ? s.market.factors : s.market.correlation) line("  [{}],", list(row, number_text));
+  line("{}", factors ? "] }" : "]");
+  line("innovation = {}\nvariance = {}\njumps = {}", toml_innovation(s.market.innovation, names),
+       toml_variance(s.market.variance), toml_jumps(s.market));
   if (s.market.grid.step) line("grid = {{ step = {} }}", toml_duration(*s.market.grid.step));
   if (s.market.grid.steps) line("grid = {{ steps = {} }}", *s.market.grid.steps);
+
+  const StressSpec& x = s.stress;
+  line("\n[stress]\nvolatility = {}\ncorrelation = {}\ndrift = {}", number_text(x.volatility),
+       number_text(x.correlation), number_text(x.drift));
+  line("depth = {}\ndelays = {}\nhazards = {}", number_text(x.depth), number_text(x.delays), number_text(x.hazards));
+  if (!x.shocks.empty()) line("shocks = [ {} ]", list(x.shocks, toml_shock));
+  if (x.replay) line("replay = {}", toml_replay(*x.replay, names));
 
   for (const auto& c : s.chains) line("\n[chains.{}]\nblock_time = {}", toml_key(c.name), toml_duration(c.block_time));
 
@@ -122,7 +196,8 @@ string effective_toml(const Scenario& s) {
            number_text(c.sale.cost), number_text(c.sale.bonus));
   }
 
-  if (s.portfolio) line("\n[portfolio]\nhaircut = {}", number_text(s.portfolio->haircut));
+  if (s.portfolio)
+    line("\n[portfolio]\nhaircut = {}\nminimum = {}", number_text(s.portfolio->haircut), s.portfolio->minimum);
   return out;
 }
 

@@ -68,6 +68,14 @@ struct Record {
     }
     outcomes += "\n";
   }
+  void breach(unsigned k, bool m) {
+    if (m)
+      outcomes += fmt::format("  {:<24} its price loss was beyond the policy haircut at a grid date before its sale\n",
+                              scenario.collateral[k].name);
+  }
+  void lowest(float price) {
+    outcomes += fmt::format("  the whole book's price was {:.6f} at its worst grid date\n", price);
+  }
   void book(float proceeds) { outcomes += fmt::format("  the whole book brings {:.6f} of its value\n", proceeds); }
 
   std::string leg_name(unsigned l) const {
@@ -79,6 +87,9 @@ struct Record {
 struct Arrays {
   std::uint32_t time[limit::messages + limit::readings] = {}, late[limit::messages] = {};
   float failure[limit::layers] = {}, price[limit::legs] = {}, late_price[limit::legs] = {};
+  float reading[limit::readings] = {}, low[limit::legs] = {};
+  float factor[(limit::messages + limit::readings) * (limit::factors + 1)] = {};
+  float late_factor[limit::messages * (limit::factors + 1)] = {};
 };
 
 }  // namespace
@@ -88,10 +99,11 @@ std::string explain(const Scenario& scenario, std::uint64_t seed, std::uint64_t 
   const Plan& plan = compiled.plan;
   const Key key = make_key(seed);
   Arrays a;
-  const Workspace<float> work{{a.time}, {a.late}, {a.failure}, {a.price}, {a.late_price}};
+  const Workspace<float> work{{a.time},    {a.late}, {a.failure}, {a.price},      {a.late_price},
+                              {a.reading}, {a.low},  {a.factor},  {a.late_factor}};
   Record record{scenario, plan, {}, {}, {}, {}};
-  const float* tables = compiled.tables.floats.data();
-  with_assets(plan, [&]<int A>() { simulate<A>(plan, tables, key, path, work, record); });
+  const Tables tables{compiled.tables.floats.data(), compiled.rows.data()};
+  with_market(plan, [&]<Process process, int N>() { simulate<process, N>(plan, tables, key, path, work, record); });
 
   std::string text = fmt::format("{}: path {}, seed {}, plan {}\n", scenario.name, path, seed, compiled.plan_hash);
   text += "\nRandom stages (constant ones are in the delays)\n" + record.stages;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "notes.h"
 #include "statistics.h"
 #include "write_file.h"
 
@@ -30,6 +31,7 @@ Json to_json(const Results& r, const std::vector<ExportedHaircut>& haircuts) {
                 {"interval", r.scenario.run.interval},
                 {"date", r.date}}},
               {"haircuts", Json::array()}};
+  if (const std::string stress = stress_text(r.scenario); !stress.empty()) out["provenance"]["stress"] = stress;
   for (const auto& h : haircuts) {
     out["haircuts"].push_back({{"collateral", h.collateral},
                                {"asset", h.asset},
@@ -59,10 +61,11 @@ std::string to_csv(const Results& r, const std::vector<ExportedHaircut>& haircut
   std::string text =
       "collateral,asset,route,confidence,haircut_bps,upper_bound,estimate,beyond_cliff,scenario,engine,plan_hash,tally_"
       "hash,seed,"
-      "first_path,paths,interval,date\n";
+      "first_path,paths,interval,date,stress\n";
   const std::string provenance =
-      fmt::format("{},{},{},{},{},{},{},{},{}", csv_field(r.scenario.name), csv_field(r.engine), r.compiled.plan_hash,
-                  r.tally.hash(), r.seed, r.range.first, r.tally.paths, r.scenario.run.interval, csv_field(r.date));
+      fmt::format("{},{},{},{},{},{},{},{},{},{}", csv_field(r.scenario.name), csv_field(r.engine),
+                  r.compiled.plan_hash, r.tally.hash(), r.seed, r.range.first, r.tally.paths, r.scenario.run.interval,
+                  csv_field(r.date), csv_field(stress_text(r.scenario)));
   for (const auto& h : haircuts) {
     text += fmt::format("{},{},{},{},{},{},{},{},{}\n", csv_field(h.collateral), csv_field(h.asset), csv_field(h.route),
                         h.confidence, h.basis_points, h.upper, h.estimate, h.beyond_cliff, provenance);

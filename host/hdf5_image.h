@@ -201,8 +201,14 @@ class Image {
     return {H5Dcreate2(file_, name.c_str(), type, space, H5P_DEFAULT, properties, H5P_DEFAULT), H5Dclose, name};
   }
 
+  /// Whole rows of a long table; no chunks for a short one.
   static std::vector<hsize_t> chunk_if_long(const std::vector<hsize_t>& extent) {
-    return extent.size() == 1 && extent[0] > chunk_bins ? std::vector<hsize_t>{chunk_bins} : std::vector<hsize_t>{};
+    hsize_t row = 1;
+    for (std::size_t d = 1; d < extent.size(); ++d) row *= extent[d];
+    if (extent.empty() || extent[0] * row <= chunk_bins) return {};
+    std::vector<hsize_t> chunk = extent;
+    chunk[0] = std::clamp<hsize_t>(chunk_bins / row, 1, extent[0]);
+    return chunk;
   }
 
   std::vector<hsize_t> extents(const std::vector<std::string>& dimensions) const {
@@ -296,19 +302,60 @@ inline Id open_image(std::string_view image) {
   return {file, H5Fclose, "the image"};
 }
 
+inline bool has_dataset(hid_t file, const std::string& name) {
+  return checked(H5Lexists(file, name.c_str(), H5P_DEFAULT), name) > 0;
+}
+
+inline Id open_dataset(hid_t file, const std::string& name) {
+  if (!has_dataset(file, name)) throw Refused{fmt::format("it has no dataset \"{}\"", name)};
+  return {H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose, name};
+}
+
+inline std::vector<hsize_t> extent_of_dataset(hid_t set, const std::string& name) {
+  const Id space(H5Dget_space(set), H5Sclose, name);
+  std::vector<hsize_t> extent(static_cast<std::size_t>(std::max(0, checked(H5Sget_simple_extent_ndims(space), name))));
+  if (!extent.empty()) checked(H5Sget_simple_extent_dims(space, extent.data(), nullptr), name);
+  return extent;
+}
+
 /// Reads a dataset of whole numbers that must have this shape.
 inline void read_counts(hid_t file, const std::string& name, const std::vector<hsize_t>& expected, std::uint64_t* to) {
-  if (checked(H5Lexists(file, name.c_str(), H5P_DEFAULT), name) == 0) {
-    throw Refused{fmt::format("it has no dataset \"{}\"", name)};
-  }
-  const Id set(H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose, name);
-  const Id type(H5Dget_type(set), H5Tclose, name), space(H5Dget_space(set), H5Sclose, name);
-  std::vector<hsize_t> found(static_cast<std::size_t>(std::max(0, checked(H5Sget_simple_extent_ndims(space), name))));
-  if (!found.empty()) checked(H5Sget_simple_extent_dims(space, found.data(), nullptr), name);
-  if (found != expected || H5Tget_class(type) != H5T_INTEGER) {
+  const Id set = open_dataset(file, name);
+  const Id type(H5Dget_type(set), H5Tclose, name);
+  if (extent_of_dataset(set, name) != expected || H5Tget_class(type) != H5T_INTEGER) {
     throw Refused{fmt::format("its dataset \"{}\" has another shape or type than its scenario asks for", name)};
   }
   checked(H5Dread(set, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, to), name);
+}
+
+/// Reads a single real number.
+inline double read_number(hid_t file, const std::string& name) {
+  const Id set = open_dataset(file, name);
+  const Id type(H5Dget_type(set), H5Tclose, name);
+  if (!extent_of_dataset(set, name).empty() || H5Tget_class(type) != H5T_FLOAT) {
+    throw Refused{fmt::format("its dataset \"{}\" is not a single real number", name)};
+  }
+  double number = 0.0;
+  checked(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, &number), name);
+  return number;
+}
+
+/// Reads a table of at most `most` real numbers, whatever its shape: its rows.
+inline std::vector<std::vector<double>> read_rows(hid_t file, const std::string& name, hsize_t most) {
+  const Id set = open_dataset(file, name);
+  const Id type(H5Dget_type(set), H5Tclose, name);
+  const std::vector<hsize_t> extent = extent_of_dataset(set, name);
+  if (extent.size() != 2 || H5Tget_class(type) != H5T_FLOAT || extent[0] > most || extent[1] > most ||
+      extent[0] * extent[1] > most) {  // most^2 has room
+    throw Refused{fmt::format("its dataset \"{}\" is not a table of at most {} real numbers", name, most)};
+  }
+  std::vector<double> numbers(static_cast<std::size_t>(extent[0] * extent[1]));
+  if (numbers.empty()) return {};
+  checked(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers.data()), name);
+  std::vector<std::vector<double>> rows;
+  for (auto at = numbers.begin(); at != numbers.end(); at += static_cast<std::ptrdiff_t>(extent[1]))
+    rows.emplace_back(at, at + static_cast<std::ptrdiff_t>(extent[1]));
+  return rows;
 }
 
 }  // namespace proofload::hdf5

@@ -479,6 +479,20 @@ CompiledLaw compile_law(const LawSpec& law, double unit, TableSet& tables) {
   return compiled;
 }
 
+CompiledLaw compile_mixer(double dof, TableSet& tables) {
+  require(dof > 2.0 && dof < 2e5,
+          "student_t with a dof that has no variance, or none that differs from normal (tables hold 2 < dof < 200000) "
+          "change dof");
+  std::vector<Quad> values = piece_quantiles({Family::gamma, dof / 2}, {});
+  for (Quad& v : values) v = (Quad(dof) / 2 - 1) / v;
+  Fitted fitted = fit_table(values, true, 0);
+  const auto table = static_cast<std::uint32_t>(tables.keys.size());
+  tables.keys.push_back("mixer " + text_of(dof));
+  tables.floats.insert(tables.floats.end(), fitted.floats.begin(), fitted.floats.end());
+  tables.fits.push_back(std::move(fitted.fit));
+  return {{{0xffffffffu, Shape::exp_table, table, 0.0f, 1.0f}}, fitted.error, 0.0};
+}
+
 void reduce_samples(std::vector<double> samples, LawSpec& law) {
   require(!samples.empty(), "empirical law without samples (nothing is known of it) give a column with numbers");
   for (const double x : samples)

@@ -47,6 +47,8 @@ struct TableSet {
   std::vector<std::string> keys;   ///< canonical text of each shape; equal shapes share a table
   std::vector<TableFit> fits;      ///< per table: its measured error (not part of the plan)
   std::vector<TableShape> shapes;  ///< what has been compiled so far
+  std::vector<float>
+      parameters;  ///< of the market (Plan::dynamics and its neighbours): appended to `floats` in the end
 };
 
 /// Quantile function of the law itself (mixtures and empirical laws too), p in (0, 1); the truth that tables are
@@ -60,6 +62,10 @@ double law_mean(const LawSpec&);
 /// that is less likely than 2^-33 is dropped: no random word could pick it. `unit` multiplies every value
 /// (ticks_per_second for durations, 1 for fractions).
 CompiledLaw compile_law(const LawSpec&, double unit, TableSet&);
+
+/// The mixing variance of Student-t shocks: (dof - 2) / chi-square(dof), mean 1. Its table holds logarithms, so that the error is relative
+/// everywhere, also where the shocks' tails are made. dof > 2.
+CompiledLaw compile_mixer(double dof, TableSet&);
 
 /// Reduces samples to at most 64 quantiles for LawSpec::quantiles; sets kind, samples and reduction_error. The i-th of
 /// n sorted samples stands at p = (i - 1/2) / n (Hazen), the least at 0, so that no path is quicker than any

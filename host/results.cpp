@@ -31,6 +31,8 @@ constexpr std::uint64_t format_schema = 1;
 constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
 constexpr std::string_view trailer_tag = "\nproofload-xxh3-128 ";
 constexpr std::size_t trailer_size = trailer_tag.size() + 32 + 1;
+constexpr hsize_t most_recorded = hsize_t{1}
+                                  << 24;  // numbers, as many as may be read from a file of prices or residuals
 constexpr std::uint64_t largest_file = std::uint64_t{1} << 32;  // bytes; the largest plan's tally has 0.25 GB
 
 // ---- what of the tally is stored where ------------------------------------------------------------------------------
@@ -62,6 +64,9 @@ std::vector<Section> count_sections(const TallyLayout& l) {
                              "paths whose layer failed, by loss before sale costs with it"}};
   if (l.portfolio != 0)
     s.push_back({"loss_book_count", {"loss"}, l.book(), "paths by loss of the weighted book after sale costs"});
+  if (l.lowest != 0)
+    s.push_back(
+        {"loss_least_count", {"loss"}, l.least(), "paths by loss of the weighted book's price at its worst grid date"});
   s.push_back({"delay_count",
                {"route", "delay"},
                l.delay(0),
@@ -77,6 +82,12 @@ std::vector<Section> count_sections(const TallyLayout& l) {
   s.push_back({"hit_count", {"collateral"}, l.hit(0), "paths on which the collateral's layer fails"});
   s.push_back(
       {"late_count", {"collateral"}, l.late(0), "paths on which the collateral is not sold within the horizon"});
+  if (l.breaches != 0) {
+    s.push_back({"breach_count",
+                 {"collateral"},
+                 l.breach(0),
+                 "paths on which the price alone lost more than the haircut in force at a grid date up to the sale"});
+  }
   s.push_back({"book_under_count", {}, l.book_under(), "paths on which the book is under-collateralised"});
   s.push_back({"unresolved_count", {}, l.unresolved(), "paths on which a message takes longer than the horizon"});
   s.push_back({"non_finite_count", {}, l.non_finite(), "paths with an outcome that is not a number"});
@@ -142,7 +153,7 @@ void write_attributes(Image& image, const Results& r) {
   image.attribute("scenario_name", r.scenario.name);
   image.attribute("scenario_description", r.scenario.description);
   image.attribute("scenario_text", r.scenario.source);
-  image.attribute("effective_scenario", effective_toml(r.scenario));
+  image.attribute("effective_scenario", effective_toml(r.scenario, FileNames::bare));
   image.attribute("plan_hash", r.compiled.plan_hash);
   image.attribute("tally_hash", r.tally.hash());
   image.attribute("seed", r.seed);
@@ -250,6 +261,19 @@ void write_answers(Image& image, const Results& r) {
                   if_policy([](const auto& c) { return c.p_under.high; }));
   over_collateral("mean_shortfall", "1", "mean of the loss beyond the haircut in force",
                   if_policy([](const auto& c) { return c.mean_shortfall; }));
+  if (r.tally.layout.breaches != 0) {
+    const auto if_breach = [](auto read) {
+      return [read](const CollateralAnswer& c) { return c.p_breach ? read(*c.p_breach) : or_nan({}); };
+    };
+    over_collateral("p_breach", "1",
+                    "probability per liquidation that the price alone loses more than the haircut in force at a grid "
+                    "date up to the sale",
+                    if_breach([](const Estimate& e) { return e.estimate; }));
+    over_collateral("p_breach_low", "1", "lower end of its interval",
+                    if_breach([](const Estimate& e) { return e.low; }));
+    over_collateral("p_breach_high", "1", "upper end of its interval",
+                    if_breach([](const Estimate& e) { return e.high; }));
+  }
   over_collateral("p_failure", "1", "probability per liquidation that the layer fails",
                   [](const auto& c) { return c.p_failure.estimate; });
   over_collateral("p_failure_low", "1", "lower end of its interval", [](const auto& c) { return c.p_failure.low; });
@@ -298,6 +322,35 @@ void write_tally(Image& image, const Results& r) {
   }
 }
 
+/// What the scenario read from files of prices and residuals: the effective scenario names them, and is not understood
+/// without what they held.
+void write_recorded(Image& image, const Results& r) {
+  const MarketSpec& market = r.scenario.market;
+  const auto& replay = r.scenario.stress.replay;
+  if (market.innovation.rows.empty() && !replay) return;
+  image.dimension("asset", collect(market.assets, [](const auto& a) { return a.name; }), "asset of the market");
+  const auto table = [&](const char* name, const char* row, const auto& rows, const char* long_name) {
+    std::vector<double> numbers;
+    for (const auto& one : rows) numbers.insert(numbers.end(), one.begin(), one.end());
+    image.variable(name, {row, "asset"}, numbers.data(), "1", long_name);
+  };
+  if (!market.innovation.rows.empty()) {
+    std::vector<std::uint64_t> row(market.innovation.rows.size());
+    for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
+    image.dimension("residual_row", row, "1", "a bar of the history that residuals are drawn from");
+    table("residual", "residual_row", market.innovation.rows,
+          "shock of the log price in standard deviations, as the bootstrap draws it");
+  }
+  if (!replay) return;
+  std::vector<double> time;
+  for (std::size_t i = 1; i <= replay->returns.size(); ++i) time.push_back(static_cast<double>(i) * replay->bar);
+  image.dimension("replay_time", time, "s", "end of a recorded bar, after the first row at which a call may come");
+  table("replay_return", "replay_time", replay->returns, "log return of the recorded bar");
+  image.variable("replay_bar", {}, &replay->bar, "s", "length of a recorded bar");
+  const std::uint64_t calls = replay->calls;
+  image.variable("replay_calls", {}, &calls, "1", "rows at which a call may come, from the first one on");
+}
+
 std::string hash_of(std::string_view bytes) {
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
@@ -318,6 +371,37 @@ std::string_view image_in(std::string_view bytes) {
   return image;
 }
 
+/// In place of the files that the scenario names, none of which is opened.
+Recorded read_recorded(hid_t file) {
+  Recorded recorded;
+  if (has_dataset(file, "residual")) recorded.innovation.rows = read_rows(file, "residual", most_recorded);
+  if (!has_dataset(file, "replay_return")) return recorded;
+  ReplaySpec& replay = recorded.replay.emplace();
+  replay.returns = read_rows(file, "replay_return", most_recorded);
+  replay.bar = read_number(file, "replay_bar");
+  std::uint64_t calls = 0;
+  read_counts(file, "replay_calls", {}, &calls);
+  replay.calls = calls;
+  return recorded;
+}
+
+/// Counts are stored by name, so those of an older kernel revision mean what they meant. Only its random paths are gone: the
+/// plan keeps the hash that it had, which no run of today has. Returns the layout of what was tallied then.
+TallyLayout adopt_older(hid_t file, std::uint64_t revision, const std::string& plan_hash, Results& r) {
+  const auto collaterals = r.compiled.reading_of.size();
+  std::vector<std::uint64_t> readings(collaterals);
+  read_counts(file, "price_reading", {static_cast<hsize_t>(collaterals)}, readings.data());
+  if (!std::equal(readings.begin(), readings.end(), r.compiled.reading_of.begin(),
+                  [](std::uint64_t then, int now) { return then == static_cast<std::uint64_t>(now); }))
+    throw Refused{fmt::format("its price-layer times are in another order, it was written by {}", r.engine)};
+  r.compiled.plan.revision = static_cast<std::uint32_t>(revision);
+  r.compiled.plan_hash = plan_hash;
+  TallyLayout layout = layout_of(r.compiled.plan);
+  if (!has_dataset(file, "breach_count")) layout.breaches = 0;
+  if (!has_dataset(file, "loss_least_count")) layout.lowest = 0;
+  return layout;
+}
+
 Results read_image(std::string_view image, const std::string& name) {
   const Id file = open_image(image);
   if (H5Aexists(file, "format") <= 0 || text_attribute(file, "format") != format_name) {
@@ -332,13 +416,22 @@ Results read_image(std::string_view image, const std::string& name) {
   const std::string effective = text_attribute(file, "effective_scenario"),
                     plan_hash = text_attribute(file, "plan_hash");
   try {
-    r.scenario = parse_scenario(effective, name, ".");
+    const Recorded recorded = read_recorded(file);
+    r.scenario = parse_scenario(effective, name, ".", {}, &recorded);
     r.compiled = compile(r.scenario);
   } catch (const Error& e) {
     throw Refused{
         fmt::format("the scenario in it is no longer understood, it was written by {}: {}", r.engine, e.what())};
   }
-  if (r.compiled.plan_hash != plan_hash) {
+  TallyLayout layout = layout_of(r.compiled.plan);
+  const auto revision = number_attribute<std::uint64_t>(file, "kernel_revision");
+  if (revision > kernel_revision) {
+    throw Refused{fmt::format("it has kernel revision {} and this program knows {}; it was written by {}", revision,
+                              kernel_revision, r.engine)};
+  }
+  if (revision < kernel_revision) {
+    layout = adopt_older(file, revision, plan_hash, r);
+  } else if (r.compiled.plan_hash != plan_hash) {
     throw Refused{fmt::format("its scenario compiles to plan {} here and did to {} in {}", r.compiled.plan_hash,
                               plan_hash, r.engine)};
   }
@@ -350,8 +443,7 @@ Results read_image(std::string_view image, const std::string& name) {
   r.date = text_attribute(file, "date");
   r.wall_seconds = number_attribute<double>(file, "wall_seconds");
 
-  r.tally = Tally(layout_of(r.compiled.plan));
-  const TallyLayout& layout = r.tally.layout;
+  r.tally = Tally(layout);
   const auto counts = count_sections(layout), sums = sum_sections(layout);
   check_complete(counts, layout, r.tally.counts.size());
   check_complete(sums, layout, r.tally.sums.size());
@@ -378,6 +470,7 @@ void write_results(const Results& r, const std::filesystem::path& file) {
     write_dimensions(image, r);
     write_answers(image, r);
     write_tally(image, r);
+    write_recorded(image, r);
     bytes = image.bytes();
   } catch (const Refused& refused) {
     throw Error({{file.string(), 0, fmt::format("the result cannot be written ({}) report it", refused.text)}});

@@ -1,7 +1,7 @@
 /// scenario.cpp -- a scenario file's keys, in the order of the format: from the tree of values to Scenario.
 ///
-/// toml_tree.h parses the text and merges what it includes; values.h, law_reader.h and correlation.h read single
-/// values. Every problem is collected, and thrown only at the end.
+/// toml_tree.h parses the text and merges what it includes; values.h reads single values, law_reader.h, correlation.h,
+/// market_reader.h and stress_reader.h parts of the format. Every problem is collected, and thrown only at the end.
 #include "scenario.h"
 
 #include <fmt/format.h>
@@ -15,7 +15,9 @@
 #include "../kernels/plan.h"
 #include "correlation.h"
 #include "law_reader.h"
+#include "market_reader.h"
 #include "scenario_words.h"
+#include "stress_reader.h"
 
 namespace proofload {
 namespace {
@@ -29,7 +31,8 @@ constexpr Quantity haircut_range{0.0, 1.0, Open::high, "a haircut is a fraction 
 
 class Reader {
  public:
-  Reader(Report& report, const Node& root) : report_(report), top_{report, root, ""} {}
+  Reader(Report& report, const Node& root, const Recorded* recorded)
+      : report_(report), top_{report, root, ""}, recorded_(recorded) {}
 
   Scenario read() {
     top_.allow({"schema", "name", "description", "include", "run", "market", "chains", "layers", "routes", "collateral",
@@ -46,15 +49,18 @@ class Reader {
     read_routes();
     read_collateral();
     if (const auto t = section("portfolio")) {
-      t->allow({"haircut"});
-      t->need("haircut", s_.portfolio.emplace().haircut, haircut_range);
+      t->allow({"haircut", "minimum"});
+      PortfolioSpec& book = s_.portfolio.emplace();
+      t->need("haircut", book.haircut, haircut_range);
+      t->read("minimum", book.minimum, "whether the least price of the book over the grid dates is tallied");
     }
-    for (const char* name : {"stress", "systemic"})
-      if (const auto t = section(name)) {
-        vector<string> later;
-        for (const auto& m : t->node.members) later.push_back(m.key);
-        t->allow({}, later);
-      }
+    if (const auto t = section("stress")) read_stress(*t, s_.market, s_.run.horizon, s_.stress, recorded_);
+    if (const auto t = section("systemic")) {
+      vector<string> later;
+      for (const auto& m : t->node.members) later.push_back(m.key);
+      t->allow({}, later);
+    }
+    check_market(top_, s_);
     return std::move(s_);
   }
 
@@ -69,9 +75,6 @@ class Reader {
     if (!n || !check_table(report_, *n, key, "it holds several keys", "write " + what)) return std::nullopt;
     return Table{report_, *n, key};
   }
-
-  /// Of more tables than there is room for, this many times the room are looked at: enough to see, in bounded time.
-  static constexpr std::size_t enough = 4;
 
   /// The named tables of [chains], [layers] or [routes]: calls use(name, table) for each.
   template <class Use>
@@ -93,20 +96,8 @@ class Reader {
   /// The tables of an array, which must not be empty.
   template <class Use>
   void each_item(const Node& n, const string& path, std::size_t most, const char* why, const char* what, Use use) {
-    if (!n.is_array() || n.items.empty()) {
-      report_.add(n.place, fmt::format("{} is {}", path, n.is_array() ? "empty" : described(n)), why, what);
-      return;
-    }
-    if (n.items.size() > most)
-      report_.add(n.place, fmt::format("there are {} tables in {}", n.items.size(), path),
-                  fmt::format("a plan has room for {}", most), "split the scenario");
-    for (std::size_t i = 0; i < std::min(n.items.size(), enough * most); ++i) {
-      const Node& item = n.items[i];
-      const Node* name = find(item, "name");
-      const string here = name && name->is_text() ? fmt::format("{}.{}", path, printable(name->text))
-                                                  : fmt::format("{}[{}]", path, i + 1);
-      if (check_table(report_, item, here, why, what)) use(Table{report_, item, here});
-    }
+    if (n.is_array() && n.items.empty()) report_.add(n.place, path + " is empty", why, what);
+    for (const Table& t : tables_of(report_, n, path, most, why, what)) use(t);
   }
 
   void check_unique(std::map<string, int>& seen, const Table& t, const string& name, const char* kind,
@@ -164,19 +155,18 @@ class Reader {
   }
 
   void read_market(const Table& t) {
-    t.allow({"drift", "assets", "correlation", "correlation_file", "innovation", "variance", "jumps", "grid"},
-            {"factors"});
+    t.allow(
+        {"drift", "assets", "correlation", "correlation_file", "factors", "innovation", "variance", "jumps", "grid"});
     double drift = 0.0;
     t.read("drift", drift, drift_range);
     const Node* assets = t.need("assets", "there is nothing to simulate without an asset",
                                 "[ { name = \"ETH\", price = 3000.0, volatility = 0.8 } ]");
     if (assets) read_assets(*assets, drift);
     const std::size_t count = s_.market.assets.size();
-    if (count > 0 && count <= limit::assets) read_correlation(t, assets->place, count, s_.market.correlation);
-    choose(t, "innovation", s_.market.innovation, {"student_t", "bootstrap"});
-    choose(t, "variance", s_.market.variance, {"heston", "gjr_garch"});
-    choose(t, "jumps", s_.market.jumps, {"merton"});
     if (const Node* grid = t.get("grid")) read_grid(*grid);
+    if (count == 0 || count > limit::assets) return;  // what the models say of each asset means nothing
+    read_correlation(t, assets->place, count, s_.market.correlation, s_.market.factors);
+    read_models(t, s_.market, recorded_);
   }
 
   void read_assets(const Node& list, double drift) {
@@ -195,28 +185,6 @@ class Reader {
                 if (!spec.name.empty()) asset_names_.push_back(spec.name);
                 s_.market.assets.push_back(std::move(spec));
               });
-  }
-
-  /// A model: a string or a table with a kind. `out` is the only one; those of `later` are in the design only.
-  void choose(const Table& market, const char* key, const string& out, const vector<string>& later) {
-    const Node* n = market.get(key);
-    if (!n) return;
-    const Table t{report_, *n, market.path_of(key)};
-    const Node* kind = n->is_table() ? t.need("kind", "it names the model", in_quotes(out)) : n;
-    const auto name = kind ? read_string(report_, *kind, t.path, "it names a model") : std::nullopt;
-    if (!name) return;
-    if (*name == out) {
-      t.allow({"kind"});
-    } else if (std::find(later.begin(), later.end(), *name) != later.end()) {
-      report_.add(kind->place, fmt::format("{} {} is not in this version of proofload", t.path, in_quotes(*name)),
-                  "the result would leave it out without a word",
-                  fmt::format("write {} = \"{}\", or use a later version", key, out));
-    } else {
-      vector<string> known = later;
-      known.insert(known.begin(), out);
-      report_.add(kind->place, fmt::format("{} {} is unknown", t.path, in_quotes(*name)), "no such model is known",
-                  suggestion(*name, known, "model"));
-    }
   }
 
   void read_grid(const Node& n) {
@@ -440,10 +408,34 @@ class Reader {
 
   Report& report_;
   Table top_;
+  const Recorded* recorded_;
   Scenario s_;
   vector<string> asset_names_, layer_names_, route_names_, used_;
   vector<ChainSpec> declared_chains_;
 };
+
+/// A price file of the command line takes the place of stress.replay.file; it is relative to where the command is run.
+void set_prices(const std::filesystem::path& prices, Node& root, Report& report) {
+  const Place place{std::make_shared<const Source>(Source{"--prices", {}}), 0};
+  const Node* stress = find(root, "stress");
+  if (!stress || !find(*stress, "replay")) {
+    report.add_missing(place,
+                       fmt::format("{} is given, and the scenario has no stress.replay", in_quotes(prices.string())),
+                       "recorded prices are for a replay",
+                       "take it out, or add [stress] with replay = { file = \"prices.csv\", start = \"random\" }");
+    return;
+  }
+  if (!find(*stress, "replay")->is_table()) return;  // reported by who reads it
+  Node file, replay, over_stress, over;
+  file.kind = Node::Kind::text;
+  file.place = place;
+  file.text = prices.string();
+  replay.place = over_stress.place = over.place = {root.place.source, 0};
+  replay.members.push_back({"file", place, 0, std::move(file)});
+  over_stress.members.push_back({"replay", find(*stress, "replay")->place, 0, std::move(replay)});
+  over.members.push_back({"stress", stress->place, 0, std::move(over_stress)});
+  merge_documents(root, std::move(over));
+}
 
 /// The command line's values take the place of the file's, so that they are validated like them.
 void apply(const Overrides& overrides, Node& root, Report& report) {
@@ -466,9 +458,11 @@ void apply(const Overrides& overrides, Node& root, Report& report) {
   };
   set("paths", overrides.paths);
   set("seed", overrides.seed);
+  if (!overrides.prices.empty()) set_prices(overrides.prices, root, report);
 }
 
-Scenario parse(const string& text, const Source& from, const std::filesystem::path* file, const Overrides& overrides) {
+Scenario parse(const string& text, const Source& from, const std::filesystem::path* file, const Overrides& overrides,
+               const Recorded* recorded) {
   Report report;
   const auto source = std::make_shared<const Source>(from);
   auto root = load_tree(report, text, source, file);
@@ -479,7 +473,7 @@ Scenario parse(const string& text, const Source& from, const std::filesystem::pa
     report.fail();
   }
   apply(overrides, *root, report);
-  Scenario scenario = Reader(report, *root).read();
+  Scenario scenario = Reader(report, *root, recorded).read();
   if (!report.empty()) report.fail();
   scenario.source = text;
   return scenario;
@@ -487,16 +481,22 @@ Scenario parse(const string& text, const Source& from, const std::filesystem::pa
 
 }  // namespace
 
-Scenario read_scenario(const std::filesystem::path& file, const Overrides& overrides) {
+Recorded recorded_in(const Scenario& s) {
+  Recorded recorded{Recorded::Use::if_missing, {}, s.market.innovation, s.stress.replay};
+  for (const auto& asset : s.market.assets) recorded.assets.push_back(asset.name);
+  return recorded;
+}
+
+Scenario read_scenario(const std::filesystem::path& file, const Overrides& overrides, const Recorded* recorded) {
   Report report;
   string text;
   if (!read_text(report, {}, file, largest_scenario, "a scenario", text)) report.fail();
-  return parse(text, {file.string(), file.parent_path()}, &file, overrides);
+  return parse(text, {file.string(), file.parent_path()}, &file, overrides, recorded);
 }
 
 Scenario parse_scenario(const string& text, const string& name, const std::filesystem::path& folder,
-                        const Overrides& overrides) {
-  return parse(text, {name, folder}, nullptr, overrides);
+                        const Overrides& overrides, const Recorded* recorded) {
+  return parse(text, {name, folder}, nullptr, overrides, recorded);
 }
 
 }  // namespace proofload

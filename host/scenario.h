@@ -65,11 +65,84 @@ struct GridSpec {
   std::optional<std::uint32_t> steps;  ///< equal steps over run.horizon
 };
 
+enum class InnovationKind { gaussian, student_t, bootstrap };
+
+/// The law of a standardised shock (DESIGN 1.2).
+struct InnovationSpec {
+  InnovationKind kind = InnovationKind::gaussian;
+  double dof = 0.0;                       ///< student_t: > 2
+  std::optional<double> horizon;          ///< student_t: seconds, the horizon at which dof was fitted
+  std::string file;                       ///< bootstrap: the CSV of residual rows, as a path that opens from here
+  double bar = 0.0, block = 0.0;          ///< bootstrap: seconds between rows; mean length of a block
+  std::vector<std::vector<double>> rows;  ///< bootstrap: [row][asset], each column with mean 0 and variance 1
+};
+
+enum class VarianceKind { constant, heston, gjr_garch };
+
+/// How variance moves; every vector has one element per asset. The long-run level is the asset's `volatility`.
+struct VarianceSpec {
+  VarianceKind kind = VarianceKind::constant;
+  std::vector<double> mean_reversion, vol_of_vol, correlation;  ///< heston: per year, per year, of price and variance
+  std::vector<double> initial;                                  ///< heston: annualised volatility at the call
+  double bar = 0.0;                                             ///< gjr_garch: seconds
+  std::vector<double> alpha, gamma, beta;                       ///< gjr_garch: per bar
+  std::vector<double>
+      forecast;  ///< gjr_garch: annualised volatility of the first bar; empty: start in the stationary law
+};
+
+/// Jumps of one asset of its own: Poisson with this intensity per year, log sizes normal.
+struct JumpSpec {
+  double intensity = 0.0, mean = 0.0, stdev = 0.0;
+};
+
+/// Merton's jumps (1976): a common one that moves asset i by loadings[i] J, and own ones. Intensity 0: none.
+struct JumpsSpec {
+  JumpSpec common;
+  std::vector<double> loadings;  ///< per asset
+  std::vector<JumpSpec> own;     ///< per asset
+};
+
 struct MarketSpec {
   std::vector<AssetSpec> assets;
-  std::vector<std::vector<double>> correlation;  ///< full, symmetric, positive definite; in the order of `assets`
-  std::string innovation = "gaussian", variance = "constant", jumps = "none";
+  std::vector<std::vector<double>>
+      correlation;  ///< full, symmetric, positive definite; in the order of `assets`; or empty:
+  std::vector<std::vector<double>>
+      factors;  ///< [asset][factor] loadings of unit factors; own variance is 1 - sum of squares
+  InnovationSpec innovation;
+  VarianceSpec variance;
+  std::optional<JumpsSpec> jumps;
   GridSpec grid;
+};
+
+/// A sudden return (> -1) of an asset at a time after the call, in seconds.
+struct ShockSpec {
+  std::string asset;
+  double at = 0.0, size = 0.0;
+};
+
+/// A recorded window of prices that takes the place of the random path.
+struct ReplaySpec {
+  std::string file;                                          ///< as a path that opens from here
+  double bar = 0.0;                                          ///< seconds between rows
+  bool random = false;                                       ///< the call comes at a random row; otherwise at row 0
+  std::string start, from, to;                               ///< as given, for the effective scenario ("" : not given)
+  std::vector<std::pair<std::string, std::string>> columns;  ///< asset, column
+  std::vector<std::vector<double>> returns;  ///< [bar][asset] log returns from the first possible call on
+  std::vector<std::string> repairs;          ///< what was mended in the file when it was read, for people
+  /// Rows 0 .. calls - 1 are where a call may come; each is followed by returns that last for run.horizon.
+  std::size_t calls = 1;
+};
+
+/// Overlays (DESIGN 1.2): what the scenario is made worse by.
+struct StressSpec {
+  double volatility = 1.0;   ///< multiplies diffusive volatility
+  double correlation = 0.0;  ///< w of (1 - w) R + w 11'
+  double drift = 0.0;        ///< added, per year
+  double depth = 1.0;        ///< divides
+  double delays = 1.0;       ///< multiplies every stage
+  double hazards = 1.0;      ///< multiplies
+  std::vector<ShockSpec> shocks;
+  std::optional<ReplaySpec> replay;
 };
 
 struct ChainSpec {
@@ -106,6 +179,7 @@ struct CollateralSpec {
 /// The book as one: present when the file has a [portfolio] table.
 struct PortfolioSpec {
   double haircut = 0.0;  ///< P(weighted loss > haircut) is estimated
+  bool minimum = true;   ///< with a grid: the least price of the book over the grid dates is tallied
 };
 
 struct Scenario {
@@ -117,22 +191,45 @@ struct Scenario {
   std::vector<RouteSpec> routes;
   std::vector<CollateralSpec> collateral;
   std::optional<PortfolioSpec> portfolio;
+  StressSpec stress;
   std::string source;  ///< the text of the file as given (includes not expanded)
 };
 
 /// What the command line sets on top of a file.
 struct Overrides {
   std::optional<std::uint64_t> paths, seed;
+  std::filesystem::path prices{};  ///< in place of stress.replay.file, which must be there; empty: the scenario's own
 };
 
+/// What a scenario read from files of prices and residuals, kept apart from them: a result has it beside its scenario.
+struct Recorded {
+  enum class Use {
+    instead,    ///< no such file is opened: what is not in here is a problem of the scenario
+    if_missing  ///< for a file that is not there, when it has this name and the same is asked of it
+  } use = Use::instead;
+  std::vector<std::string> assets;   ///< whose columns these are; empty: those of the scenario, as they come
+  InnovationSpec innovation;         ///< `rows`, and the name of their `file`
+  std::optional<ReplaySpec> replay;  ///< `returns`, `calls` and `bar`; how they were cut from which `file`
+};
+
+/// All of it that the scenario has, for a scenario whose files may be gone.
+Recorded recorded_in(const Scenario&);
+
 /// Reads, merges includes, validates. Throws Error with *all* problems of the scenario at once.
-Scenario read_scenario(const std::filesystem::path& file, const Overrides& overrides = {});
+Scenario read_scenario(const std::filesystem::path& file, const Overrides& overrides = {},
+                       const Recorded* recorded = nullptr);
 
 /// The same for text that is not in a file; `name` stands for the file in messages, includes are relative to `folder`.
 Scenario parse_scenario(const std::string& text, const std::string& name, const std::filesystem::path& folder = ".",
-                        const Overrides& overrides = {});
+                        const Overrides& overrides = {}, const Recorded* recorded = nullptr);
+
+/// How the effective scenario names the files of prices and residuals.
+enum class FileNames {
+  absolute,  ///< as paths that open from any folder
+  bare       ///< without their folders: for whoever has what was Recorded from them
+};
 
 /// The effective scenario as TOML: every default filled in, includes merged, itself a valid scenario with the same plan.
-std::string effective_toml(const Scenario&);
+std::string effective_toml(const Scenario&, FileNames = FileNames::absolute);
 
 }  // namespace proofload

@@ -26,6 +26,22 @@ inline constexpr StageRow stage_rows[] = {{"oracle", Scope::oracle},
 inline constexpr const char* law_names[] = {"constant", "uniform", "exponential", "lognormal", "gamma",
                                             "weibull",  "pareto",  "beta",        "mixture",   "empirical"};
 
+/// A model of [market]; one with parameters is a table with its kind, one without may be its name alone.
+struct ModelRow {
+  const char* name;
+  const char* parameters;  ///< as one would write them; "": none
+};
+/// In the order of enum InnovationKind.
+inline constexpr ModelRow innovation_rows[] = {
+    {"gaussian", ""},
+    {"student_t", "dof = 4.0"},
+    {"bootstrap", "file = \"residuals.csv\", bar = \"1h\", block = \"24h\""}};
+/// In the order of enum VarianceKind.
+inline constexpr ModelRow variance_rows[] = {{"constant", ""},
+                                             {"heston", "mean_reversion = 4.0, vol_of_vol = 1.0, correlation = -0.5"},
+                                             {"gjr_garch", "bar = \"1h\", alpha = 0.05, gamma = 0.05, beta = 0.9"}};
+inline constexpr ModelRow jump_rows[] = {{"none", ""}, {"merton", "intensity = 12.0, mean = -0.1, stdev = 0.12"}};
+
 /// In the unit of what the law is of: from 0, or from far below a tick where a logarithm or a ratio needs it; or a
 /// number with a range of its own.
 enum class ParameterKind { measured, positive, plain };

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <vector>
 
+#include "notes.h"
 #include "statistics.h"
 #include "table.h"
 
@@ -26,12 +27,7 @@ std::string probability(const Estimate& e) {
 }
 
 std::string duration(std::optional<double> seconds) {
-  if (!seconds) return "unresolved";
-  const double s = *seconds;
-  if (s < 120.0) return fmt::format("{:.1f} s", s);
-  if (s < 2.0 * 3600.0) return fmt::format("{:.1f} min", s / 60.0);
-  if (s < 2.0 * 86400.0) return fmt::format("{:.1f} h", s / 3600.0);
-  return fmt::format("{:.1f} d", s / 86400.0);
+  return seconds ? rounded_duration(*seconds) : std::string("unresolved");
 }
 
 /// 4000000 -> 4,000,000
@@ -50,7 +46,9 @@ std::string heading(const Results& r) {
   std::string text = fmt::format("{}: {} liquidations, seed {}, {}\n", clipped(r.scenario.name, 50),
                                  grouped(r.tally.paths), r.seed, r.engine);
   text += fmt::format("{} ({}), {:.1f} s, {}\n", r.backend, r.device, r.wall_seconds, r.date);
-  text += fmt::format("plan {}  tally {}\n\n", r.compiled.plan_hash, r.tally.hash());
+  text += fmt::format("plan {}  tally {}\n", r.compiled.plan_hash, r.tally.hash());
+  if (const std::string stress = stress_text(r.scenario); !stress.empty()) text += wrapped("Stressed: " + stress, 2);
+  text += "\n";
   text += "All probabilities are per liquidation (given that a position has reached its threshold).\n";
   text += fmt::format(
       "Intervals ({:.4g} %, two-sided) hold the simulation error only, not that of the model or its data.\n",
@@ -73,25 +71,62 @@ std::string haircut_table(const Answers& all) {
   };
   for (const auto& c : all.collateral) add(c, c.name);
   if (all.portfolio) add(*all.portfolio, "the book as one");
-  return "\nHaircuts in % of value. shortfall: mean loss in the worst 1 - confidence; no fail.: if no layer fails;\n"
-         "price + latency + failure + liquidity: what the haircut is made of\n" +
-         table.text();
+  std::string text =
+      "\nHaircuts in % of value. shortfall: mean loss in the worst 1 - confidence; no fail.: if no layer fails;\n"
+      "price + latency + failure + liquidity: what the haircut is made of\n";
+  if (all.minimum) {
+    CollateralAnswer worst;  // a row of the same columns, most of them empty
+    worst.haircuts = all.minimum->quantiles;
+    add(worst, "the book's worst date");
+    text +=
+        "the book's worst date: the loss of its price alone at the worst grid date up to the last sale, no failures or "
+        "sale "
+        "costs\n";
+  }
+  return text + table.text();
 }
 
+/// Without observers on a grid one table; with them there is one column more than fits, and failures get a table of their own.
 std::string policy_table(const Answers& all) {
-  Table table({"collateral", "in force", "P(loss > in force)", "shortfall", "P(layer fails)", "loss then"});
-  for (const auto& c : all.collateral) {
+  const auto& collateral = all.collateral;
+  const bool breaches = all.minimum || std::any_of(collateral.begin(), collateral.end(),
+                                                   [](const auto& c) { return c.p_breach.has_value(); });
+  using Row = std::vector<std::string>;
+  const auto joined = [](Row row, const Row& more) { return row.insert(row.end(), more.begin(), more.end()), row; };
+  const Row failure_columns = {"P(layer fails)", "loss then"};
+  const auto policy_row = [&](const CollateralAnswer& c, const std::string& name,
+                              const std::optional<Estimate>& breach) {
     const bool policy = c.policy_haircut.has_value();
-    table.row({c.name, policy ? percent(c.policy_haircut, 2) + " %" : "-", policy ? probability(c.p_under) : "-",
-               policy ? fmt::format("{:.3g} bp", 1e4 * c.mean_shortfall) : "-", probability(c.p_failure),
-               c.loss_given_failure ? percent(c.loss_given_failure, 1) + " %" : "-"});
+    Row row = {name, policy ? percent(c.policy_haircut, 2) + " %" : "-", policy ? probability(c.p_under) : "-"};
+    if (breaches) row.push_back(breach ? probability(*breach) : "-");
+    row.push_back(policy ? fmt::format("{:.3g} bp", 1e4 * c.mean_shortfall) : "-");
+    return row;
+  };
+  const auto failure_row = [](const CollateralAnswer& c) {
+    return Row{probability(c.p_failure), c.loss_given_failure ? percent(c.loss_given_failure, 1) + " %" : "-"};
+  };
+
+  Row header = {"collateral", "in force", "P(loss > in force)"};
+  if (breaches) header.push_back("P(breach)");
+  header.push_back("shortfall");
+  Table table(breaches ? header : joined(header, failure_columns)), failures(joined({"collateral"}, failure_columns));
+  for (const auto& c : collateral) {
+    const Row row = policy_row(c, c.name, c.p_breach);
+    table.row(breaches ? row : joined(row, failure_row(c)));
+    failures.row(joined({c.name}, failure_row(c)));
   }
   if (all.portfolio && all.portfolio->policy_haircut) {
-    const auto& p = *all.portfolio;
-    table.row({"the book as one", percent(p.policy_haircut, 2) + " %", probability(p.p_under),
-               fmt::format("{:.3g} bp", 1e4 * p.mean_shortfall), "-", "-"});
+    const Row row = policy_row(*all.portfolio, "the book as one",
+                               all.minimum ? std::optional(all.minimum->p_breach) : std::nullopt);
+    table.row(breaches ? row : joined(row, {"-", "-"}));
   }
-  return "\nHaircut in force; shortfall: mean loss beyond it; loss then: mean loss if the layer fails\n" + table.text();
+  if (!breaches)
+    return "\nHaircut in force; shortfall: mean loss beyond it; loss then: mean loss if the layer fails\n" +
+           table.text();
+  return "\nHaircut in force; shortfall: mean loss beyond it; P(breach): the price alone was down by more than it at a "
+         "grid\n"
+         "date up to the sale (of the book: up to its last sale), whether or not it was at the sale\n" +
+         table.text() + "\nFailures; loss then: mean loss if the layer fails\n" + failures.text();
 }
 
 std::string route_table(const Answers& all) {
@@ -174,6 +209,7 @@ std::string warnings(const Results& r, const Answers& all) {
         "- On {} paths a message, or a stalled layer, took longer than {}: unresolved, counted as a total loss.\n",
         grouped(all.unresolved), duration(r.scenario.run.horizon));
   }
+  if (const std::string note = tail_note(r, all); !note.empty()) text += wrapped("- " + note, 2);
   return text.empty() ? text : "\n" + text;
 }
 
@@ -223,7 +259,17 @@ Json collateral(const CollateralAnswer& c) {
           {"haircuts", std::move(haircuts)},
           {"loss_given_failure", number(c.loss_given_failure)},
           {"exposure_cap_per_loss_budget", number(c.exposure_cap_per_loss_budget)},
-          {"unresolved", c.unresolved}};
+          {"unresolved", c.unresolved},
+          {"p_breach", c.p_breach ? estimate(*c.p_breach) : Json(nullptr)}};
+}
+
+/// The book's price at its worst grid date.
+Json minimum(const Answers& all) {
+  if (!all.minimum) return nullptr;
+  Json breach = {{"haircut", number(all.portfolio->policy_haircut)}}, quantiles = Json::array();
+  breach.update(estimate(all.minimum->p_breach));
+  for (const auto& h : all.minimum->quantiles) quantiles.push_back(haircut(h));
+  return {{"p_breach", std::move(breach)}, {"quantiles", std::move(quantiles)}};
 }
 
 Json matrix(const auto& rows) {
@@ -278,7 +324,8 @@ Json show_json(const Results& r) {
   if (all.portfolio) {
     Json haircuts = Json::array();
     for (const auto& h : all.portfolio->haircuts) haircuts.push_back(haircut(h));
-    out["portfolio"] = {{"p_under", under(*all.portfolio)}, {"haircuts", std::move(haircuts)}};
+    out["portfolio"] = {
+        {"p_under", under(*all.portfolio)}, {"haircuts", std::move(haircuts)}, {"minimum", minimum(all)}};
   }
   out["laws"] = Json::array();
   for (const auto& law : r.compiled.laws) {
@@ -288,6 +335,10 @@ Json show_json(const Results& r) {
   out["device"] = r.device;
   out["date"] = r.date;
   out["wall_seconds"] = number(r.wall_seconds);
+  const std::string stress = stress_text(r.scenario), tails = tail_note(r, all);
+  out["stress"] = stress.empty() ? Json(nullptr) : Json(stress);
+  out["notes"] = Json::array();
+  if (!tails.empty()) out["notes"].push_back(tails);
   return out;
 }
 

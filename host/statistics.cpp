@@ -162,6 +162,7 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
     a.p_under = proportion(tally.counts[at.under(k, k)], tally.paths, level);
     a.mean_shortfall =
         static_cast<double>(tally.sums[at.shortfall(k)]) * shortfall_unit / static_cast<double>(tally.paths);
+    if (at.breaches != 0) a.p_breach = proportion(tally.counts[at.breach(k)], tally.paths, level);
   }
   const std::uint64_t hits = tally.counts[at.hit(k)];
   if (can_fail(r.scenario, plan.message[plan.leg[planned.leg].message].layer))
@@ -202,15 +203,21 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
   return a;
 }
 
+/// A histogram of the whole book; `what` it holds.
+Histogram book_histogram(const Tally& tally, std::size_t at, const char* what) {
+  Histogram book = histogram(tally, at);
+  if (book.total() != tally.paths) {
+    throw Error(
+        fmt::format("the counts of {} do not add up to the {} paths ({}: the tally is damaged, or a kernel has a "
+                    "defect) run again and report it",
+                    what, tally.paths, book.total()));
+  }
+  return book;
+}
+
 CollateralAnswer portfolio_answer(const Results& r, Ranks& ranks) {
   const double level = r.scenario.run.interval;
-  const Histogram book = histogram(r.tally, r.tally.layout.book());
-  if (book.total() != r.tally.paths) {
-    throw Error(
-        fmt::format("the counts of the book do not add up to the {} paths ({}: the tally is damaged, or a kernel has a "
-                    "defect) run again and report it",
-                    r.tally.paths, book.total()));
-  }
+  const Histogram book = book_histogram(r.tally, r.tally.layout.book(), "the book");
   CollateralAnswer a;
   a.name = "portfolio";
   if (r.scenario.portfolio) {
@@ -223,6 +230,19 @@ CollateralAnswer portfolio_answer(const Results& r, Ranks& ranks) {
   }
   for (const double confidence : r.scenario.run.confidence) {
     a.haircuts.push_back(haircut(book, confidence, Sale{}, level, ranks));
+  }
+  return a;
+}
+
+MinimumAnswer minimum_answer(const Results& r, Ranks& ranks) {
+  const double level = r.scenario.run.interval, haircut_in_force = r.scenario.portfolio->haircut;
+  const Histogram least = book_histogram(r.tally, r.tally.layout.least(), "the book's worst grid date");
+  std::uint64_t beyond = 0;
+  for (int b = loss_bins - 1; b >= 0 && loss_edge(b + 1) > haircut_in_force; --b) beyond += least.count[b];
+  MinimumAnswer a;
+  a.p_breach = proportion(beyond, r.tally.paths, level);
+  for (const double confidence : r.scenario.run.confidence) {
+    a.quantiles.push_back(haircut(least, confidence, Sale{}, level, ranks));
   }
   return a;
 }
@@ -337,6 +357,7 @@ Answers answer(const Results& r) {
     }
   }
   if (at.portfolio != 0) all.portfolio = portfolio_answer(r, ranks);
+  if (at.lowest != 0) all.minimum = minimum_answer(r, ranks);
   return all;
 }
 

@@ -51,11 +51,20 @@ struct CollateralAnswer {
   std::optional<double> policy_haircut;
   Estimate p_under;             ///< meaningful when policy_haircut is set
   double mean_shortfall = 0.0;  ///< E[(1 - h - Y)+]
+  /// P(the price alone lost more than the haircut at a grid date up to the sale); absent without a haircut or a grid.
+  std::optional<Estimate> p_breach;
   Estimate p_failure;
   std::optional<double> loss_given_failure;            ///< E[L | failure], after sale costs
   std::optional<double> exposure_cap_per_loss_budget;  ///< 1 / (p_failure * E[L | failure])
   std::uint64_t unresolved = 0;                        ///< paths on which it is unresolved, stalls included
   std::vector<HaircutAnswer> haircuts;
+};
+
+/// The weighted book's price at its worst grid date, up to the last sale: before failures and sale costs, never a gain.
+struct MinimumAnswer {
+  /// P(its loss > the book's haircut), from the bins: at most one bin (1e-5) of losses too many is counted.
+  Estimate p_breach;
+  std::vector<HaircutAnswer> quantiles;  ///< of its loss: value and expected shortfall with their intervals
 };
 
 struct RouteAnswer {
@@ -78,6 +87,7 @@ struct Answers {
   /// [i][j]; absent where one has no policy haircut.
   std::vector<std::vector<std::optional<double>>> joint_under;
   std::optional<CollateralAnswer> portfolio;  ///< the weighted book; no asset, route, failure or attribution
+  std::optional<MinimumAnswer> minimum;       ///< absent without a book or a grid
 };
 
 /// Throws Error when there are no paths, or when one had a non-finite outcome.

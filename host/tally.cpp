@@ -14,7 +14,7 @@ namespace {
 
 bool same_layout(const TallyLayout& a, const TallyLayout& b) {
   return a.readings == b.readings && a.collaterals == b.collaterals && a.routes == b.routes && a.layers == b.layers &&
-         a.portfolio == b.portfolio;
+         a.portfolio == b.portfolio && a.breaches == b.breaches && a.lowest == b.lowest;
 }
 
 struct FreeHash {

@@ -31,11 +31,15 @@ using std::string, std::string_view, std::vector;
 constexpr std::size_t most_problems = 1000;
 
 std::nullopt_t Report::add(const Place& at, const string& problem, const string& why, const string& what) {
+  add({at.source ? at.source->name : "", at.line, fmt::format("{} ({}) {}", problem, why, what)});
+  return std::nullopt;
+}
+
+void Report::add(Problem found) {
   if (full())
     ++more_;
   else
-    problems_.push_back({at.source ? at.source->name : "", at.line, fmt::format("{} ({}) {}", problem, why, what)});
-  return std::nullopt;
+    problems_.push_back(std::move(found));
 }
 
 bool Report::full() const { return problems_.size() >= most_problems; }
@@ -269,12 +273,15 @@ bool harmless(string_view text, const SourcePointer& source, Report& report) {
 
 /// Keys of which a table holds one group only: an includer that gives one takes away what was included of the others.
 constexpr std::pair<string_view, string_view> alternatives[] = {{"correlation", "correlation_file"},
+                                                                {"factors", "correlation"},
+                                                                {"factors", "correlation_file"},
                                                                 {"step", "steps"},
                                                                 {"p99", "sigma"},
                                                                 {"quantiles", "file"},
                                                                 {"quantiles", "column"}};
 
-/// `names`: the keys of this table are names that the user chose ([routes], [layers], [chains]), not the format's.
+/// `names`: the keys of this table are names that the user chose ([routes], [layers], [chains], columns of a replay),
+/// not the format's.
 void merge(Node& base, Node&& over, bool names, int depth);
 
 void merge_arrays(Node& base, Node&& over, int depth) {
@@ -332,7 +339,8 @@ void merge(Node& base, Node&& over, bool names, int depth) {
     } else {
       Member& mine = base.members[match->second];
       mine.place = m.place;
-      const bool chosen = depth == 0 && (m.key == "routes" || m.key == "layers" || m.key == "chains");
+      const bool chosen =
+          (depth == 0 && (m.key == "routes" || m.key == "layers" || m.key == "chains")) || m.key == "columns";
       merge(mine.value, std::move(m.value), chosen, depth + 1);
     }
   }
@@ -424,8 +432,7 @@ bool path_is_sane(const string& path) {
   return !path.empty() && path.size() <= 4096 && std::none_of(path.begin(), path.end(), is_control);
 }
 
-bool read_text(Report& report, const Place& at, const fs::path& path, std::size_t largest, const char* role,
-               string& text) {
+bool check_file(Report& report, const Place& at, const fs::path& path, const char* role) {
   const auto refuse = [&](const string& problem, const string& why, const char* what) {
     report.add(at, in_quotes(path.string()) + problem, why, what);
     return false;
@@ -439,8 +446,19 @@ bool read_text(Report& report, const Place& at, const fs::path& path, std::size_
   if (!fs::is_regular_file(status))
     return refuse(" is not a regular file", fmt::format("{} is read at once, not as a stream", role),
                   "save it to a file first");
+  return true;
+}
+
+bool read_text(Report& report, const Place& at, const fs::path& path, std::size_t largest, const char* role,
+               string& text) {
+  if (!check_file(report, at, path, role)) return false;
+  const auto refuse = [&](const string& problem, const string& why, const char* what) {
+    report.add(at, in_quotes(path.string()) + problem, why, what);
+    return false;
+  };
   std::ifstream in(path, std::ios::binary);
   if (!in) return refuse(" cannot be opened", std::generic_category().message(errno), "check its permissions");
+  std::error_code problem;
   const auto size = fs::file_size(path, problem);
   text.resize(problem ? 0 : std::min<std::uintmax_t>(size, largest + 1));
   in.read(text.data(), static_cast<std::streamsize>(text.size()));

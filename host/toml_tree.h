@@ -33,6 +33,7 @@ class Report {
  public:
   /// "<problem> (<why>) <what to do>"; answers nullopt, for readers of an optional value to return.
   std::nullopt_t add(const Place& at, const std::string& problem, const std::string& why, const std::string& what);
+  void add(Problem found);  ///< one that another reader has put in words
   /// Something is missing: not a finding when an included file could not be read, because it may have been in there.
   void add_missing(const Place& at, const std::string& problem, const std::string& why, const std::string& what) {
     if (!incomplete) add(at, problem, why, what);
@@ -93,6 +94,8 @@ std::string described(const Node&);                         ///< its kind and, f
 
 /// Whether a path that a scenario names can be one: not empty, not huge, no control characters.
 bool path_is_sane(const std::string& path);
+/// Whether there is a regular file; if not, that is about `at`, where it is wanted as `role`.
+bool check_file(Report&, const Place& at, const std::filesystem::path&, const char* role);
 /// Reads a whole regular file of at most `largest` bytes; what is wrong is about `at`, where it is wanted as `role`.
 bool read_text(Report&, const Place& at, const std::filesystem::path&, std::size_t largest, const char* role,
                std::string& text);

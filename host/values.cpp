@@ -188,6 +188,18 @@ bool Table::need(string_view key, double& out, const Quantity& q) const {
   return need(key, q.meaning, q.duration ? '"' + string(q.example) + '"' : q.example) && read(key, out, q);
 }
 
+bool Table::read(string_view key, bool& out, const char* meaning) const {
+  const Node* n = get(key);
+  if (n == nullptr) return false;
+  if (n->kind != Node::Kind::boolean) {
+    report.add(n->place, fmt::format("{} = {} is neither true nor false", path_of(key), value_text(*n)), meaning,
+               "write true or false");
+    return false;
+  }
+  out = n->boolean;
+  return true;
+}
+
 bool Table::read(string_view key, string& out, const char* meaning) const {
   const Node* n = get(key);
   const auto text = n ? read_string(report, *n, path_of(key), meaning) : std::nullopt;
@@ -195,12 +207,61 @@ bool Table::read(string_view key, string& out, const char* meaning) const {
   return text.has_value();
 }
 
+bool Table::read(string_view key, vector<double>& out, std::size_t count, const Quantity& q) const {
+  const Node* n = get(key);
+  if (!n) return false;
+  if (!n->is_array()) {
+    const auto x = read_quantity(report, *n, path_of(key), q);
+    if (x) out.assign(count, *x);
+    return x.has_value();
+  }
+  if (n->items.size() != count) {
+    report.add(n->place,
+               fmt::format("{} has {} number{}, and market.assets has {}", path_of(key), n->items.size(),
+                           n->items.size() == 1 ? "" : "s", count),
+               "number i is of asset i, in the order of market.assets",
+               fmt::format("give {} number{}, or a single one for all", count, count == 1 ? "" : "s"));
+    return false;
+  }
+  vector<double> numbers;
+  for (const auto& item : n->items)
+    if (const auto x = read_quantity(report, item, fmt::format("{}[{}]", path_of(key), &item - n->items.data() + 1), q))
+      numbers.push_back(*x);
+  if (numbers.size() < count) return false;
+  out = std::move(numbers);
+  return true;
+}
+
+bool Table::need(string_view key, vector<double>& out, std::size_t count, const Quantity& q) const {
+  return need(key, q.meaning, q.example) && read(key, out, count, q);
+}
+
 bool Table::need_name(string_view key, string& out, const char* meaning, const string& example) const {
   const Node* n = need(key, meaning, '"' + example + '"');
   return n && read(key, out, meaning) && check_name(report, n->place, path_of(key), out);
 }
 
-// ----------------------------------------------------------------------------------------------------------- CSV files
+vector<Table> tables_of(Report& report, const Node& n, const string& path, std::size_t most, const char* why,
+                        const char* what) {
+  vector<Table> tables;
+  if (!n.is_array()) {
+    report.add(n.place, fmt::format("{} is {}", path, described(n)), why, what);
+    return tables;
+  }
+  if (n.items.size() > most)
+    report.add(n.place, fmt::format("there are {} tables in {}", n.items.size(), path),
+               fmt::format("a plan has room for {}", most), "split the scenario");
+  for (std::size_t i = 0; i < std::min(n.items.size(), enough * most); ++i) {
+    const Node& item = n.items[i];
+    const Node* name = find(item, "name");
+    const string here = name && name->is_text() ? fmt::format("{}.{}", path, printable(name->text))
+                                                : fmt::format("{}[{}]", path, i + 1);
+    if (check_table(report, item, here, why, what)) tables.push_back({report, item, here});
+  }
+  return tables;
+}
+
+// --------------------------------------------------------------------------------------------------------------- files
 
 namespace {
 
@@ -220,19 +281,21 @@ vector<string_view> cells_of(string_view line) {
 
 }  // namespace
 
+optional<std::filesystem::path> read_path(Report& report, const Node& n, const string& path, const char* meaning) {
+  const auto given = read_string(report, n, path, meaning);
+  if (!given) return std::nullopt;
+  if (!path_is_sane(*given))
+    return report.add(n.place, path + " is not a path", "it is empty, too long, or holds control characters",
+                      "name a CSV file");
+  return (n.place.source->folder / *given).lexically_normal();
+}
+
 std::shared_ptr<const Source> read_csv(Report& report, const Node& file, const string& path, std::size_t largest,
                                        const char* role, const UseCells& use) {
-  const auto given = read_string(report, file, path, "the path of a CSV file");
-  if (!given) return nullptr;
-  if (!path_is_sane(*given)) {
-    report.add(file.place, path + " is not a path", "it is empty, too long, or holds control characters",
-               "name a CSV file");
-    return nullptr;
-  }
-  const auto name = (file.place.source->folder / *given).lexically_normal();
+  const auto name = read_path(report, file, path, "the path of a CSV file");
   string bytes;
-  if (!read_text(report, file.place, name, largest, role, bytes)) return nullptr;
-  auto source = std::make_shared<const Source>(Source{name.string(), name.parent_path()});
+  if (!name || !read_text(report, file.place, *name, largest, role, bytes)) return nullptr;
+  auto source = std::make_shared<const Source>(Source{name->string(), name->parent_path()});
   string_view text = bytes;
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   for (int number = 1; !text.empty(); ++number) {

@@ -53,11 +53,25 @@ struct Table {
   /// Values that may be absent, and then keep what `out` holds; they answer whether a good value was read.
   bool read(std::string_view key, double& out, const Quantity&) const;
   bool read(std::string_view key, std::string& out, const char* meaning) const;
+  bool read(std::string_view key, bool& out, const char* meaning) const;
+  /// One number for each of `count` assets: an array of so many, or a single number that all share.
+  bool read(std::string_view key, std::vector<double>& out, std::size_t count, const Quantity&) const;
   /// Values that may not be absent.
   bool need(std::string_view key, double& out, const Quantity&) const;
+  bool need(std::string_view key, std::vector<double>& out, std::size_t count, const Quantity&) const;
   /// A name, either a new one or a reference to an old one.
   bool need_name(std::string_view key, std::string& out, const char* meaning, const std::string& example) const;
 };
+
+/// Of more tables than there is room for, this many times the room are looked at: enough to see, in bounded time.
+constexpr std::size_t enough = 4;
+
+/// The tables of an array; what is none is reported: `why` it must be one and `what` to write.
+std::vector<Table> tables_of(Report&, const Node&, const std::string& path, std::size_t most, const char* why,
+                             const char* what);
+
+/// The file that a scenario names, relative to the file that says so; nothing when it cannot be a path.
+std::optional<std::filesystem::path> read_path(Report&, const Node&, const std::string& path, const char* meaning);
 
 /// The cells of one line of a CSV file; answers whether to go on.
 using UseCells = std::function<bool(const Place&, const std::vector<std::string_view>&)>;

@@ -32,6 +32,7 @@ PROOFLOAD_FN typename lane<F>::U delay_bin(typename lane<F>::U ticks, std::uint3
 ///   under(k, m)               collateral k is under-collateralised on these lanes; pairs are counted from these
 ///   sum(where, units, m)      adds the lanes' units to a 64-bit sum, rare
 ///   lowest(m)                 keeps the lowest path among these lanes, rare
+///   raw(what, word)           hashes the word into the range's fingerprint, when somebody wants one (fingerprint.h)
 /// and leaves out lanes outside the range of paths.
 template <class F, class Counters>
 struct Count {
@@ -45,11 +46,13 @@ struct Count {
   PROOFLOAD_FN Count(const Plan& p, Counters& c) : plan(p), layout(layout_of(p)), to(c) {}
 
   PROOFLOAD_FN bool any(M m) const { return to.any(m); }
-  PROOFLOAD_FN void stage(unsigned, U) {}
+  PROOFLOAD_FN void stage(unsigned i, U ticks) { to.raw(0x10000u + i, ticks); }
   PROOFLOAD_FN void delay(unsigned r, U ticks) {
+    to.raw(0x20000u + r, ticks);
     to.bin(layout.delay(int(r)), layout.delay_order(int(r)), delay_bin<F>(ticks, plan.horizon));
   }
   PROOFLOAD_FN void price(unsigned p, F ratio) {
+    to.raw(0x30000u + p, bits(ratio));
     to.bin(layout.price(int(p)), layout.price_order(int(p)), loss_bin(broadcast<F>(1.0f) - ratio));
   }
   /// Lanes of m have an outcome that is not a finite number.
@@ -91,6 +94,8 @@ struct Count {
 
   /// Proceeds before sale costs, per unit of value at the call: without failures, and as they are.
   PROOFLOAD_FN void proceeds(unsigned k, F spared, F actual, M hit, bool failures) {
+    to.raw(0x40000u + k, bits(spared));
+    to.raw(0x50000u + k, bits(actual));
     const Collateral& c = plan.collateral[k];
     const F one = broadcast<F>(1.0f), threshold = broadcast<F>(c.threshold);
     const U bin = loss_bin(one - spared);
@@ -118,8 +123,20 @@ struct Count {
     return truncate(fma(select(less(gap, zero), zero, gap), broadcast<F>(16777216.0f), broadcast<F>(0.5f)));
   }
 
+  /// A grid date up to the sale had a price loss beyond the policy haircut.
+  PROOFLOAD_FN void breach(unsigned k, M m) {
+    to.raw(0x70000u + k, select(m, broadcast_word<F>(1), broadcast_word<F>(0)));
+    if (to.any(m)) to.count(layout.breach(int(k)), m);
+  }
+  /// Least price of the weighted book over the grid dates, per unit of its value at the call.
+  PROOFLOAD_FN void lowest(F price) {
+    to.raw(0x80000u, bits(price));
+    to.bin(layout.least(), layout.least_order(), loss_bin(broadcast<F>(1.0f) - price));
+  }
+
   /// What the whole book brings after sale costs, per unit of its value at the call.
   PROOFLOAD_FN void book(F proceeds) {
+    to.raw(0x60000u, bits(proceeds));
     to.bin(layout.book(), layout.book_order(), loss_bin(broadcast<F>(1.0f) - proceeds));
     const M under = less(proceeds, broadcast<F>(plan.portfolio_threshold));
     if (to.any(under)) to.count(layout.book_under(), under);

@@ -54,6 +54,15 @@ struct Buffered {
       if ((lanes >> i & 1u) != 0) worker.sums[where] += get(units, static_cast<int>(i));
     }
   }
+  PROOFLOAD_FN void raw(std::uint32_t what, Word word) {
+    if (worker.fingerprint != nullptr) [[unlikely]]
+      hash(what, word);
+  }
+  __attribute__((noinline)) void hash(std::uint32_t what, Word word) {
+    for (unsigned i = 0; i < width; ++i) {
+      if ((active >> i & 1u) != 0) *worker.fingerprint += outcome_hash(path + i, what, get(word, static_cast<int>(i)));
+    }
+  }
   void lowest(Mask m) {
     const std::uint64_t path_of_first = path + static_cast<std::uint64_t>(__builtin_ctz(mask_bits(m) & active));
     if (path_of_first < worker.lowest_non_finite) worker.lowest_non_finite = path_of_first;
@@ -69,6 +78,7 @@ void flush(const TallyLayout& layout, Worker& worker, unsigned filled) {
   for (unsigned p = 0; p < layout.readings; ++p) drain(layout.price(int(p)), layout.price_order(int(p)));
   for (unsigned k = 0; k < layout.collaterals; ++k) drain(layout.latency(int(k)), layout.latency_order(int(k)));
   if (layout.portfolio != 0) drain(layout.book(), layout.book_order());
+  if (layout.lowest != 0) drain(layout.least(), layout.least_order());
   for (unsigned r = 0; r < layout.routes; ++r) drain(layout.delay(int(r)), layout.delay_order(int(r)));
   constexpr unsigned words = chunk_paths / 64;
   for (unsigned i = 0; i < layout.collaterals; ++i) {
@@ -85,10 +95,15 @@ void flush(const TallyLayout& layout, Worker& worker, unsigned filled) {
 
 struct Arrays {
   alignas(64) Word time[limit::messages + limit::readings], late[limit::messages];
-  Real failure[limit::layers], price[limit::legs], late_price[limit::legs];
+  Real failure[limit::layers], price[limit::legs], late_price[limit::legs], reading[limit::readings], low[limit::legs];
+  Real factor[(limit::messages + limit::readings) * (limit::factors + 1)];
+  Real late_factor[limit::messages * (limit::factors + 1)];
 };
 
-Workspace<Real> workspace(Arrays& a) { return {{a.time}, {a.late}, {a.failure}, {a.price}, {a.late_price}}; }
+Workspace<Real> workspace(Arrays& a) {
+  return {{a.time},    {a.late}, {a.failure}, {a.price},      {a.late_price},
+          {a.reading}, {a.low},  {a.factor},  {a.late_factor}};
+}
 
 /// Calls pack(first path of the pack, active lanes) for the packs that cover the range.
 template <class Pack>
@@ -102,8 +117,8 @@ PROOFLOAD_FN void for_packs(std::uint64_t first, std::uint32_t count, Pack pack)
   }
 }
 
-template <int A>
-void run_assets(const Plan& plan, const float* tables, const Key& key, std::uint64_t first, std::uint32_t count,
+template <Process process, int N>
+void run_market(const Plan& plan, const Tables& tables, const Key& key, std::uint64_t first, std::uint32_t count,
                 Worker& worker) {
   Arrays arrays;
   const Workspace<Real> work = workspace(arrays);
@@ -113,40 +128,21 @@ void run_assets(const Plan& plan, const float* tables, const Key& key, std::uint
     counters.path = p;
     counters.active = active;
     counters.lane0 = static_cast<unsigned>(p % chunk_paths);
-    simulate<A>(plan, tables, key, p, work, sink);
+    simulate<process, N>(plan, tables, key, p, work, sink);
     counters.filled += static_cast<unsigned>(__builtin_popcount(active));
   });
   flush(sink.layout, worker, counters.filled);
 }
 
-template <int A>
-std::uint64_t fingerprint_assets(const Plan& plan, const float* tables, const Key& key, std::uint64_t first,
-                                 std::uint32_t count) {
-  Arrays arrays;
-  const Workspace<Real> work = workspace(arrays);
-  std::uint64_t sum = 0;
-  for_packs(first, count, [&](std::uint64_t p, std::uint32_t active) {
-    Fingerprint<Real> sink(p, active);
-    simulate<A>(plan, tables, key, p, work, sink);
-    sum += sink.sum;
-  });
-  return sum;
-}
-
-void run(const Plan& plan, const float* tables, const Key& key, std::uint64_t first, std::uint32_t count,
+void run(const Plan& plan, const Tables& tables, const Key& key, std::uint64_t first, std::uint32_t count,
          Worker& worker) {
-  with_assets(plan, [&]<int A>() { run_assets<A>(plan, tables, key, first, count, worker); });
-}
-
-std::uint64_t fingerprint(const Plan& plan, const float* tables, const Key& key, std::uint64_t first,
-                          std::uint32_t count) {
-  return with_assets(plan, [&]<int A>() { return fingerprint_assets<A>(plan, tables, key, first, count); });
+  with_market(plan, [&]<Process process, int N>() { run_market<process, N>(plan, tables, key, first, count, worker); });
 }
 
 #define PROOFLOAD_TEXT(x) #x
 #define PROOFLOAD_NAME(x) PROOFLOAD_TEXT(x)
 }  // namespace
 
-const Lanes lanes = {PROOFLOAD_NAME(PROOFLOAD_ISA), static_cast<int>(width), run, fingerprint};
+const Lanes lanes = {PROOFLOAD_NAME(PROOFLOAD_ISA), static_cast<int>(width), run};
 
 }  // namespace proofload::PROOFLOAD_ISA

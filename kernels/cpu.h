@@ -17,6 +17,8 @@ struct Worker {
   std::uint32_t* buffer;  ///< TallyLayout::histograms() rows of buffer_row bins
   std::uint64_t* planes;  ///< collaterals rows of chunk_paths / 64 words
   std::uint64_t lowest_non_finite;
+  std::uint64_t*
+      fingerprint;  ///< sum of outcome_hash() over the outcomes of all paths (fingerprint.h); null: not wanted
 };
 inline constexpr std::uint32_t buffer_row =
     chunk_paths + 48;  ///< not a multiple of 4 KiB, or the rows would alias in L1
@@ -24,9 +26,7 @@ inline constexpr std::uint32_t buffer_row =
 struct Lanes {
   const char* name;
   int width;
-  void (*run)(const Plan&, const float* tables, const Key&, std::uint64_t first, std::uint32_t count, Worker&);
-  /// Sum over paths of a hash of every raw delay and proceeds (fingerprint.h).
-  std::uint64_t (*fingerprint)(const Plan&, const float* tables, const Key&, std::uint64_t first, std::uint32_t count);
+  void (*run)(const Plan&, const Tables& tables, const Key&, std::uint64_t first, std::uint32_t count, Worker&);
 };
 
 namespace scalar {

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cub/block/block_reduce.cuh>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,11 +27,12 @@ constexpr std::uint64_t launch_paths = std::uint64_t{1} << 30;  // what the 32-b
 
 /// Shared memory of a block, in 32-bit words: the slots of its threads, the tables, and delay histograms if they fit beside them.
 struct SharedLayout {
-  unsigned time, late, failure, price, late_price, tables, delays, words;
+  Sizes at;  // where each member of a Workspace begins
+  unsigned tables, delays, words;
   bool delays_shared;
 };
 
-SharedLayout shared_layout(const Plan& plan, std::size_t table_words, bool with_delays) {
+SharedLayout shared_layout(const Plan& plan, std::size_t table_words) {
   SharedLayout s{};
   unsigned at = 0;
   const auto column = [&](unsigned n) {
@@ -40,17 +40,14 @@ SharedLayout shared_layout(const Plan& plan, std::size_t table_words, bool with_
     at += n * block_threads;
     return begin;
   };
-  s.time = column(plan.messages + plan.readings);
-  s.failure = column(plan.layers);
-  s.price = column(plan.legs);
-  s.late = column(plan.stalls != 0 ? plan.messages : 0);
-  // The walk writes late prices only where there are stalls, but clears them always: without stalls they alias the prices.
-  s.late_price = plan.stalls != 0 ? column(plan.legs) : s.price;
+  const Sizes n = sizes_of(plan);
+  s.at = {column(n.time),    column(n.late), column(n.failure), column(n.price),      column(n.late_price),
+          column(n.reading), column(n.low),  column(n.factor),  column(n.late_factor)};
   s.tables = at;
   at += static_cast<unsigned>(table_words);
   s.delays = at;
   const unsigned delay_words = plan.routes * delay_bins;
-  s.delays_shared = with_delays && (at + delay_words) * 4u <= 112u * 1024u;  // two blocks on a multiprocessor
+  s.delays_shared = (at + delay_words) * 4u <= 112u * 1024u;  // two blocks on a multiprocessor
   if (s.delays_shared) at += delay_words;
   s.words = at;
   return s;
@@ -59,11 +56,9 @@ SharedLayout shared_layout(const Plan& plan, std::size_t table_words, bool with_
 __device__ Workspace<float> workspace(const SharedLayout& s, std::uint32_t* shared) {
   const unsigned t = threadIdx.x;
   float* reals = reinterpret_cast<float*>(shared);
-  return {{shared + s.time + t},
-          {shared + s.late + t},
-          {reals + s.failure + t},
-          {reals + s.price + t},
-          {reals + s.late_price + t}};
+  return {{shared + s.at.time + t}, {shared + s.at.late + t},      {reals + s.at.failure + t},
+          {reals + s.at.price + t}, {reals + s.at.late_price + t}, {reals + s.at.reading + t},
+          {reals + s.at.low + t},   {reals + s.at.factor + t},     {reals + s.at.late_factor + t}};
 }
 
 /// The `Counters` of count.h on one GPU thread.
@@ -73,10 +68,14 @@ struct Atomics {
   unsigned long long* lowest_path;
   std::uint32_t* delays;  // in shared memory, or null
   std::size_t delays_at;
+  unsigned long long* fingerprint;  // or null
   std::uint64_t path;
   std::uint64_t under_mask;
 
   __device__ bool any(bool m) const { return m; }
+  __device__ void raw(std::uint32_t what, std::uint32_t word) const {
+    if (fingerprint != nullptr) atomicAdd(fingerprint, static_cast<unsigned long long>(outcome_hash(path, what, word)));
+  }
   __device__ void bin(std::size_t where, int, std::uint32_t b) {
     if (delays != nullptr && where >= delays_at) {
       atomicAdd(delays + (where - delays_at) + b, 1u);
@@ -109,54 +108,33 @@ struct Atomics {
   }
 };
 
-template <int A>
+template <Process process, int N>
 __global__ void __launch_bounds__(block_threads, 2)
     count_paths(const __grid_constant__ Plan plan, const __grid_constant__ Key key,
-                const __grid_constant__ SharedLayout where, const float* tables, unsigned table_words,
+                const __grid_constant__ SharedLayout where, const Tables tables, unsigned table_words,
                 std::uint64_t first, std::uint64_t paths, std::uint32_t* counts, unsigned long long* sums,
-                unsigned long long* lowest) {
+                unsigned long long* lowest, unsigned long long* fingerprint) {
   extern __shared__ std::uint32_t shared[];
   float* shared_tables = reinterpret_cast<float*>(shared + where.tables);
-  for (unsigned i = threadIdx.x; i < table_words; i += block_threads) shared_tables[i] = tables[i];
+  for (unsigned i = threadIdx.x; i < table_words; i += block_threads) shared_tables[i] = tables.floats[i];
   const unsigned delay_words = where.delays_shared ? plan.routes * delay_bins : 0;
   for (unsigned i = threadIdx.x; i < delay_words; i += block_threads) shared[where.delays + i] = 0;
   __syncthreads();
-  Atomics atomics{counts, sums, lowest, where.delays_shared ? shared + where.delays : nullptr, layout_of(plan).delay(0),
-                  0,      0};
+  Atomics atomics{
+      counts,      sums, lowest, where.delays_shared ? shared + where.delays : nullptr, layout_of(plan).delay(0),
+      fingerprint, 0,    0};
   Count<float, Atomics> sink(plan, atomics);
   const Workspace<float> work = workspace(where, shared);
   const std::uint64_t stride = std::uint64_t{gridDim.x} * block_threads;
   for (std::uint64_t i = std::uint64_t{blockIdx.x} * block_threads + threadIdx.x; i < paths; i += stride) {
     atomics.path = first + i;
-    simulate<A>(plan, shared_tables, key, first + i, work, sink);
+    simulate<process, N>(plan, {shared_tables, tables.rows}, key, first + i, work, sink);
     atomics.pairs(sink.layout);
   }
   __syncthreads();
   for (unsigned i = threadIdx.x; i < delay_words; i += block_threads) {
     if (shared[where.delays + i] != 0) atomicAdd(counts + sink.layout.delay(0) + i, shared[where.delays + i]);
   }
-}
-
-template <int A>
-__global__ void __launch_bounds__(block_threads, 2)
-    hash_paths(const __grid_constant__ Plan plan, const __grid_constant__ Key key,
-               const __grid_constant__ SharedLayout where, const float* tables, unsigned table_words,
-               std::uint64_t first, std::uint64_t paths, unsigned long long* total) {
-  extern __shared__ std::uint32_t shared[];
-  __shared__ typename cub::BlockReduce<unsigned long long, block_threads>::TempStorage reduction;
-  float* shared_tables = reinterpret_cast<float*>(shared + where.tables);
-  for (unsigned i = threadIdx.x; i < table_words; i += block_threads) shared_tables[i] = tables[i];
-  __syncthreads();
-  const Workspace<float> work = workspace(where, shared);
-  unsigned long long sum = 0;
-  const std::uint64_t stride = std::uint64_t{gridDim.x} * block_threads;
-  for (std::uint64_t i = std::uint64_t{blockIdx.x} * block_threads + threadIdx.x; i < paths; i += stride) {
-    Fingerprint<float> sink(first + i, 1);
-    simulate<A>(plan, shared_tables, key, first + i, work, sink);
-    sum += sink.sum;
-  }
-  const unsigned long long block_sum = cub::BlockReduce<unsigned long long, block_threads>(reduction).Sum(sum);
-  if (threadIdx.x == 0) atomicAdd(total, block_sum);
 }
 
 void check(cudaError_t status, const char* doing) {
@@ -217,11 +195,17 @@ class CudaBackend final : public Backend {
   }
 
   void run(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total) override {
-    with_assets(compiled.plan, [&]<int A>() { count<A>(compiled, seed, range, total); });
+    with_market(compiled.plan, [&]<Process process, int N>() { count<process, N>(compiled, seed, range, total); });
   }
 
   std::uint64_t fingerprint(const Compiled& compiled, std::uint64_t seed, PathRange range) override {
-    return with_assets(compiled.plan, [&]<int A>() { return hash<A>(compiled, seed, range); });
+    const DeviceArray<unsigned long long> sum(1);
+    Tally scratch(layout_of(compiled.plan));
+    with_market(compiled.plan,
+                [&]<Process process, int N>() { count<process, N>(compiled, seed, range, scratch, sum.data); });
+    std::uint64_t result = 0;
+    check(cudaMemcpy(&result, sum.data, 8, cudaMemcpyDeviceToHost), "copying the fingerprint back");
+    return result;
   }
 
   std::uint64_t batch() const override { return std::uint64_t{1} << 24; }
@@ -232,18 +216,21 @@ class CudaBackend final : public Backend {
  private:
   /// Tables on the device, and a launch shape that fills it.
   struct Prepared {
-    std::unique_ptr<DeviceArray<float>> tables;
+    std::unique_ptr<DeviceArray<float>> tables, rows;
     SharedLayout shared;
     unsigned blocks;
   };
 
   template <class Kernel>
-  Prepared prepare(const Compiled& compiled, Kernel kernel, bool with_delays) {
+  Prepared prepare(const Compiled& compiled, Kernel kernel) {
     const auto& floats = compiled.tables.floats;
     Prepared p{std::make_unique<DeviceArray<float>>(floats.size()),
-               shared_layout(compiled.plan, floats.size(), with_delays), 0};
+               std::make_unique<DeviceArray<float>>(compiled.rows.size()), shared_layout(compiled.plan, floats.size()),
+               0};
     check(cudaMemcpy(p.tables->data, floats.data(), floats.size() * sizeof(float), cudaMemcpyHostToDevice),
           "copying tables");
+    check(cudaMemcpy(p.rows->data, compiled.rows.data(), compiled.rows.size() * sizeof(float), cudaMemcpyHostToDevice),
+          "copying rows");
     const std::size_t bytes = p.shared.words * std::size_t{4};
     if (bytes + 1024 > properties_.sharedMemPerBlockOptin) {  // a kernel has a little of its own
       throw Error("the scenario needs " + std::to_string(bytes / 1024) +
@@ -258,9 +245,10 @@ class CudaBackend final : public Backend {
     return p;
   }
 
-  template <int A>
-  void count(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total) {
-    const Prepared p = prepare(compiled, count_paths<A>, true);
+  template <Process process, int N>
+  void count(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total,
+             unsigned long long* fingerprint = nullptr) {
+    const Prepared p = prepare(compiled, count_paths<process, N>);
     const DeviceArray<std::uint32_t> counts(total.counts.size());
     const DeviceArray<std::uint64_t> wide(total.counts.size());
     const DeviceArray<unsigned long long> sums(total.sums.size());
@@ -269,9 +257,10 @@ class CudaBackend final : public Backend {
     GpuTimer timer;
     for (std::uint64_t done = 0; done < range.count; done += launch_paths) {
       const std::uint64_t paths = std::min(launch_paths, range.count - done);
-      count_paths<A><<<p.blocks, block_threads, p.shared.words * 4u>>>(
-          compiled.plan, make_key(seed), p.shared, p.tables->data, static_cast<unsigned>(p.tables->size),
-          range.first + done, paths, counts.data, sums.data, lowest.data);
+      count_paths<process, N><<<p.blocks, block_threads, p.shared.words * 4u>>>(
+          compiled.plan, make_key(seed), p.shared, Tables{p.tables->data, p.rows->data},
+          static_cast<unsigned>(p.tables->size), range.first + done, paths, counts.data, sums.data, lowest.data,
+          fingerprint);
       check(cudaGetLastError(), "starting the simulation");
       const auto from = thrust::device_pointer_cast(counts.data);
       const auto to = thrust::device_pointer_cast(wide.data);
@@ -288,19 +277,6 @@ class CudaBackend final : public Backend {
     for (std::size_t i = 0; i < sums.size; ++i) total.sums[i] += host_sums[i];
     total.lowest_non_finite = std::min(total.lowest_non_finite, host_lowest);
     total.paths += range.count;
-  }
-
-  template <int A>
-  std::uint64_t hash(const Compiled& compiled, std::uint64_t seed, PathRange range) {
-    const Prepared p = prepare(compiled, hash_paths<A>, false);
-    const DeviceArray<unsigned long long> total(1);
-    hash_paths<A><<<p.blocks, block_threads, p.shared.words * 4u>>>(
-        compiled.plan, make_key(seed), p.shared, p.tables->data, static_cast<unsigned>(p.tables->size), range.first,
-        range.count, total.data);
-    check(cudaGetLastError(), "starting the simulation");
-    std::uint64_t sum = 0;
-    check(cudaMemcpy(&sum, total.data, 8, cudaMemcpyDeviceToHost), "simulating");
-    return sum;
   }
 
   cudaDeviceProp properties_{};

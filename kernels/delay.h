@@ -47,14 +47,40 @@ PROOFLOAD_FN typename lane<F>::U to_ticks(F value, std::uint32_t horizon) {
   return select(beyond, broadcast_word<F>(horizon + 1), truncate(value));
 }
 
-/// Per-path arrays with run-time sizes. `time`: ticks, messages then readings; `late`: with the stall, failed paths only.
+/// Per-path arrays with run-time sizes; Sizes says how many of each a plan needs. `time`: ticks, messages then readings; `late`: with
+/// the stall, failed paths only.
 template <class F>
 struct Workspace {
   Slots<typename lane<F>::U> time, late;
   Slots<F> failure;     ///< per layer
   Slots<F> price;       ///< per leg: driftless log price at its message's `time`
   Slots<F> late_price;  ///< per leg: at its message's `late`
+  Slots<F> reading;     ///< per reading: driftless log price at its time, where readings are visits
+  Slots<F> low;         ///< per leg: least log price, drift included, over the grid dates up to its `time`
+  Slots<F> factor,
+      late_factor;  ///< Process::factors: per message (and reading) the factors, then the sum of common jumps
 };
+
+/// Elements of each member of a Workspace.
+struct Sizes {
+  unsigned time, late, failure, price, late_price, reading, low, factor, late_factor;
+};
+PROOFLOAD_FN Sizes sizes_of(const Plan& plan) {
+  const bool stalls = plan.stalls != 0;
+  const unsigned padded = plan.process != Process::factors ? 0
+                          : plan.factors <= 4              ? 5
+                                                           : 9;  // with_market's sizes, and the jumps
+  const unsigned events = plan.messages + (plan.bridged != 0 ? 0 : plan.readings);
+  return {plan.messages + plan.readings,
+          stalls ? plan.messages : 0,
+          plan.layers,
+          plan.legs,
+          stalls ? plan.legs : 0,
+          plan.bridged != 0 ? 0 : plan.readings,
+          plan.breaches != 0 ? plan.legs : 0,
+          events * padded,
+          stalls ? plan.messages * padded : 0};
+}
 
 /// Draws every stage once and adds it to the messages and readings that share it.
 template <class F, class Sink>

@@ -113,6 +113,8 @@ PROOFLOAD_FN bool any(bool m) { return m; }
 /// One bit per lane, lane 0 lowest.
 PROOFLOAD_FN std::uint32_t mask_bits(bool m) { return m ? 1u : 0u; }
 PROOFLOAD_FN float lookup(const float* plane, std::uint32_t i) { return plane[i]; }
+/// base[i], from anywhere in memory.
+PROOFLOAD_FN float gather(const float* base, std::uint32_t i) { return base[i]; }
 PROOFLOAD_FN void store(std::uint32_t* to, std::uint32_t a) { *to = a; }
 PROOFLOAD_FN float get(float a, int) { return a; }
 PROOFLOAD_FN std::uint32_t get(std::uint32_t a, int) { return a; }

@@ -94,6 +94,9 @@ PROOFLOAD_FN __m512 lookup1(const float* plane, __m512i i) {
   return _mm512_mask_blend_ps(_mm512_test_epi32_mask(i, _mm512_set1_epi32(32)), low, high);
 }
 PROOFLOAD_FN F lookup(const float* plane, U i) { return {lookup1(plane, i.v), lookup1(plane, i.w)}; }
+PROOFLOAD_FN F gather(const float* base, U i) {
+  return {_mm512_i32gather_ps(i.v, base, 4), _mm512_i32gather_ps(i.w, base, 4)};
+}
 PROOFLOAD_FN void store(std::uint32_t* to, U a) {
   _mm512_storeu_si512(to, a.v);
   _mm512_storeu_si512(to + 16, a.w);
@@ -234,6 +237,7 @@ PROOFLOAD_FN std::uint32_t mask_bits(M m) {
 }
 PROOFLOAD_FN bool any(M m) { return _mm256_testz_si256(m.v, m.v) == 0; }
 PROOFLOAD_FN F lookup(const float* plane, U i) { return {_mm256_i32gather_ps(plane, i.v, 4)}; }
+PROOFLOAD_FN F gather(const float* base, U i) { return lookup(base, i); }
 PROOFLOAD_FN void store(std::uint32_t* to, U a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), a.v); }
 PROOFLOAD_FN float get(F a, int i) {
   alignas(32) float s[8];

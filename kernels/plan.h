@@ -9,7 +9,7 @@
 namespace proofload {
 
 /// Part of every plan hash: raise it whenever the same plan and seed would give other bits.
-inline constexpr std::uint32_t kernel_revision = 1;
+inline constexpr std::uint32_t kernel_revision = 2;
 
 /// Time on a path is an integer number of ticks of 2^-9 s, so that sums of stages are exact and ties are ties.
 inline constexpr double ticks_per_second = 512.0;
@@ -18,13 +18,14 @@ inline constexpr std::uint32_t absent = 0xffffffffu;  ///< the time of an event 
 inline constexpr std::uint16_t none = 0xffff;         ///< "no such index"
 
 namespace limit {
-inline constexpr int assets = 16, layers = 24, routes = 32, messages = 64, legs = 64, readings = 64, collaterals = 64;
-inline constexpr int blocks = 128, terms = 192, references = 512, components = 256, tables = 64;
+inline constexpr int assets = 64, walked_assets = 16, factors = 8, layers = 24, routes = 32, messages = 64, legs = 64,
+                     readings = 64, collaterals = 64;
+inline constexpr int blocks = 128, terms = 192, references = 512, components = 224, tables = 64;
 }  // namespace limit
 
 /// What a random number is for. Philox counter = (rank, purpose << 16 | name id, path low, path high); key = seed.
 enum class Purpose : std::uint32_t {
-  price = 1,    ///< increments of the log prices: name id 0, rank = visit << 4 | asset / 4
+  price = 1,  ///< increments of the log prices or of the factors: name id 0 (1: warm-up), rank = visit << 4 | asset / 4
   price_layer,  ///< the bridge to the price-layer time: name id 0, rank = reading of that asset << 4 | asset / 4
   oracle,       ///< scores shared by (destination chain, asset)
   chain,        ///< scores shared by a chain
@@ -35,6 +36,27 @@ enum class Purpose : std::uint32_t {
   recovery,     ///< the fraction that a failed layer's holders recover
   stall,        ///< how long a failed layer stands still
   basis,        ///< resting basis of a wrapped token
+  variance,     ///< Heston: the part of the variance's shock that is not the price's; ranks as for price
+  mixer,        ///< chi-square mixer of Student-t shocks: rank 0 for a path, else 1 + visit (name id 1: warm-up)
+  row,          ///< bootstrap: which row comes next; ranks as for the mixer
+  common_jump,  ///< rank = visit << 1, and | 1 for sizes
+  own_jump,     ///< rank = visit << 5 | asset / 4 << 1, and | 1 for sizes
+  own,          ///< factor models: an asset's own noise, rank = how many of its own times came before << 4 | asset / 4
+};
+
+/// How prices move between two visits (market.h).
+enum class Process : std::uint32_t {
+  diffusion,  ///< constant variance, every asset stepped, nothing else: the fast one
+  observed,   ///< the same with jumps, or with observers at grid dates
+  heston,     ///< variance by Andersen's QE
+  bars,       ///< variance constant within a bar: GJR-GARCH, bootstrapped or replayed rows
+  factors,    ///< constant variance, only the factors stepped
+};
+
+/// What a plan's offsets point into: one block of floats each (on a GPU: shared and global memory).
+struct Tables {
+  const float* floats;  ///< quantile tables, then the market's parameters (Plan::dynamics and its neighbours)
+  const float* rows;    ///< bootstrap or replay: shocks of assets 0 .. walked_assets - 1, a row after the other
 };
 
 /// How a component turns a normal score z into a value.
@@ -116,6 +138,7 @@ struct Collateral {
   float covered;     ///< 1 - policy haircut: what the policy counts on, after sale costs
   float keep, cost;  ///< proceeds after sale costs = max(0, keep * proceeds - cost)
   float weight;      ///< share of the book, for the portfolio loss
+  float breach;      ///< ln(1 - policy haircut): a grid date with a log price below this is a breach
 };
 
 /// Everything about one scenario that a path reads. Log prices move without drift; it is added when one is read.
@@ -124,17 +147,43 @@ struct Plan {
   std::uint32_t assets, layers, routes, messages, legs, readings, collaterals, blocks, terms;
   std::uint32_t walked;     ///< messages that liquidate something come first; the others only have their delay reported
   std::uint32_t horizon;    ///< ticks; a message that takes longer is unresolved
-  std::uint32_t grid;       ///< ticks between grid dates; 0: no grid
+  std::uint32_t grid;       ///< ticks between grid dates, the bar of a bar model; 0: no grid
   std::uint32_t stalls;     ///< 1 when a layer can stall
   std::uint32_t portfolio;  ///< 1 when the loss of the weighted book is tallied
   float portfolio_threshold;  ///< the book is under-collateralised iff its proceeds are below this
+  std::uint32_t breaches;     ///< 1 when grid dates with a price loss beyond the policy haircut are looked for
+  std::uint32_t lowest;       ///< 1 when the least price of the weighted book over the grid dates is tallied
 
-  float drift[limit::assets];       ///< mu - sigma^2 / 2, per tick
-  float volatility[limit::assets];  ///< per square root of a tick
-  float
-      cholesky[limit::assets * (limit::assets + 1) / 2];  ///< row i at i (i + 1) / 2; volatility * sqrt(tick) included
-  std::uint32_t first_leg[limit::assets + 1];             ///< legs of asset a: first_leg[a] .. first_leg[a + 1]
-  std::uint32_t route_message[limit::routes];             ///< the message whose delay is tallied for the route
+  Process process;
+  std::uint32_t bridged;     ///< 1: price-layer times are bridged into the path; 0: they are visits
+  Law mixer;                 ///< Student-t: law of the mixing variance, mean 1; count 0: none
+  std::uint32_t factors;     ///< Process::factors: how many
+  std::uint32_t warm_up;     ///< bars that run before the call, for a start in the stationary law
+  std::uint32_t rows;        ///< rows of shocks; 0: the shocks are drawn
+  std::uint32_t first_row;   ///< where the path begins; `absent`: anywhere in [0, row_starts)
+  std::uint32_t row_starts;  ///< rows that a path or a block may begin at
+  std::uint32_t new_block;   ///< probability that a bar begins a new block, times 2^32; 0: rows are replayed in order
+  float root_bar;            ///< sqrt of a bar's ticks
+  Law unit_exponential;      ///< Heston: -ln(1 - Phi(z))
+  std::uint32_t jumps;       ///< bit 0: common, bit 1: own
+  float common_jump[3];      ///< intensity per tick, mean and standard deviation of the log size
+  // Offsets into Tables::floats.
+  std::uint32_t dynamics;  ///< planes of walked_assets floats: heston_planes or bar_planes
+  std::uint32_t
+      loadings;  ///< Process::factors: per asset limit::factors loadings per sqrt(tick), then the own noise's plane
+  std::uint32_t
+      jump_at;  ///< planes of limit::assets: loading of the common jump, own intensity per tick, mean, deviation
+  std::uint32_t shocked;  ///< 1 when there are shocks
+  std::uint32_t shocks;   ///< planes of limit::assets: ticks (as bits, `absent`: none) and log size
+  std::uint32_t weights;  ///< plane of walked_assets: shares of the book, for `lowest`
+
+  float drift[limit::assets];  ///< per tick: mu - sigma^2 / 2 less the jumps' compensator (Heston: without sigma^2 / 2)
+  float volatility[limit::assets];  ///< per square root of a tick, for the bridge to the price-layer time
+  /// Row i at i (i + 1) / 2; of the correlation, and with constant variance times volatility * sqrt(tick).
+  float cholesky[limit::walked_assets * (limit::walked_assets + 1) / 2];
+  std::uint16_t first_leg[limit::assets + 2];      ///< legs of asset a: first_leg[a] .. first_leg[a + 1]
+  std::uint16_t first_reading[limit::assets + 2];  ///< the same for readings
+  std::uint32_t route_message[limit::routes];      ///< the message whose delay is tallied for the route
   Message message[limit::messages];
   Leg leg[limit::legs];
   Reading reading[limit::readings];
@@ -146,13 +195,45 @@ struct Plan {
   Component component[limit::components];
 };
 
-/// Calls run.operator()<A>() with A = 4, 8, 12 or 16: the numbers of assets that kernels are compiled for.
+/// Planes at Plan::dynamics.
+enum HestonPlane {
+  mean_reversion,
+  relative_noise,
+  variance_rate,
+  leverage,
+  rotation_cos,
+  rotation_sin,
+  initial,
+  heston_planes
+};
+enum BarPlane { omega, alpha, gamma, beta, first_variance, bar_planes };
+
+/// Calls run.operator()<process, N>() with the numbers of assets (of factors) N that kernels are compiled for.
 template <class Run>
-auto with_assets(const Plan& plan, const Run& run) {
-  if (plan.assets <= 4) return run.template operator()<4>();
-  if (plan.assets <= 8) return run.template operator()<8>();
-  if (plan.assets <= 12) return run.template operator()<12>();
-  return run.template operator()<16>();
+auto with_market(const Plan& plan, const Run& run) {
+  const std::uint32_t n = plan.process == Process::factors ? plan.factors : plan.assets;
+  switch (plan.process) {
+    case Process::heston:
+      if (n <= 4) return run.template operator()<Process::heston, 4>();
+      if (n <= 8) return run.template operator()<Process::heston, 8>();
+      return run.template operator()<Process::heston, 16>();
+    case Process::bars:
+      if (n <= 4) return run.template operator()<Process::bars, 4>();
+      if (n <= 8) return run.template operator()<Process::bars, 8>();
+      return run.template operator()<Process::bars, 16>();
+    case Process::factors:
+      if (n <= 4) return run.template operator()<Process::factors, 4>();
+      return run.template operator()<Process::factors, 8>();
+    case Process::observed:
+      if (n <= 4) return run.template operator()<Process::observed, 4>();
+      if (n <= 8) return run.template operator()<Process::observed, 8>();
+      return run.template operator()<Process::observed, 16>();
+    case Process::diffusion: break;
+  }
+  if (n <= 4) return run.template operator()<Process::diffusion, 4>();
+  if (n <= 8) return run.template operator()<Process::diffusion, 8>();
+  if (n <= 12) return run.template operator()<Process::diffusion, 12>();
+  return run.template operator()<Process::diffusion, 16>();
 }
 
 static_assert(std::is_trivially_copyable_v<Plan> && sizeof(Plan) <= 16 * 1024 && sizeof(Plan) % 4 == 0);

@@ -37,7 +37,7 @@ inline constexpr double shortfall_unit = 1.0 / 16777216.0;
 
 /// Where each counter lies. Counters that fit 32 bits per worker come first; `sums` are 64-bit from the start.
 struct TallyLayout {
-  std::uint32_t readings, collaterals, routes, layers, portfolio;
+  std::uint32_t readings, collaterals, routes, layers, portfolio, breaches, lowest;
 
   // histograms, `loss_bins` each
   constexpr std::size_t price(int reading) const {
@@ -53,8 +53,11 @@ struct TallyLayout {
     return spared(int(collaterals)) + std::size_t(k) * loss_bins;
   }                                                                        ///< hit paths: with it
   constexpr std::size_t book() const { return struck(int(collaterals)); }  ///< weighted book, after sale costs
+  constexpr std::size_t least() const {
+    return book() + portfolio * std::size_t(loss_bins);
+  }  ///< book's worst grid date
   constexpr std::size_t delay(int route) const {
-    return book() + portfolio * std::size_t(loss_bins) + std::size_t(route) * delay_bins;
+    return least() + lowest * std::size_t(loss_bins) + std::size_t(route) * delay_bins;
   }
   // single counters
   constexpr std::size_t under(int i, int j) const {
@@ -69,7 +72,10 @@ struct TallyLayout {
   constexpr std::size_t late(int k) const {
     return hit(int(collaterals)) + std::size_t(k);
   }  ///< paths on which k is unresolved
-  constexpr std::size_t book_under() const { return late(int(collaterals)); }
+  constexpr std::size_t breach(int k) const {
+    return late(int(collaterals)) + std::size_t(k);
+  }  ///< paths on which a grid date up to k's sale has a price loss beyond its policy haircut
+  constexpr std::size_t book_under() const { return late(int(collaterals)) + breaches * std::size_t(collaterals); }
   constexpr std::size_t unresolved() const { return book_under() + 1; }  ///< paths with any unresolved leg
   constexpr std::size_t non_finite() const { return unresolved() + 1; }
   constexpr std::size_t counters() const { return non_finite() + 1; }
@@ -77,8 +83,9 @@ struct TallyLayout {
   constexpr int price_order(int reading) const { return reading; }
   constexpr int latency_order(int k) const { return int(readings) + k; }
   constexpr int book_order() const { return int(readings + collaterals); }
-  constexpr int delay_order(int route) const { return int(readings + collaterals + portfolio) + route; }
-  constexpr int histograms() const { return int(readings + collaterals + portfolio + routes); }
+  constexpr int least_order() const { return int(readings + collaterals + portfolio); }
+  constexpr int delay_order(int route) const { return int(readings + collaterals + portfolio + lowest) + route; }
+  constexpr int histograms() const { return int(readings + collaterals + portfolio + lowest + routes); }
   // sums
   constexpr std::size_t shortfall(int k) const { return std::size_t(k); }  ///< all paths, failures included
   constexpr std::size_t shortfall_spared(int k) const {
@@ -91,7 +98,7 @@ struct TallyLayout {
 };
 
 constexpr TallyLayout layout_of(const Plan& plan) {
-  return {plan.readings, plan.collaterals, plan.routes, plan.layers, plan.portfolio};
+  return {plan.readings, plan.collaterals, plan.routes, plan.layers, plan.portfolio, plan.breaches, plan.lowest};
 }
 
 }  // namespace proofload

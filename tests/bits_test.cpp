@@ -10,6 +10,7 @@
 #include <set>
 
 #include "../host/engine.h"
+#include "markets.h"
 
 namespace proofload {
 namespace {
@@ -33,60 +34,6 @@ Tally run(Backend& backend, const Compiled& compiled, std::vector<PathRange> ran
   return tally;
 }
 
-/// A book in which a tenth of the paths see a failed layer, most of those a stall, and everything else that a plan can hold.
-Scenario stormy() {
-  return parse_scenario(R"(
-schema = 1
-name = "stormy"
-run = { paths = 4096, seed = 7 }
-portfolio = { haircut = 0.1 }
-[market]
-assets = [ { name = "ETH", price = 3000, volatility = 0.8 }, { name = "BTC", price = 90000, volatility = 0.6 } ]
-correlation = [[1.0, 0.7], [0.7, 1.0]]
-grid = { step = "7m" }
-[layers.bridge]
-hazard = 3.0
-exposure = "5d"
-recovery = { kind = "mixture", of = [ { weight = 0.3, kind = "constant", value = 1.0 }, { weight = 0.7, kind = "beta", mean = 0.4, stdev = 0.2 } ] }
-stall = { kind = "lognormal", median = "10h", p99 = "60d" }
-network = "net"
-common_hazard = 2.0
-[layers.other]
-hazard = 4.0
-exposure = "5d"
-network = "net"
-common_hazard = 2.0
-[routes.slow]
-from = "a"
-to = "b"
-layer = "bridge"
-stages = [ { name = "oracle", kind = "uniform", min = "0s", max = "60s" }, { name = "finality", kind = "gamma", shape = 3, mean = "20m" },
-           { name = "relay", kind = "mixture", of = [ { weight = 0.9, kind = "exponential", mean = "30s" }, { weight = 0.1, kind = "pareto", min = "10m", alpha = 1.2, cap = "5d" } ] } ]
-[routes.fast]
-from = "a"
-to = "b"
-layer = "other"
-stages = [ { name = "relay", kind = "weibull", shape = 0.7, scale = "50s" }, { name = "other", kind = "constant", value = "3s" } ]
-[[collateral]]
-name = "eth"
-asset = "ETH"
-route = "slow"
-haircut = 0.02
-sale = { size = 1e6, depth = 2e7, exponent = 0.5, cap = 0.2, cost = 40.0, bonus = 0.05 }
-[[collateral]]
-name = "btc"
-asset = "BTC"
-route = "slow"
-haircut = 0.02
-basis = { kind = "uniform", min = 0.97, max = 1.0 }
-[[collateral]]
-name = "eth fast"
-asset = "ETH"
-route = "fast"
-)",
-                        "stormy");
-}
-
 TEST(Bits, EveryLaneThreadAndSplitGivesTheSameTallyForEveryShippedScenario) {
   const auto files = shipped();
   ASSERT_GE(files.size(), 6u);
@@ -106,6 +53,27 @@ TEST(Bits, EveryLaneThreadAndSplitGivesTheSameTallyForEveryShippedScenario) {
       EXPECT_TRUE(run(*cpu(lanes, 2), compiled,
                       {{first, 1}, {first + 1, 4090}, {first + 4091, 15}, {first + 4106, count - 4106}}) == expected);
       EXPECT_TRUE(run(*cpu(lanes, 2), compiled, {{first + 9000, count - 9000}, {first, 9000}}) == expected) << "order";
+    }
+  }
+}
+
+TEST(Bits, EveryMarketGivesTheSameTallyOnEveryLaneThreadAndSplit) {
+  constexpr std::uint64_t first = 5, count = 6'011;
+  std::set<std::uint64_t> different;
+  for (const auto& [name, scenario] : markets()) {
+    SCOPED_TRACE(name);
+    const Compiled compiled = compile(scenario);
+    const Tally expected = run(*cpu("scalar", 2), compiled, {{first, count}});
+    const std::uint64_t raw = cpu("scalar", 2)->fingerprint(compiled, 7, {first, count});
+    EXPECT_TRUE(different.insert(raw).second) << "another market has the same paths";
+    EXPECT_EQ(expected.counts[expected.layout.non_finite()], 0u);
+    EXPECT_GT(expected.counts[expected.layout.failed(0, 1)], 20u);
+    for (const auto& lanes : usable_lanes()) {
+      SCOPED_TRACE(lanes);
+      for (const int threads : {1, 2}) EXPECT_EQ(cpu(lanes, threads)->fingerprint(compiled, 7, {first, count}), raw);
+      EXPECT_TRUE(run(*cpu(lanes, 1), compiled, {{first, count}}) == expected);
+      EXPECT_TRUE(run(*cpu(lanes, 2), compiled, {{first + 3000, count - 3000}, {first, 1}, {first + 1, 2999}}) ==
+                  expected);
     }
   }
 }
@@ -165,6 +133,12 @@ TEST(Bits, HaveNotMoved) {
     const Tally tally = run(*cpu("auto", 2), compiled, {{0, 100'000}});
     now[scenario.filename().string()] = {
         {"plan_hash", compiled.plan_hash}, {"seed", 7}, {"paths", 100'000}, {"tally_hash", tally.hash()}};
+  }
+  for (const auto& [name, scenario] : markets()) {
+    const Compiled compiled = compile(scenario);
+    const Tally tally = run(*cpu("auto", 2), compiled, {{0, 20'000}});
+    now["market: " + name] = {
+        {"plan_hash", compiled.plan_hash}, {"seed", 7}, {"paths", 20'000}, {"tally_hash", tally.hash()}};
   }
   if (std::getenv("PROOFLOAD_UPDATE_REFERENCE") != nullptr) {
     fs::create_directories(file.parent_path());

@@ -106,7 +106,69 @@ BAD_SCENARIOS = {
         'kind = "empirical", file = "nowhere.csv", column = "x"',
         ["nowhere.csv"],
     ),
-    "model of a later version": (MATRIX, 'innovation = "student_t"\n' + MATRIX, ["student_t", "version"]),
+    "key of a later version": ("[run]", "[systemic]\nhazards = 1.0\n[run]", ["systemic.hazards", "version"]),
+    "model without its parameters": (MATRIX, 'innovation = "student_t"\n' + MATRIX, ["student_t", "dof"]),
+    "misspelt model": (MATRIX, 'innovation = "gausian"\n' + MATRIX, ['did you mean "gaussian"']),
+    "Student-t without a variance": (
+        MATRIX,
+        'innovation = { kind = "student_t", dof = 2.0 }\n' + MATRIX,
+        ["dof = 2", "variance is infinite"],
+    ),
+    "residuals that are missing": (
+        MATRIX,
+        'innovation = { kind = "bootstrap", file = "nowhere.csv", bar = "1h", block = "1d" }\n' + MATRIX,
+        ["nowhere.csv", "does not exist"],
+    ),
+    "GARCH that is not stationary": (
+        MATRIX,
+        'variance = { kind = "gjr_garch", bar = "1h", alpha = 0.1, gamma = 0.1, beta = [0.8, 0.9] }\n' + MATRIX,
+        ["BTC", "is 1.05", "no long-run variance"],
+    ),
+    "GARCH coefficients of three assets": (
+        MATRIX,
+        'variance = { kind = "gjr_garch", bar = "1h", alpha = [0.1, 0.1, 0.1], gamma = 0, beta = 0.8 }\n' + MATRIX,
+        ["3 numbers", "market.assets has 2"],
+    ),
+    "grid other than the bar": (
+        MATRIX,
+        'grid = { step = "30m" }\n'
+        'variance = { kind = "gjr_garch", bar = "1h", alpha = 0.1, gamma = 0.1, beta = 0.8 }\n' + MATRIX,
+        ["the step 30m", "the bar 1h"],
+    ),
+    "Heston correlation of -1": (
+        MATRIX,
+        'variance = { kind = "heston", mean_reversion = 4, vol_of_vol = 1, correlation = -1 }\n' + MATRIX,
+        ["correlation = -1", "more than -1"],
+    ),
+    "factors and a correlation": (MATRIX, "factors = { loadings = [[0.9], [0.9]] }\n" + MATRIX, ["both factors and"]),
+    "factors that leave no noise": (MATRIX, "factors = { loadings = [[0.9], [1.0]] }", ["sum to 1", "above 0"]),
+    "jumps too many to draw": (
+        MATRIX,
+        'jumps = { kind = "merton", intensity = 1e5, mean = -0.1, stdev = 0.1 }\n' + MATRIX,
+        ["8219 jumps in 30d", "write grid"],
+    ),
+    "stress key that is misspelt": ("[run]", "[stress]\nvolatilty = 2.0\n[run]", ['did you mean "volatility"']),
+    "stress correlation beyond 1": ("[run]", "[stress]\ncorrelation = 1.5\n[run]", ["stress.correlation = 1.5"]),
+    "shock of everything": (
+        "[run]",
+        '[stress]\nshocks = [ { asset = "ETH", at = "1m", size = -1.0 } ]\n[run]',
+        ["size = -1", "more than -1"],
+    ),
+    "shock of an unknown asset": (
+        "[run]",
+        '[stress]\nshocks = [ { asset = "EHT", at = "1m", size = -0.5 } ]\n[run]',
+        ['did you mean "ETH"'],
+    ),
+    "replay of a missing file": (
+        "[run]",
+        '[stress]\nreplay = { file = "nowhere.csv", start = "random" }\n[run]',
+        ["nowhere.csv", "does not exist"],
+    ),
+    "replay at no time": (
+        "[run]",
+        '[stress]\nreplay = { file = "base.toml", start = "noon" }\n[run]',
+        ['"noon" is not a time', "2020-03-12T06:00:00Z"],
+    ),
     "zero paths": ("paths = 20000", "paths = 0", ["paths"]),
     "negative paths": ("paths = 20000", "paths = -5", ["paths"]),
     "too many paths": ("paths = 20000", "paths = 9000000000000", ["paths"]),
@@ -358,6 +420,124 @@ def check_help(folder):
         check(f"{name} is at most 110 wide", max(map(len, lines)) <= 110, max(map(len, lines)))
     version = run(folder, "--version")
     check("--version", version.returncode == 0 and re.fullmatch(rb"proofload \d+\.\d+\.\d+\n", version.stdout), version)
+
+
+# ---- prices ----------------------------------------------------------------------------------------------------------
+
+
+def made_prices(hours=2400, start=1609459200):
+    """Hourly prices of independent normal log returns: 1 % of ETH and .7 % of BTC, correlation .8."""
+    draws = random.Random(1)
+    eth, btc, lines = 3000.0, 50000.0, ["timestamp_utc,ETH,BTC"]
+    for i in range(hours):
+        time_text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start + 3600 * i))
+        lines.append(f"{time_text},{eth:.6f},{btc:.6f}")
+        common, own = draws.gauss(0, 1), draws.gauss(0, 1)
+        eth *= math.exp(0.01 * (0.8 * common + 0.6 * own))
+        btc *= math.exp(0.007 * common)
+    return lines
+
+
+BAD_PRICES = {
+    "negative": lambda lines: [*lines[:9], lines[9].split(",")[0] + ",-1,50000", *lines[10:]],
+    "text": lambda lines: [*lines[:9], lines[9].split(",")[0] + ",many,50000", *lines[10:]],
+    "not a time": lambda lines: [*lines[:9], "noon,3000,50000", *lines[10:]],
+    "one row": lambda lines: lines[:2],
+    "a header only": lambda lines: lines[:1],
+    "nothing": lambda lines: [],
+    "constant": lambda lines: [lines[0], *(line.split(",")[0] + ",3000,50000" for line in lines[1:])],
+    "no column": lambda lines: [line.split(",")[0] for line in lines],
+}
+
+
+def check_fit(folder):
+    made = run(folder, "fit", "prices.csv", "-o", "market.toml")
+    check("fit: exit status 0", made.returncode == 0, made.stderr[-300:])
+    check("fit: residuals beside the market", (folder / "market.residuals.csv").exists(), listing(folder))
+    market = (folder / "market.toml").read_text()
+    found = [float(v) for v in re.findall(r"^  \{ name = .*volatility = ([\d.]+)", market, re.MULTILINE)]
+    year = math.sqrt(8760)  # standard error of a volatility: 1 / sqrt(2 * 2400) = 1.4 %
+    near = [abs(v / (true * year) - 1) < 0.06 for v, true in zip(found, (0.01, 0.007))]
+    check("fit: the volatilities", near == [True, True], found)
+    book = re.sub(r"^\[market\].*?(?=^\[layers)", "", BASE, flags=re.MULTILINE | re.DOTALL)
+    (folder / "fitted.toml").write_text('include = ["market.toml"]\n' + book)
+    valid = run(folder, "validate", "fitted.toml")
+    check("fit: a scenario takes it in", valid.returncode == 0 and b"gjr_garch" in valid.stdout, valid.stderr[-300:])
+    again = run(folder, "fit", "prices.csv", "-o", "again.toml", "--threads", 1)
+    same = (folder / "again.toml").read_text().replace("again.residuals", "market.residuals") == market
+    check("fit: twice the same", again.returncode == 0 and same)
+    for arguments, holds in {
+        ("prices.csv", "nowhere.csv"): ["nowhere.csv"],
+        ("prices.csv", "--assets", "DOGE"): ["DOGE"],
+        ("prices.csv", "--model", "crystal"): ["crystal", "gjr_garch"],
+        ("prices.csv", "--horizon", "1 parsec"): ["--horizon"],
+        ("prices.csv", "--from", "2030-01-01"): [],
+        ("prices.csv", "-o", "nowhere/out.toml"): ["nowhere"],
+    }.items():
+        arguments = [*arguments, *(() if "-o" in arguments else ("-o", "out.toml"))]
+        refused(f"fit {' '.join(arguments)}", folder, "fit", *arguments, holds=holds)
+
+
+def check_backtest(folder):
+    command = ("backtest", "base.toml", "prices.csv", "--paths", 4000)
+    given = (*command, "--delta", "6h", "--window", "20d", "--refit", "5d", "--models", "historical,fhs")
+    made = run(folder, *given, "--json", "one.json")
+    check("backtest: exit status 0", made.returncode == 0 and not made.stderr, made.stderr[-300:])
+    found = json.loads((folder / "one.json").read_text())
+    windows = [c["windows"] for c in found["collateral"]]
+    check("backtest: windows of 6 h after 20 days", windows == [319, 319], windows)  # 80 days of 4, less the last price
+    cells = {(c["collateral"], c["model"], c["confidence"]) for c in found["cells"]}
+    models = ("gaussian", "historical", "fhs")
+    wanted = {(a, m, c) for a in ("ETH", "BTC") for m in models for c in (0.99, 0.999)}
+    check("backtest: a cell for each asset, model and confidence", cells == wanted, cells)
+    # the true haircut at 99 %: 2.3263 * .01 * sqrt(6) of the log price
+    means = [c["haircut"]["mean"] for c in found["cells"] if (c["collateral"], c["confidence"]) == ("ETH", 0.99)]
+    true = -math.expm1(-2.3263 * 0.01 * math.sqrt(6))
+    near = [abs(m / true - 1) < 0.1 for m in means]
+    check("backtest: the haircuts of theory", near == [True] * 3, (means, true))
+    again = run(folder, *given, "--json", "two.json", "--threads", 1)
+    same = (folder / "two.json").read_bytes() == (folder / "one.json").read_bytes()
+    check("backtest: threads do not matter", again.returncode == 0 and same)
+    drawn = run(folder, *command, "--window", "90d", "--models", "fhs", "--json", "drawn.json")
+    delays = json.loads((folder / "drawn.json").read_text())["delays"] if drawn.returncode == 0 else []
+    good = [len(d["bars"]) > 1 and d["bars"][0] == 1 for d in delays]
+    check("backtest: delays of the scenario's law", good == [True], drawn.stderr[-300:])
+    for arguments, holds in {
+        ("--delta", "0h"): ["--delta"],
+        ("--delta", "1 parsec"): ["--delta"],
+        ("--delta", "60d"): ["window"],
+        ("--window", "1h"): ["--window"],
+        ("--window", "200d"): ["--window"],
+        ("--refit", "-1d"): ["--refit"],
+        ("--models", "crystal"): ["crystal", "long_memory"],
+        ("--from", "2022-01-01", "--to", "2021-01-01"): ["--from", "--to"],
+        ("--from", "yesterday"): ["yesterday"],
+        ("--paths", "10"): ["--paths"],
+        ("--threads", "-1"): ["--threads"],
+        ("--assets", "DOGE"): ["DOGE"],
+        ("--assets", "DOGE", "--delta", "1h"): ["DOGE"],
+        ("--bar", "7m"): ["7m"],
+        ("--buffer", "2"): ["--buffer"],
+    }.items():
+        refused(f"backtest {' '.join(arguments)}", folder, *command[:3], *arguments, holds=holds)
+    refused("backtest of no prices", folder, "backtest", "base.toml", "nowhere.csv", holds=["nowhere.csv"])
+    refused("backtest of no scenario", folder, "backtest", "nowhere.toml", "prices.csv", holds=["nowhere.toml"])
+    wide = max(map(len, run(folder, "backtest", "--help").stdout.decode().splitlines()))
+    check("proofload backtest --help is at most 110 wide", wide <= 110, wide)
+
+
+def check_bad_prices(folder):
+    good = (folder / "prices.csv").read_text().splitlines()
+    for name, spoil in BAD_PRICES.items():
+        (folder / "bad.csv").write_text("\n".join(spoil(good)) + "\n")
+        walked = ("backtest", "base.toml", "bad.csv", "--delta", "1h", "--models", "gaussian")
+        for command in (("fit", "bad.csv", "-o", "out.toml"), walked):
+            result = run(folder, *command)
+            if result.returncode == 0:
+                check(f"{command[0]}, prices: {name}: repaired", b"repaired" in result.stdout, result.stdout[:300])
+            else:
+                wrong = complaint(result) or ("bad.csv" not in result.stderr.decode() and "the file is not named")
+                check(f"{command[0]}, prices: {name}", not wrong, (wrong, result.stderr[-300:]))
 
 
 # ---- results ---------------------------------------------------------------------------------------------------------
@@ -692,6 +872,10 @@ def main():
         made = run(folder, "run", "base.toml", "-o", "good.h5")
         check("run: a result file and nothing else", made.returncode == 0 and len(listing(folder)) == 2, made.stderr)
         for checks in (check_show, check_validate, check_compare, check_export, check_bad_results, check_disks):
+            checks(folder)
+    with workplace() as folder:
+        (folder / "prices.csv").write_text("\n".join(made_prices()) + "\n")
+        for checks in (check_fit, check_backtest, check_bad_prices):
             checks(folder)
     with workplace() as folder:
         check_interrupt(folder)

@@ -106,6 +106,47 @@ TEST(Compare, CorrectsForTheNumberOfQuestions) {
   EXPECT_TRUE(differs(c));
 }
 
+TEST(Compare, HasBreachesWhereBothCountedThem) {
+  const auto counted = [](std::uint64_t breaches, const std::string& stress = "") {
+    Results r = made_results(testing::market_with(testing::two_collaterals, testing::a_grid) + stress);
+    seal(r, 100'000);
+    r.tally.counts[r.tally.layout.breach(0)] = breaches;
+    r.tally.counts[r.tally.layout.under(0, 0)] = 500;
+    return r;
+  };
+  const Results a = counted(1000), b = counted(1300, "[stress]\nvolatility = 1.5\n");
+  const Comparison c = compare({a, b}, {"a", "b"});
+  ASSERT_EQ(c.differences.size(), 8u) << "three haircuts of two collaterals, one policy, its breaches";
+  std::size_t found = 0;
+  for (const auto& d : c.differences) {
+    EXPECT_EQ(d.figure == "haircut", d.confidence.has_value());
+    EXPECT_EQ(d.significant, d.figure == "p_breach");
+    if (d.figure != "p_breach") continue;
+    ++found;
+    EXPECT_EQ(d.collateral, "ETH@ethereum");
+    EXPECT_EQ(d.first, 0.010);
+    EXPECT_EQ(d.other, 0.013);
+    // The score of two binomial counts; their exact intervals are somewhat wider.
+    const double score = 0.003 / std::sqrt((0.010 * 0.990 + 0.013 * 0.987) / 100'000);
+    EXPECT_NEAR(d.difference / *d.error / score, 1.0, 0.05);
+  }
+  EXPECT_EQ(found, 1u);
+  const auto json = compare_json(c);
+  EXPECT_EQ(json["differences"][4]["figure"], "p_breach");
+  EXPECT_EQ(json["differences"][3]["figure"], "p_under");
+  EXPECT_TRUE(json["results"][0]["stress"].is_null());
+  EXPECT_EQ(json["results"][1]["stress"], "volatility times 1.5");
+  const std::string table = compare_table(c);
+  EXPECT_NE(table.find("P(breach): the price alone"), std::string::npos) << table;
+  EXPECT_NE(table.find("\n    stressed: volatility times 1.5\n"), std::string::npos) << table;
+
+  Results undated = made_results();
+  seal(undated, 100'000);
+  const Comparison none = compare({a, undated}, {"a", "b"});
+  EXPECT_EQ(none.differences.size(), 7u);
+  EXPECT_EQ(compare_table(none).find("P(breach)"), std::string::npos);
+}
+
 TEST(Compare, LeavesOpenWhatCannotBeBounded) {
   const Comparison c = compare({sampled(0.02, 1000, 1), sampled(0.2, 1000, 2)}, {"a", "b"});
   const Difference& d = find(c, "ETH@ethereum", 0.999);

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "../host/notes.h"
 #include "../host/statistics.h"
 #include "made_results.h"
 
@@ -30,8 +31,8 @@ TEST(BasisPoints, AreRoundedUpAndClamped) {
   }
 }
 
-Results filled(std::uint64_t paths) {
-  std::string text = testing::two_collaterals;
+Results filled(std::uint64_t paths, const std::string& stress = "") {
+  std::string text = testing::two_collaterals + stress;
   text.replace(text.find("ETH@base"), 8, "ETH \\\"best\\\", base");
   Results r = made_results(text);
   count_losses(r.tally, 0, 0.051234, paths / 50);
@@ -88,19 +89,26 @@ TEST(Export, WritesJsonAsTheSchemaSays) {
   const auto schema = nlohmann::json::parse(std::ifstream("results/haircuts.schema.json"));
   // The Python test checks the whole schema where the package for that is installed; this needs none.
   const auto same_keys = [](const nlohmann::json& object, const nlohmann::json& rule) {
-    EXPECT_EQ(object.size(), rule["properties"].size());
     for (const auto& key : rule["required"]) EXPECT_TRUE(object.contains(key.get<std::string>())) << key;
     for (const auto& item : object.items()) EXPECT_TRUE(rule["properties"].contains(item.key())) << item.key();
   };
   same_keys(json, schema);
   same_keys(json["provenance"], schema["properties"]["provenance"]);
   for (const auto& h : json["haircuts"]) same_keys(h, schema["properties"]["haircuts"]["items"]);
+  EXPECT_FALSE(json["provenance"].contains("stress"));
   EXPECT_EQ(json["provenance"]["plan_hash"], r.compiled.plan_hash);
   EXPECT_EQ(json["provenance"]["tally_hash"], r.tally.hash());
   EXPECT_EQ(json["provenance"]["seed"], r.seed);
   EXPECT_EQ(json["provenance"]["paths"], 20'000);
   EXPECT_EQ(json["haircuts"].size(), 6u);
   EXPECT_EQ(json["haircuts"][1]["haircut_bps"], 9001);
+
+  const Results stressed = filled(20'000, "[stress]\nvolatility = 1.5\ndepth = 4\n");
+  export_haircuts(stressed, "generic", file.path);
+  const auto stress = nlohmann::json::parse(file.text());
+  EXPECT_EQ(stress["provenance"]["stress"], stress_text(stressed.scenario));
+  EXPECT_EQ(stress["provenance"]["stress"], "volatility times 1.5, depth divided by 4");
+  same_keys(stress["provenance"], schema["properties"]["provenance"]);
 }
 
 TEST(Export, WritesCsvWithProvenanceInEveryRow) {
@@ -114,6 +122,15 @@ TEST(Export, WritesCsvWithProvenanceInEveryRow) {
   while ((at = text.find(r.compiled.plan_hash + "," + r.tally.hash() + ",7,0,20000,0.95,", at)) != std::string::npos)
     ++rows, ++at;
   EXPECT_EQ(rows, 6u);
+  EXPECT_EQ(text.find(",date,stress\n"), text.find('\n') - 12);
+  const auto ends = [](const std::string& csv, const std::string& end) {
+    std::size_t count = 0;
+    for (std::size_t i = 0; (i = csv.find(end + "\n", i)) != std::string::npos; ++i) ++count;
+    return count;
+  };
+  EXPECT_EQ(ends(text, ",2026-11-22T00:00:00Z,"), 6u) << "no stress";
+  export_haircuts(filled(20'000, "[stress]\nvolatility = 1.5\ndepth = 4\n"), "generic", file.path);
+  EXPECT_EQ(ends(file.text(), ",2026-11-22T00:00:00Z,\"volatility times 1.5, depth divided by 4\""), 6u);
 }
 
 TEST(Export, RefusesWhatItMustNotWrite) {

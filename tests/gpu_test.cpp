@@ -11,6 +11,7 @@
 
 #include "../host/engine.h"
 #include "../kernels/cuda.h"
+#include "markets.h"
 
 namespace proofload {
 namespace {
@@ -149,13 +150,20 @@ Compiled made(const Book& b) {
   return compile(parse_scenario(text, "made.toml"));
 }
 
-// The sanitizers run this one alone: both kernels, each template, few paths.
+// The sanitizers run this one and the next alone: each kernel, few paths.
 TEST_F(Gpu, FewPathsOfEveryKernel) {
   for (const int assets : {3, 8, 11, 16}) {
     SCOPED_TRACE(assets);
     Book book{assets};
     book.stalls = book.portfolio = book.basis = true;
     expect_same(made(book), {11, 3001});
+  }
+}
+
+TEST_F(Gpu, FewPathsOfEveryMarket) {
+  for (const auto& [name, scenario] : markets()) {
+    SCOPED_TRACE(name);
+    expect_same(compile(scenario), {11, 1001});
   }
 }
 
@@ -169,6 +177,13 @@ TEST_F(Gpu, EveryShippedScenario) {
   for (const auto& file : files) {
     SCOPED_TRACE(file.string());
     expect_same(compile(read_scenario(file)), {0, many});
+  }
+}
+
+TEST_F(Gpu, EveryMarket) {
+  for (const auto& [name, scenario] : markets()) {
+    SCOPED_TRACE(name);
+    expect_same(compile(scenario), {5, many / 8});
   }
 }
 

@@ -48,6 +48,17 @@ asset = "ETH"
 route = "slow"
 )";
 
+/// The scenario with these lines in [market].
+inline std::string market_with(std::string text, const std::string& lines) {
+  return text.insert(text.find("[layers.one]"), lines + "\n");
+}
+
+/// The scenario whose second collateral has a policy haircut too, as a book.
+inline std::string as_book(const std::string& text) { return text + "haircut = 0.2\n[portfolio]\nhaircut = 0.15\n"; }
+
+/// Dates for observers.
+inline constexpr char a_grid[] = "grid = { step = \"10m\" }";
+
 /// The bin of a loss, found among the edges.
 inline std::size_t bin_of(double loss) {
   int low = 0, high = loss_bins;  // edge(low) <= loss < edge(high)
@@ -97,6 +108,7 @@ inline void seal(Results& r, std::uint64_t paths) {
   for (int p = 0; p < int(at.readings); ++p) top_up(at.price(p), loss_bins, bin_of(0.0));
   for (int k = 0; k < int(at.collaterals); ++k) top_up(at.latency(k), loss_bins, bin_of(0.0));
   if (at.portfolio != 0) top_up(at.book(), loss_bins, bin_of(0.0));
+  if (at.lowest != 0) top_up(at.least(), loss_bins, bin_of(0.0));
   for (int i = 0; i < int(at.routes); ++i) top_up(at.delay(i), delay_bins, 1 + 9 * delay_bins_per_octave);  // 2^9 ticks
   tally.paths = r.range.count = paths;
 }

@@ -19,7 +19,8 @@ import tempfile
 import time
 
 SKIPPED = 77
-KERNELS = {f"{name}<{assets}>" for name in ("count_paths", "hash_paths") for assets in (4, 8, 12, 16)}
+PROCESSES = {"diffusion": (4, 8, 12, 16), "observed": (4, 8, 16), "heston": (4, 8, 16), "bars": (4, 8, 16), "factors": (4, 8)}
+KERNELS = {f"count_paths<{process}, {n}>" for process, sizes in PROCESSES.items() for n in sizes}
 
 # All that may be done to a float: each correctly rounded (".rn" forbids contraction) or exact. Loads, stores and moves beside.
 ARITHMETIC = re.compile(
@@ -35,9 +36,9 @@ ENTRY = re.compile(r"^(?:\.visible |\.weak |\.extern )*\.(?:entry|func)\s+(?:\([
 
 
 def short(mangled):
-    """count_paths<16> for ours; the name as it is for others."""
-    ours = re.search(r"\d(count_paths|hash_paths)ILi(\d+)E", mangled)
-    return f"{ours[1]}<{ours[2]}>" if ours else mangled
+    """count_paths<heston, 16> for ours; the name as it is for others."""
+    ours = re.search(r"\dcount_pathsILNS_7ProcessE(\d+)ELi(\d+)E", mangled)
+    return f"count_paths<{list(PROCESSES)[int(ours[1])]}, {ours[2]}>" if ours else mangled
 
 
 def complaints_about_ptx(ptx):

@@ -8,12 +8,54 @@ import csv
 import json
 import math
 import os
+import random
 import subprocess
 import sys
 import tempfile
 
 PROGRAM = os.environ.get("PROOFLOAD", "build/proofload")
 SCENARIO = "scenarios/multi-chain-book.toml"
+# The same with dates on which prices are observed, and as a book.
+DATED = """schema = 1
+name = "dated"
+include = ["{include}"]
+[market]
+innovation = "gaussian"
+variance = "constant"
+{grid}
+[stress]
+volatility = 2.0
+[portfolio]
+haircut = 0.02
+"""
+GRID = 'grid = { step = "2m" }'
+# Residuals and recorded prices, from files beside it.
+FILES = """schema = 1
+name = "files"
+[run]
+paths = 20_000
+confidence = [0.9, 0.99]
+horizon = "6h"
+[market]
+assets = [ { name = "ETH", price = 3000.0, volatility = 0.8 }, { name = "BTC", price = 60000.0, volatility = 0.6 } ]
+correlation = [[1.0, 0.5], [0.5, 1.0]]
+innovation = { kind = "bootstrap", file = "residuals.csv", bar = "1h", block = "12h" }
+[stress]
+replay = { file = "prices.csv", start = "random", columns = { BTC = "XBT" } }
+[layers.one]
+hazard = 0.05
+exposure = "72h"
+[routes.slow]
+from = "base"
+to = "arbitrum"
+layer = "one"
+stages = [ { name = "relay", kind = "exponential", mean = "30m" } ]
+[[collateral]]
+name = "ETH@base"
+asset = "ETH"
+route = "slow"
+haircut = 0.02
+"""
 SCHEMA = "results/haircuts.schema.json"
 
 
@@ -36,13 +78,13 @@ def same(stored, shown):
     return stored == shown
 
 
-def check_figures(read, attributes, shown):
+def check_figures(read, attributes, shown, scenario=SCENARIO):
     """`read(name)` gives a variable as nested lists, whatever the package."""
     for key in ("plan_hash", "tally_hash", "seed", "paths", "interval", "backend", "engine", "device", "date"):
         assert attributes[key] == shown[key], (key, attributes[key], shown[key])
     assert attributes["scenario_name"] == shown["scenario"]
     assert attributes["format"] == "proofload results" and attributes["schema"] == 1
-    with open(SCENARIO, encoding="utf-8") as file:
+    with open(scenario, encoding="utf-8") as file:
         assert attributes["scenario_text"] == file.read()
     assert "schema = 1" in attributes["effective_scenario"]
 
@@ -130,6 +172,40 @@ def check_xarray(xarray, file, shown):
     print("xarray: named dimensions, selected by name, as a pandas frame")
 
 
+def check_observers(h5py, plain, file, shown, scenario):
+    """With a grid there are breaches, and the least price of the book; without one there are none of their datasets."""
+    with h5py.File(plain, "r") as f:
+        assert not {"breach_count", "p_breach", "loss_least_count"} & set(f)
+    with h5py.File(file, "r") as f:
+
+        def read(name):
+            values = f[name].asstr()[()] if h5py.check_string_dtype(f[name].dtype) else f[name][()]
+            return values.tolist()
+
+        check_figures(read, f.attrs, shown, scenario)
+        assert [d[0].name for d in f["breach_count"].dims] == ["/collateral"]
+        assert [d[0].name for d in f["loss_least_count"].dims] == ["/loss"]
+        paths, breaches = shown["paths"], read("breach_count")
+        assert any(breaches), "nothing is tested"
+        for k, collateral in enumerate(shown["collateral"]):
+            breach = collateral["p_breach"]
+            assert breach["estimate"] == read("p_breach")[k] == breaches[k] / paths
+            assert breach["low"] == read("p_breach_low")[k] <= breach["estimate"] <= read("p_breach_high")[k] == breach["high"]
+        least, upper = read("loss_least_count"), read("loss_upper")
+        assert sum(least) == paths and not any(n for n, edge in zip(least, upper) if edge <= 0)
+        minimum = shown["portfolio"]["minimum"]
+        beyond = sum(n for n, edge in zip(least, upper) if edge > minimum["p_breach"]["haircut"])
+        assert 0 < beyond < paths and minimum["p_breach"]["estimate"] == beyond / paths
+        for quantile in minimum["quantiles"]:
+            rank, seen = math.ceil(round(quantile["confidence"] * paths, 6)), 0
+            for n, edge in zip(least, upper):
+                seen += n
+                if seen >= rank:
+                    break
+            assert quantile["value"] == edge and quantile["low"] <= edge <= (quantile["high"] or 1.0)
+    print("h5py: breaches and the book's worst date are what show says")
+
+
 def check_netcdf(netcdf, file, shown):
     with netcdf.Dataset(file) as data:
         data.set_auto_mask(False)
@@ -139,6 +215,52 @@ def check_netcdf(netcdf, file, shown):
         assert data["loss_latency_count"].dimensions == ("collateral", "loss")
         assert data["delay"].units == "s"
     print("netCDF4: reads as netCDF-4")
+
+
+def check_recorded(h5py, folder):
+    """A result holds what its scenario read from files: it opens on a machine that has none, and names no folder."""
+    market, result = os.path.join(folder, "files.toml"), os.path.join(folder, "files.h5")
+    files = [os.path.join(folder, name) for name in ("residuals.csv", "prices.csv")]
+    draw = random.Random(8)
+    residuals = [[draw.gauss(0, 1), draw.gauss(0, 3)] for _ in range(150)]
+    prices = [[1000 * math.exp(draw.gauss(0, 0.02)), 9000 * math.exp(draw.gauss(0, 0.02))] for _ in range(48)]
+    with open(market, "w", encoding="utf-8") as stream:
+        stream.write(FILES)
+    with open(files[0], "w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([["ETH", "BTC"], *residuals])
+    with open(files[1], "w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([["timestamp_utc", "ETH", "XBT"], *([1583971200 + 3600 * i, *p] for i, p in enumerate(prices))])
+    proofload("run", market, "-o", result)
+    before = proofload("show", result, "--json")
+    for file in files:
+        os.remove(file)
+    assert proofload("show", result, "--json") == before
+    shown = json.loads(before)
+    with h5py.File(result, "r") as f:
+
+        def read(name):
+            values = f[name].asstr()[()] if h5py.check_string_dtype(f[name].dtype) else f[name][()]
+            return values.tolist()
+
+        check_figures(read, f.attrs, shown, market)
+        assert folder not in f.attrs["effective_scenario"] and '"prices.csv"' in f.attrs["effective_scenario"]
+        assert read("asset") == ["ETH", "BTC"]
+        assert [d[0].name for d in f["residual"].dims] == ["/residual_row", "/asset"]
+        assert [d[0].name for d in f["replay_return"].dims] == ["/replay_time", "/asset"]
+        assert f["replay_time"].attrs["units"] == f["replay_bar"].attrs["units"] == "s"
+        assert all(f[name].attrs["long_name"] for name in ("residual", "replay_return", "replay_bar", "replay_calls"))
+        assert read("replay_bar") == 3600 and read("replay_calls") == 48 - 6
+        assert read("replay_time") == [3600.0 * (i + 1) for i in range(47)]
+        for column, row in enumerate(zip(*residuals)):
+            mean = sum(row) / len(row)
+            deviation = math.sqrt(sum((x - mean) ** 2 for x in row) / len(row))
+            stored = [r[column] for r in read("residual")]
+            assert all(abs(z - (x - mean) / deviation) < 1e-9 for z, x in zip(stored, row))
+        for one, (old, new) in zip(read("replay_return"), zip(prices, prices[1:])):
+            assert all(abs(x - math.log(b / a)) < 1e-12 for x, a, b in zip(one, old, new))
+    assert "prices.csv" in shown["stress"]
+    check_export(folder, result, shown)
+    print("h5py: what was read from files is in the result")
 
 
 def check_export(folder, file, shown):
@@ -157,6 +279,7 @@ def check_export(folder, file, shown):
         assert 0 <= one["haircut_bps"] - max(0.0, high) * 1e4 + 1e-8 < 1 + 1e-8, one
         assert (row["collateral"], float(row["upper_bound"]), int(row["haircut_bps"])) == (name, high, one["haircut_bps"])
         assert row["plan_hash"] == shown["plan_hash"] and row["tally_hash"] == shown["tally_hash"]
+        assert row["stress"] == (shown["stress"] or "") == exported["provenance"].get("stress", "")
     jsonschema = package("jsonschema")
     if jsonschema:
         with open(SCHEMA, encoding="utf-8") as stream:
@@ -166,6 +289,9 @@ def check_export(folder, file, shown):
         validator(schema).validate(exported)
         exported["haircuts"][0]["haircut_bps"] = 10001
         assert not validator(schema).is_valid(exported), "the schema lets anything pass"
+        exported["haircuts"][0]["haircut_bps"] = 100
+        exported["provenance"]["stress"] = ""
+        assert not validator(schema).is_valid(exported), "an empty stress passes"
         print("jsonschema: the export is as its schema says")
 
 
@@ -179,6 +305,16 @@ def main():
         h5py = package("h5py")
         if h5py:
             check_h5py(h5py, file, shown)
+            scenario, dated = os.path.join(folder, "dated.toml"), os.path.join(folder, "dated.h5")
+            plain, undated = os.path.join(folder, "undated.toml"), os.path.join(folder, "undated.h5")
+            text = DATED.format(include=os.path.abspath(SCENARIO), grid=GRID)
+            for name, lines in ((scenario, text), (plain, text.replace(GRID, ""))):
+                with open(name, "w", encoding="utf-8") as stream:
+                    stream.write(lines)
+            proofload("run", scenario, "--paths", "50000", "-o", dated)
+            proofload("run", plain, "--paths", "1000", "-o", undated)
+            check_observers(h5py, undated, dated, json.loads(proofload("show", dated, "--json")), scenario)
+            check_recorded(h5py, folder)
             checked += 1
         xarray = package("xarray")
         if xarray and package("h5netcdf"):

@@ -3,6 +3,7 @@
 #include "../host/results.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <hdf5.h>
 #include <signal.h>
@@ -14,8 +15,13 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <limits>
 
+#include "../host/compare.h"
+#include "../host/engine.h"
+#include "../host/notes.h"
 #include "../host/show.h"
+#include "../host/statistics.h"
 #include "made_results.h"
 
 namespace proofload {
@@ -39,9 +45,12 @@ struct Folder {
   std::size_t entries() const { return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), {})); }
 };
 
-Results filled() {
-  std::string text = testing::two_collaterals;
-  text += "haircut = 0.2\n[portfolio]\nhaircut = 0.15\n";
+/// Every kind of counter is in use: two policies, a book and a grid.
+std::string full_scenario() {
+  return testing::market_with(testing::as_book(testing::two_collaterals), testing::a_grid);
+}
+
+Results filled(const std::string& text = full_scenario()) {
   Results r = made_results(text);
   const TallyLayout at = r.tally.layout;
   std::uint64_t state = 1;
@@ -52,6 +61,8 @@ Results filled() {
     count_losses(r.tally, k, 0.01, 3, 0.77);
     count_losses(r.tally, k, -3.0, 2, 1.0);
   }
+  for (int i = 0; i < 500 && at.lowest != 0; ++i)
+    r.tally.counts[at.least() + testing::bin_of(static_cast<double>(next() % 3000) / 10'000.0)] += 1 + next() % 5;
   seal(r, std::uint64_t{1} << 40);  // counts beyond 32 bits
   r.range.first = 12;
   r.seed = ~std::uint64_t{0};
@@ -97,6 +108,64 @@ TEST(Results, AreReadAsTheyWereWritten) {
   EXPECT_EQ(show_table(back), show_table(r));
   write_results(back, folder.path / "again.h5");
   EXPECT_EQ(slurp(folder.path / "again.h5"), slurp(file)) << "equal results are equal files";
+}
+
+bool has_dataset(const fs::path& path, const char* name) {
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  const htri_t found = H5Lexists(file, name, H5P_DEFAULT);
+  H5Fclose(file);
+  return found > 0;
+}
+
+TEST(Results, HoldObserversOnlyWhereThereAreAny) {
+  const Folder folder;
+  const std::string book = testing::as_book(testing::two_collaterals);
+  struct Case {
+    std::string text;
+    bool breaches, lowest;
+  };
+  for (const auto& [text, breaches, lowest] : {Case{full_scenario(), true, true}, Case{book, false, false},
+                                               Case{full_scenario() + "minimum = false\n", true, false}}) {
+    const Results r = filled(text);
+    ASSERT_EQ(r.tally.layout.breaches != 0, breaches);
+    ASSERT_EQ(r.tally.layout.lowest != 0, lowest);
+    const fs::path file = folder.path / "made.h5";
+    write_results(r, file);
+    EXPECT_EQ(has_dataset(file, "breach_count"), breaches);
+    EXPECT_EQ(has_dataset(file, "p_breach"), breaches);
+    EXPECT_EQ(has_dataset(file, "loss_least_count"), lowest);
+    const Results back = read_results(file);
+    EXPECT_TRUE(back.tally == r.tally);
+    EXPECT_EQ(show_json(back), show_json(r));
+  }
+}
+
+TEST(Results, OfPartsAddUpToThoseOfTheWhole) {
+  std::string text = full_scenario();
+  text.replace(text.find("volatility = 0.80"), 17, "volatility = 20.0");  // some paths must breach
+  Scenario whole = parse_scenario(text, "made.toml");
+  whole.run.paths = 6000;
+  Scenario first = whole;
+  first.run.paths = 2500;
+  const auto backend = make_backend({"cpu", "auto", 2});
+  const Results all = run_scenario(whole, *backend);
+  const TallyLayout& at = all.tally.layout;
+  EXPECT_GT(all.tally.counts[at.breach(0)], 0u) << "nothing is tested";
+  EXPECT_LT(all.tally.counts[at.least() + testing::bin_of(0.0)], 6000u) << "nothing is tested";
+
+  const Folder folder;
+  write_results(run_scenario(first, *backend), folder.path / "made.h5.part");
+  const Results resumed = run_scenario(whole, *backend, {}, read_results(folder.path / "made.h5.part"));
+  EXPECT_TRUE(resumed.tally == all.tally);
+  EXPECT_EQ(resumed.tally.hash(), all.tally.hash());
+
+  Results merged = run_scenario(first, *backend);
+  Tally rest(at);
+  backend->run(all.compiled, all.seed, {2500, 3500}, rest);
+  merged.tally += rest;
+  merged.range.count = 6000;
+  write_results(merged, folder.path / "merged.h5");
+  EXPECT_TRUE(read_results(folder.path / "merged.h5").tally == all.tally);
 }
 
 TEST(Results, KeepLongAndForeignText) {
@@ -204,8 +273,12 @@ TEST(DamagedResults, AreRefusedWhenTheirContentsDisagree) {
     H5Dclose(set);
   });
   EXPECT_TRUE(has(text, "hash")) << text;
-  text = error_after([](hid_t f) { H5Ldelete(f, "delay_count", H5P_DEFAULT); });
-  EXPECT_TRUE(has(text, "delay_count")) << text;
+  for (const char* name : {"delay_count", "breach_count", "loss_least_count"}) {
+    text = error_after([&](hid_t f) { H5Ldelete(f, name, H5P_DEFAULT); });
+    EXPECT_TRUE(has(text, name)) << text;
+  }
+  text = error_after([](hid_t f) { set_number(f, "kernel_revision", kernel_revision + 1); });
+  EXPECT_TRUE(has(text, "kernel revision") && has(text, "proofload test")) << text;
   text = error_after([](hid_t f) {
     H5Lmove(f, "delay_count", f, "hidden", H5P_DEFAULT, H5P_DEFAULT),
         H5Lmove(f, "hit_count", f, "delay_count", H5P_DEFAULT, H5P_DEFAULT);
@@ -224,6 +297,305 @@ TEST(DamagedResults, AreRefusedWhenTheirContentsDisagree) {
   EXPECT_TRUE(has(text, "no longer understood")) << text;
   text = error_after([](hid_t f) { set_text(f, "format", "other"); });
   EXPECT_TRUE(has(text, "another program")) << text;
+}
+
+// ---- scenarios that read files ------------------------------------------------------------------------------------
+
+/// Two assets whose prices or residuals are in files beside the scenario.
+constexpr char of_files[] = R"(
+schema = 1
+name = "of files"
+[run]
+paths = 3000
+seed = 7
+confidence = [0.9, 0.99]
+horizon = "6h"
+[market]
+assets = [ { name = "ETH", price = 3000.0, volatility = 0.8 }, { name = "BTC", price = 60000.0, volatility = 0.6 } ]
+correlation = [[1.0, 0.5], [0.5, 1.0]]
+%MARKET%
+[stress]
+%STRESS%
+[routes.slow]
+from = "base"
+to = "arbitrum"
+stages = [ { name = "relay", kind = "exponential", mean = "1h" } ]
+[[collateral]]
+name = "one"
+asset = "ETH"
+route = "slow"
+haircut = 0.05
+[[collateral]]
+name = "two"
+asset = "BTC"
+route = "slow"
+haircut = 0.05
+)";
+constexpr char drawn[] =
+    "innovation = { kind = \"bootstrap\", file = \"my residuals.csv\", bar = \"1h\", block = \"5h\" }";
+constexpr char at_random[] = "replay = { file = \"crash.csv\", start = \"random\", from = \"2020-03-12T06:00Z\" }";
+constexpr char at_noon[] =
+    "replay = { file = \"crash.csv\", start = \"2020-03-12T12:00:00Z\", columns = { BTC = \"ETH\" } }";
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const auto at = text.find(from);
+  if (at == std::string::npos) throw std::logic_error("not in the text: " + from);
+  return text.replace(at, from.size(), to);
+}
+std::string with_files(const std::string& market, const std::string& stress) {
+  return replaced(replaced(of_files, "%MARKET%", market), "%STRESS%", stress);
+}
+
+/// A folder with the files and a scenario that names them.
+struct FilesFolder : Folder {
+  explicit FilesFolder(const std::string& text = {}, int hours = 72, std::uint64_t state = 5) {
+    const auto next = [&] {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      return static_cast<double>(state >> 40) * 0x1p-24 - 0.5;
+    };
+    std::string residuals = "ETH,BTC\n", prices = "timestamp_utc,ETH,BTC\n";
+    double eth = 200.0, btc = 8000.0;
+    for (int hour = 0; hour < hours; ++hour) {
+      residuals += fmt::format("{},{}\n", next(), next());
+      residuals += fmt::format("{},{}\n", next(), next());
+      prices +=
+          fmt::format("{},{},{}\n", 1583971200 + 3600 * hour, eth *= 1.0 + 0.1 * next(), btc *= 1.0 + 0.1 * next());
+    }
+    spill(path / "my residuals.csv", residuals);
+    spill(path / "crash.csv", prices);
+    spill(scenario(), text);
+  }
+  fs::path scenario() const { return path / "scenario.toml"; }
+  void lose_files() const {
+    fs::remove(path / "my residuals.csv");
+    fs::remove(path / "crash.csv");
+  }
+};
+
+TEST(ResultsOfFiles, OpenWithoutThem) {
+  struct Case {
+    std::string market, stress;
+  };
+  for (const auto& [market, stress] :
+       {Case{drawn, ""}, Case{"", at_random}, Case{"", at_noon}, Case{drawn, at_random},
+        Case{std::string(drawn) +
+                 "\nvariance = { kind = \"gjr_garch\", bar = \"1h\", alpha = 0.05, gamma = 0.1, beta = 0.8 }",
+             "volatility = 1.5\ncorrelation = 0.5"}}) {
+    SCOPED_TRACE(market + "\n" + stress);
+    const FilesFolder folder(with_files(market, stress));
+    const fs::path file = folder.path / "made.h5", again = folder.path / "again.h5";
+    const Results r = run_scenario(read_scenario(folder.scenario()), *make_backend({"cpu", "auto", 2}));
+    write_results(r, file);
+    folder.lose_files();
+    EXPECT_THROW(read_scenario(folder.scenario()), Error) << "the files are not missed";
+    const Results back = read_results(file);
+    EXPECT_TRUE(back.tally == r.tally);
+    EXPECT_EQ(back.tally.hash(), r.tally.hash());
+    EXPECT_EQ(back.compiled.plan_hash, r.compiled.plan_hash);
+    EXPECT_EQ(back.compiled.rows, r.compiled.rows);
+    EXPECT_EQ(back.scenario.market.innovation.rows, r.scenario.market.innovation.rows);
+    ASSERT_EQ(back.scenario.stress.replay.has_value(), r.scenario.stress.replay.has_value());
+    if (r.scenario.stress.replay) {
+      EXPECT_EQ(back.scenario.stress.replay->returns, r.scenario.stress.replay->returns);
+      EXPECT_EQ(back.scenario.stress.replay->calls, r.scenario.stress.replay->calls);
+      EXPECT_EQ(back.scenario.stress.replay->bar, r.scenario.stress.replay->bar);
+      EXPECT_EQ(back.scenario.stress.replay->file, "crash.csv");
+      EXPECT_GT(r.scenario.stress.replay->returns.size(), 5u) << "nothing is tested";
+    }
+    EXPECT_EQ(show_json(back), show_json(r));
+    EXPECT_EQ(show_table(back), show_table(r));
+    EXPECT_FALSE(differs(compare({r, back}, {"before", "after"})));
+    write_results(back, again);
+    EXPECT_EQ(slurp(again), slurp(file)) << "equal results are equal files";
+    EXPECT_EQ(slurp(file).find(folder.path.filename().string()), std::string::npos)
+        << "it names a folder of this machine";
+  }
+}
+
+TEST(ResultsOfFiles, GoOnWithAndWithoutThem) {
+  const auto backend = make_backend({"cpu", "auto", 2});
+  for (const auto& [market, stress] :
+       {std::pair<std::string, std::string>{drawn, ""}, {"", at_random}, {"", at_noon}}) {
+    SCOPED_TRACE(market + stress);
+    const std::string text = with_files(market, stress);
+    const FilesFolder folder(text);
+    const fs::path part = folder.path / "part.h5";
+    const Results whole = run_scenario(read_scenario(folder.scenario()), *backend);
+    write_results(run_scenario(read_scenario(folder.scenario(), {1000, {}}), *backend), part);
+    const Results before = read_results(part);
+    const Recorded recorded = recorded_in(before.scenario);
+    const auto resume = [&] {
+      return run_scenario(read_scenario(folder.scenario(), {}, &recorded), *backend, {}, before);
+    };
+    EXPECT_TRUE(resume().tally == whole.tally) << "with the files";
+    const FilesFolder others({}, 72, 6);
+    for (const char* name : {"my residuals.csv", "crash.csv"})
+      fs::copy_file(others.path / name, folder.path / name, fs::copy_options::overwrite_existing);
+    EXPECT_NE(error_of([&] { resume(); }).find("another run"), std::string::npos) << "files that have changed";
+    folder.lose_files();
+    const Results resumed = resume();
+    EXPECT_TRUE(resumed.tally == whole.tally) << "without the files";
+    EXPECT_EQ(resumed.compiled.plan_hash, whole.compiled.plan_hash);
+
+    // What is recorded does not stand in for something else.
+    const auto refused = [&](const std::string& from, const std::string& to) {
+      spill(folder.scenario(), replaced(text, from, to));
+      EXPECT_NE(error_of([&] { resume(); }).find("does not exist"), std::string::npos) << from << " to " << to;
+    };
+    refused(".csv\"", ".txt\"");
+    refused("\"BTC\", price", "\"BTD\", price");
+    if (market.empty()) refused("horizon = \"6h\"", "horizon = \"7h\"");
+    if (stress == at_random) refused("06:00Z", "07:00Z");
+    if (stress == at_random) refused("start = \"random\"", "start = \"2020-03-12T06:00:00Z\"");
+    if (stress == at_noon) refused("BTC = \"ETH\"", "ETH = \"BTC\"");
+  }
+}
+
+void set_real(hid_t file, const char* name, std::size_t at, double number) {
+  const hid_t set = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(set);
+  std::vector<double> numbers(static_cast<std::size_t>(H5Sget_simple_extent_npoints(space)));
+  H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers.data());
+  numbers.at(at) = number;
+  H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers.data());
+  H5Sclose(space);
+  H5Dclose(set);
+}
+void set_calls(hid_t file, std::uint64_t calls) {
+  const hid_t set = H5Dopen2(file, "replay_calls", H5P_DEFAULT);
+  H5Dwrite(set, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, &calls);
+  H5Dclose(set);
+}
+
+TEST(ResultsOfFiles, AreRefusedWhenWhatTheyRecordIsDamaged) {
+  const FilesFolder folder(with_files(drawn, ""));
+  const fs::path drawn_file = folder.path / "drawn.h5", replayed_file = folder.path / "replayed.h5";
+  const auto write = [&](const fs::path& file) {
+    Scenario s = read_scenario(folder.scenario(), {100, {}});
+    write_results(run_scenario(s, *make_backend({"cpu", "auto", 1})), file);
+  };
+  write(drawn_file);
+  spill(folder.scenario(), with_files("", at_random));
+  write(replayed_file);
+  const fs::path here = fs::current_path();
+  fs::current_path(folder.path);  // the files are there, and must not be opened
+  const auto expect = [&](const fs::path& from, const char* part, const std::function<void(hid_t)>& change) {
+    const fs::path file = folder.path / "bad.h5";
+    fs::copy_file(from, file, fs::copy_options::overwrite_existing);
+    const hid_t id = H5Fopen(file.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+    change(id);
+    H5Fclose(id);
+    const std::string text = error_of([&] { read_results(file); });
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  };
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  const char* const unfit = "has no record that can be used";
+  expect(drawn_file, "no error", [](hid_t) {});
+  expect(replayed_file, "no error", [](hid_t) {});
+  expect(drawn_file, unfit, [](hid_t f) { H5Ldelete(f, "residual", H5P_DEFAULT); });
+  expect(drawn_file, unfit, [&](hid_t f) { set_real(f, "residual", 17, nan); });
+  expect(drawn_file, "compiles to plan", [](hid_t f) { set_real(f, "residual", 17, 0.125); });
+  expect(drawn_file, "not a table", [](hid_t f) {
+    H5Ldelete(f, "residual", H5P_DEFAULT), H5Lmove(f, "residual_row", f, "residual", H5P_DEFAULT, H5P_DEFAULT);
+  });
+  expect(replayed_file, unfit, [](hid_t f) { H5Ldelete(f, "replay_return", H5P_DEFAULT); });
+  expect(replayed_file, "replay_bar", [](hid_t f) { H5Ldelete(f, "replay_bar", H5P_DEFAULT); });
+  expect(replayed_file, "replay_calls", [](hid_t f) { H5Ldelete(f, "replay_calls", H5P_DEFAULT); });
+  expect(replayed_file, unfit, [&](hid_t f) { set_real(f, "replay_return", 3, nan); });
+  expect(replayed_file, "compiles to plan", [](hid_t f) { set_real(f, "replay_return", 3, 0.125); });
+  for (const std::uint64_t calls : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}})
+    expect(replayed_file, unfit, [&](hid_t f) { set_calls(f, calls); });
+  for (const double bar : {0.0, 1800.0, -3600.0, 1e-300, nan})
+    expect(replayed_file, unfit, [&](hid_t f) { set_real(f, "replay_bar", 0, bar); });
+  fs::current_path(here);
+}
+
+TEST(ResultsOfFiles, CompressWhatTheyRecordAndNothingElseHoldsIt) {
+  const FilesFolder folder(with_files(drawn, at_random), 5000);
+  const fs::path file = folder.path / "made.h5";
+  write_results(run_scenario(read_scenario(folder.scenario(), {100, {}}), *make_backend({"cpu", "auto", 1})), file);
+  const hid_t f = H5Fopen(file.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  ASSERT_GE(f, 0);
+  for (const char* name : {"residual", "replay_return"}) {
+    const hid_t set = H5Dopen2(f, name, H5P_DEFAULT), properties = H5Dget_create_plist(set);
+    EXPECT_EQ(H5Pget_layout(properties), H5D_CHUNKED) << name;
+    hsize_t chunk[2] = {};
+    EXPECT_EQ(H5Pget_chunk(properties, 2, chunk), 2);
+    EXPECT_EQ(chunk[1], 2u) << "whole rows";
+    EXPECT_GT(H5Pget_nfilters(properties), 0) << name;
+    H5Pclose(properties);
+    H5Dclose(set);
+  }
+  H5Fclose(f);
+  EXPECT_TRUE(read_results(file).compiled.rows.size() > 2 * 4900u) << "and it is read in pieces";
+  write_results(filled(), file);
+  for (const char* name : {"asset", "residual", "replay_return", "replay_calls"}) EXPECT_FALSE(has_dataset(file, name));
+}
+
+/// The file as an older kernel revision would have written it: another plan hash, and observers that it did not know.
+Results read_older(const std::string& scenario, const std::function<void(hid_t)>& change = {}) {
+  const Folder folder;
+  const fs::path path = folder.path / "older.h5";
+  Results r = filled(scenario);
+  TallyLayout layout = r.tally.layout;
+  layout.breaches = layout.lowest = 0;
+  Tally tally(layout);
+  tally.paths = r.tally.paths;
+  const std::size_t before_least = layout.least(), before_breaches = layout.late(int(layout.collaterals));
+  const auto& from = r.tally.counts;
+  std::copy_n(from.begin(), before_least, tally.counts.begin());
+  std::copy_n(from.begin() + std::ptrdiff_t(r.tally.layout.delay(0)), before_breaches - before_least,
+              tally.counts.begin() + std::ptrdiff_t(before_least));
+  std::copy(from.begin() + std::ptrdiff_t(r.tally.layout.book_under()), from.end(),
+            tally.counts.begin() + std::ptrdiff_t(before_breaches));
+  tally.sums = r.tally.sums;
+  r.tally = tally;
+  write_results(r, path);
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
+  set_number(file, "kernel_revision", kernel_revision - 1);
+  set_text(file, "plan_hash", "00112233445566778899aabbccddeeff");
+  if (change) change(file);
+  H5Fclose(file);
+  const Results back = read_results(path);
+  EXPECT_TRUE(back.tally == tally);
+  return back;
+}
+
+TEST(OlderResults, AreReadWithoutWhatTheyDidNotCount) {
+  for (const std::string& scenario : {testing::as_book(testing::two_collaterals), full_scenario()}) {
+    const Results r = read_older(scenario);
+    EXPECT_EQ(r.compiled.plan_hash, "00112233445566778899aabbccddeeff");
+    const Answers a = answer(r);
+    EXPECT_TRUE(a.portfolio);
+    EXPECT_FALSE(a.collateral[0].p_breach || a.minimum);
+    EXPECT_EQ(a.collateral[0].p_under.estimate, answer(filled(scenario)).collateral[0].p_under.estimate);
+    const auto json = show_json(r);
+    EXPECT_TRUE(json["collateral"][0]["p_breach"].is_null());
+    EXPECT_TRUE(json["portfolio"]["minimum"].is_null());
+    const Folder folder;
+    write_results(r, folder.path / "again.h5");
+    EXPECT_TRUE(read_results(folder.path / "again.h5").tally == r.tally) << "and may be written again";
+    Scenario more = r.scenario;
+    more.run.paths = r.range.count + 1;
+    const auto backend = make_backend({"cpu", "auto", 1});
+    EXPECT_NE(error_of([&] { run_scenario(more, *backend, {}, r); }).find("another run"), std::string::npos)
+        << "other paths must not be added to them";
+  }
+}
+
+TEST(OlderResults, AreStillRefusedWhenDamaged) {
+  const auto error = [](const std::function<void(hid_t)>& change) {
+    return error_of([&] { read_older(full_scenario(), change); });
+  };
+  const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  EXPECT_TRUE(has(error([](hid_t f) { set_number(f, "paths", 77); }), "hash"));
+  EXPECT_TRUE(has(error([](hid_t f) { H5Ldelete(f, "late_count", H5P_DEFAULT); }), "late_count"));
+  const std::string text = error([](hid_t f) {
+    const hid_t set = H5Dopen2(f, "price_reading", H5P_DEFAULT);
+    const std::uint64_t swapped[2] = {1, 0};
+    H5Dwrite(set, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, swapped);
+    H5Dclose(set);
+  });
+  EXPECT_TRUE(has(text, "another order")) << text;
 }
 
 TEST(ForeignFiles, AreRefused) {
@@ -328,6 +700,15 @@ TEST(Show, HasTheKeysOfTheContractInTheirOrder) {
   EXPECT_EQ(json["seed"].get<std::uint64_t>(), ~std::uint64_t{0});
   EXPECT_EQ(json["joint_under"].size(), 2u);
   EXPECT_EQ(json["joint_under"][1].size(), 2u);
+  EXPECT_EQ(keys(collateral).back(), "p_breach") << "additions come last";
+  EXPECT_EQ(keys(collateral["p_breach"]), (Names{"estimate", "low", "high"}));
+  EXPECT_EQ(keys(json["portfolio"]), (Names{"p_under", "haircuts", "minimum"}));
+  EXPECT_EQ(keys(json["portfolio"]["minimum"]), (Names{"p_breach", "quantiles"}));
+  EXPECT_EQ(keys(json["portfolio"]["minimum"]["p_breach"]), (Names{"haircut", "estimate", "low", "high"}));
+  EXPECT_EQ(json["portfolio"]["minimum"]["p_breach"]["haircut"], 0.15);
+  ASSERT_EQ(json["portfolio"]["minimum"]["quantiles"].size(), 3u);
+  EXPECT_EQ(begins(keys(json["portfolio"]["minimum"]["quantiles"][2]), 4),
+            (Names{"confidence", "value", "low", "high"}));
 }
 
 TEST(Show, WritesNullForWhatIsAbsent) {
@@ -341,6 +722,157 @@ TEST(Show, WritesNullForWhatIsAbsent) {
   EXPECT_TRUE(json["collateral"][0]["haircuts"][2]["expected_shortfall"].is_null());
   EXPECT_TRUE(json["collateral"][1]["loss_given_failure"].is_null());
   EXPECT_TRUE(json["portfolio"].is_null());
+  EXPECT_TRUE(json["stress"].is_null());
+  EXPECT_EQ(json["notes"].size(), 0u);
+  EXPECT_TRUE(json["collateral"][0]["p_breach"].is_null());
+  const auto undated = show_json(filled(testing::as_book(testing::two_collaterals)));
+  EXPECT_FALSE(undated["portfolio"].is_null());
+  EXPECT_TRUE(undated["portfolio"]["minimum"].is_null());
+}
+
+void expect_lines_fit(const std::string& text) {
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const std::size_t end = text.find('\n', begin);
+    const std::string line = text.substr(begin, end - begin);
+    EXPECT_LE(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; }), 120) << line;
+    begin = end + 1;
+  }
+}
+
+TEST(Show, HasBreachesBesideWhatIsLostAtTheSale) {
+  std::string text = full_scenario();
+  text.replace(text.find("ETH@base"), 8, "Ether wrapped thrice – über a route with a very long name");
+  Results r = made_results(text);
+  seal(r, 1'000'000);
+  r.tally.counts[r.tally.layout.under(0, 0)] = 1234;
+  r.tally.counts[r.tally.layout.breach(0)] = 5678;
+  const std::string table = show_table(r);
+  expect_lines_fit(table);
+  const std::size_t row = table.find("\n  ETH@ethereum", table.find("P(loss > in force)"));
+  const std::string line = table.substr(row + 1, table.find('\n', row + 1) - row - 1);
+  EXPECT_LT(line.find("0.00123 ["), line.find("0.00568 [")) << line;
+  EXPECT_NE(line.find("0.00568 ["), std::string::npos) << line;
+  for (const char* part : {"P(breach): the price alone", "at a grid", "the book's worst date", "P(layer fails)"})
+    EXPECT_NE(table.find(part), std::string::npos) << part << " is not in\n" << table;
+  const std::string undated = show_table(filled(testing::as_book(testing::two_collaterals)));
+  EXPECT_EQ(undated.find("breach"), std::string::npos);
+  EXPECT_EQ(undated.find("worst date"), std::string::npos);
+}
+
+/// One path after another whose message takes so long.
+void count_delays(Results& r, int route, double seconds, std::uint64_t n) {
+  int bin = 0;
+  while (bin < delay_bins - 2 && delay_edge(bin + 1) <= seconds * ticks_per_second) ++bin;
+  r.tally.counts[r.tally.layout.delay(route) + std::size_t(bin)] += n;
+}
+
+/// A result of Student-t shocks whose two routes have these median delays.
+Results with_delays(const std::string& market, double fast, double slow) {
+  Results r = made_results(testing::market_with(testing::two_collaterals, market));
+  count_delays(r, 0, fast, 1000);
+  count_delays(r, 1, slow, 1000);
+  seal(r, 1000);
+  return r;
+}
+std::string note_of(const Results& r) { return tail_note(r, answer(r)); }
+
+TEST(Notes, SayWhenTailsWereFittedAtAnotherHorizon) {
+  const std::string fitted = "innovation = { kind = \"student_t\", dof = 4.1, horizon = \"1h\" }";
+  const auto has = [](const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  };
+  const double hour = 3600.0;
+  for (const double delay : {hour / 2.9, hour, 2.9 * hour})
+    EXPECT_EQ(note_of(with_delays(fitted, delay, delay)), "") << delay;
+
+  const Results longer = with_delays(fitted, hour, 5.1 * hour);
+  std::string note = note_of(longer);
+  const std::string median = rounded_duration(*answer(longer).routes[1].p50);
+  EXPECT_TRUE(has(note, "fitted at 1h") && has(note, "route slow is " + median) && !has(note, "fast")) << note;
+  EXPECT_TRUE(has(note, "too large") && has(note, "fit with --horizon 2h")) << note;
+  EXPECT_EQ(show_json(longer)["notes"][0], note);
+  EXPECT_TRUE(has(show_table(longer), "\n- the degrees of freedom were fitted at 1h"));
+  expect_lines_fit(show_table(longer));
+
+  note = note_of(with_delays(fitted, 5.1 * hour, 5.1 * hour));
+  EXPECT_TRUE(has(note, "fit with --horizon 5h") && has(note, "route fast is") && has(note, "of slow is")) << note;
+  EXPECT_FALSE(has(note, "once for each")) << note;
+  note = note_of(with_delays(fitted, hour / 6, hour / 6));
+  EXPECT_TRUE(has(note, "too small") && has(note, "fit with --horizon 10m")) << note;
+  note = note_of(with_delays(fitted, 60.0, 24 * hour));
+  EXPECT_TRUE(has(note, "too small for shorter delays and too large for longer") && has(note, "once for each")) << note;
+
+  // A message that takes longer than the horizon in most cases is as late as the horizon at least.
+  Results never = made_results(testing::market_with(testing::two_collaterals, fitted));
+  never.tally.counts[never.tally.layout.delay(0) + delay_bins - 1] = 1000;
+  count_delays(never, 1, hour, 1000);
+  seal(never, 1000);
+  EXPECT_TRUE(has(note_of(never), "route fast is 30.0 d")) << note_of(never);
+}
+
+TEST(Notes, AreSilentWhereTheHorizonPlaysNoPart) {
+  const auto note = [](const std::string& market) { return note_of(with_delays(market, 60.0, 86400.0)); };
+  EXPECT_NE(note("innovation = { kind = \"student_t\", dof = 4.1, horizon = \"1h\" }"), "");
+  EXPECT_EQ(note("innovation = { kind = \"student_t\", dof = 4.1 }"), "") << "nobody said where it comes from";
+  EXPECT_EQ(note("innovation = \"gaussian\""), "");
+  EXPECT_EQ(note("innovation = { kind = \"student_t\", dof = 4.1, horizon = \"1h\" }\n"
+                 "variance = { kind = \"gjr_garch\", bar = \"1h\", alpha = 0.05, gamma = 0.05, beta = 0.9 }"),
+            "")
+      << "shocks of a bar, whatever the delay";
+  // A route that carries no collateral may take as long as it likes.
+  std::string text = testing::market_with(testing::two_collaterals,
+                                          "innovation = { kind = \"student_t\", dof = 4.1, horizon = \"1h\" }");
+  text.replace(text.rfind("route = \"slow\""), 14, "route = \"fast\"");
+  Results r = made_results(text);
+  count_delays(r, 0, 3600.0, 1000);
+  count_delays(r, 1, 7 * 86400.0, 1000);
+  seal(r, 1000);
+  EXPECT_EQ(note_of(r), "");
+}
+
+TEST(Notes, SayWhatIsStressed) {
+  Results r = made_results(std::string(testing::two_collaterals) +
+                           "[stress]\nvolatility = 1.5\ncorrelation = 0.25\ndrift = -0.5\ndepth = 4\ndelays = 3\n"
+                           "hazards = 10\nshocks = [ { asset = \"ETH\", at = \"10m\", size = -0.2 } ]\n");
+  seal(r, 1000);
+  EXPECT_EQ(
+      stress_text(r.scenario),
+      "volatility times 1.5, correlation 0.25 of the way to 1, drift -0.5 a year, depth divided by 4, delays times 3, "
+      "hazards times 10, ETH -20 % at 10.0 min");
+  EXPECT_EQ(show_json(r)["stress"], stress_text(r.scenario));
+  const std::string table = show_table(r);
+  EXPECT_NE(table.find("\nStressed: volatility times 1.5, "), std::string::npos) << table;
+  expect_lines_fit(table);
+  Results calm = made_results(std::string(testing::two_collaterals) + "[stress]\nvolatility = 1.0\n");
+  seal(calm, 1000);
+  EXPECT_EQ(stress_text(calm.scenario), "");
+  EXPECT_EQ(show_table(calm).find("Stressed"), std::string::npos);
+}
+
+TEST(Notes, NameTheFileAndTheWindowOfAReplay) {
+  const Folder folder;
+  std::string prices = "timestamp_utc,ETH\n";
+  for (int hour = 0; hour < 24; ++hour) prices += fmt::format("2020-03-12T{:02}:00:00Z,{}\n", hour, 200.0 - 3.0 * hour);
+  spill(folder.path / "crash.csv", prices);
+  const auto replayed = [&](const std::string& window) {
+    std::string text = testing::two_collaterals;
+    text.replace(text.find("seed = 7"), 8, "seed = 7\nhorizon = \"3h\"");
+    text += fmt::format("[stress]\nreplay = {{ file = \"{}\", {} }}\n", (folder.path / "crash.csv").string(), window);
+    Results r = made_results(text);
+    seal(r, 1000);
+    return r;
+  };
+  const Results fixed = replayed("start = \"2020-03-12T06:00:00Z\"");
+  EXPECT_EQ(stress_text(fixed.scenario), "the prices of crash.csv from 2020-03-12T06:00:00Z to 2020-03-12T09:00:00Z");
+  EXPECT_NE(show_table(fixed).find("\nStressed: the prices of crash.csv from"), std::string::npos);
+  EXPECT_EQ(
+      stress_text(
+          replayed("start = \"random\", from = \"2020-03-12T04:00:00Z\", to = \"2020-03-12T12:00:00Z\"").scenario),
+      "the prices of crash.csv from a random row on (5 of them, between 2020-03-12T04:00:00Z and 2020-03-12T12:00:00Z)")
+      << "rows of 4 to 11 o'clock, of which three must follow";
+  EXPECT_EQ(stress_text(replayed("start = \"random\"").scenario),
+            "the prices of crash.csv from a random row on (21 of them, between its beginning and its end)");
 }
 
 TEST(Show, FitsATerminalAndSaysWhatMatters) {
@@ -351,13 +883,7 @@ TEST(Show, FitsATerminalAndSaysWhatMatters) {
   seal(r, 1000);
   r.tally.counts[r.tally.layout.unresolved()] = 3;
   const std::string table = show_table(r);
-  std::size_t begin = 0;
-  while (begin < table.size()) {
-    const std::size_t end = table.find('\n', begin);
-    const std::string line = table.substr(begin, end - begin);
-    EXPECT_LE(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; }), 120) << line;
-    begin = end + 1;
-  }
+  expect_lines_fit(table);
   for (const char* part : {"per liquidation", "simulation error only", "beyond the cliff at 99 %, 99.9 %", "On 3 paths",
                            "Run more paths", "Ether wrapped thrice – über a route with a very long name"}) {
     EXPECT_NE(table.find(part), std::string::npos) << part << " is not in\n" << table;

@@ -133,7 +133,9 @@ TEST(Scenario, ReadsValuesUnitsAndDefaults) {
   EXPECT_EQ(s.market.assets[1].drift, 0.05);
   EXPECT_EQ(s.market.assets[1].price, 90000.0);
   EXPECT_EQ(s.market.correlation, (vector<vector<double>>{{1.0, 0.8}, {0.8, 1.0}}));
-  EXPECT_EQ(s.market.innovation, "gaussian");
+  EXPECT_EQ(s.market.innovation.kind, InnovationKind::gaussian);
+  EXPECT_EQ(s.market.variance.kind, VarianceKind::constant);
+  EXPECT_FALSE(s.market.jumps.has_value());
   ASSERT_EQ(s.chains.size(), 2u);
   EXPECT_EQ(s.chains[0].block_time, 12.5);
   EXPECT_EQ(s.chains[1].name, "arbitrum");
@@ -311,20 +313,8 @@ TEST(BadInput, EachHasItsPlaceReasonAndSuggestion) {
        "assets",
        {"market.correlation is missing", "2 rows of 2"}},
       {"drift = 0.02", "correlation_file = \"r.csv\"", "correlation_file", {"both correlation and correlation_file"}},
-      {"drift = 0.02", "factors = [[1.0]]", "factors", {"not in this version", "take it out"}},
-      {"drift = 0.02",
-       "innovation = { kind = \"student_t\", dof = 4 }",
-       "innovation",
-       {"\"student_t\" is not in this version", "innovation = \"gaussian\""}},
-      {"drift = 0.02", "innovation = \"bootstrap\"", "innovation", {"not in this version"}},
       {"drift = 0.02", "innovation = \"gausian\"", "innovation", {"did you mean \"gaussian\"?"}},
       {"drift = 0.02", "innovation = { kind = \"gaussian\", dof = 4 }", "innovation", {"unknown key \"dof\""}},
-      {"drift = 0.02", "variance = \"heston\"", "variance", {"not in this version"}},
-      {"drift = 0.02", "variance = { kind = \"gjr_garch\" }", "variance", {"not in this version"}},
-      {"drift = 0.02",
-       "jumps = { kind = \"merton\", intensity = 12.0 }",
-       "jumps",
-       {"not in this version", "jumps = \"none\""}},
       {"drift = 0.02", "grid = { step = \"1m\", steps = 4 }", "grid", {"both step and steps"}},
       {"drift = 0.02", "grid = { steps = 0 }", "grid", {"market.grid.steps = 0 is zero"}},
       {"drift = 0.02", "grid = {}", "grid", {"neither"}},
@@ -371,10 +361,6 @@ TEST(BadInput, EachHasItsPlaceReasonAndSuggestion) {
        {"too large", "from 0 to 10"}},
       {"haircut = 0.1", "haircut = 0.1\nbasis = 0.99", "basis", {"write { kind = \"constant\", value = 0.99 }"}},
       {"[[collateral]]", "[portfolio]\n[[collateral]]", "[portfolio]", {"portfolio.haircut is missing"}},
-      {"[[collateral]]",
-       "[stress]\nvolatility = 2\n[[collateral]]",
-       "volatility = 2",
-       {"stress.volatility is not in this version"}},
       {"[[collateral]]",
        "[systemic]\nhazard_loading = 2\n[[collateral]]",
        "hazard_loading",
@@ -495,14 +481,14 @@ TEST(BadInput, WeightsOfSomeCollateralOnly) {
 
 TEST(BadInput, LimitsOfAPlan) {
   string assets, rows, layers, routes, collateral;
-  for (int i = 0; i < 17; ++i) assets += "{ name = \"a" + std::to_string(i) + "\", price = 1, volatility = 1 },";
+  for (int i = 0; i < 65; ++i) assets += "{ name = \"a" + std::to_string(i) + "\", price = 1, volatility = 1 },";
   for (int i = 0; i < 25; ++i) layers += "[layers.l" + std::to_string(i) + "]\n";
   for (int i = 0; i < 32; ++i)
     routes += "[routes.r" + std::to_string(i) +
               "]\nfrom = \"a\"\nto = \"b\"\nstages = [ { name = \"relay\", kind = \"constant\", value = \"1s\" } ]\n";
   for (int i = 0; i < 64; ++i)
     collateral += "[[collateral]]\nname = \"k" + std::to_string(i) + "\"\nasset = \"ETH\"\nroute = \"eth-to-arb\"\n";
-  expect_one(changed("assets = [", "assets = [" + assets), "assets", {"19 tables in market.assets", "room for 16"});
+  expect_one(changed("assets = [", "assets = [" + assets), "assets", {"67 tables in market.assets", "room for 64"});
   expect_one(valid + layers, "[layers.bridge]", {"26 layers", "room for 24"});
   expect_one(valid + routes, "[routes.eth", {"33 routes", "room for 32"});
   expect_one(valid + collateral, "[[coll", {"65 tables in collateral", "room for 64"});

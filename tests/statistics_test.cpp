@@ -311,9 +311,7 @@ TEST(Probabilities, ComeFromTheirCounters) {
 }
 
 TEST(Probabilities, OfPairsAreSymmetric) {
-  std::string text = testing::two_collaterals;
-  text += "haircut = 0.2\n[portfolio]\nhaircut = 0.15\n";
-  Results r = made_results(text);
+  Results r = made_results(testing::as_book(testing::two_collaterals));
   const TallyLayout at = r.tally.layout;
   r.tally.counts[at.under(0, 1)] = 7;
   r.tally.counts[at.failed(0, 1)] = 3;
@@ -329,6 +327,81 @@ TEST(Probabilities, OfPairsAreSymmetric) {
   EXPECT_EQ(a.portfolio->p_under.estimate, 0.041);
   EXPECT_NEAR(*a.portfolio->haircuts[1].value, 0.25001, 1e-12) << "the book's losses are after sale costs already";
   EXPECT_NEAR(a.portfolio->mean_shortfall, 0.04 * (0.250005 - 0.15), 1e-12);
+}
+
+TEST(Breaches, AreCountedWithAGridAndAPolicyHaircut) {
+  Results r = made_results(testing::market_with(testing::two_collaterals, testing::a_grid));
+  seal(r, 10'000);
+  r.tally.counts[r.tally.layout.breach(0)] = 25;
+  r.tally.counts[r.tally.layout.under(0, 0)] = 20;
+  const Answers a = answer(r);
+  ASSERT_TRUE(a.collateral[0].p_breach);
+  EXPECT_EQ(a.collateral[0].p_breach->estimate, 0.0025);
+  EXPECT_EQ(a.collateral[0].p_breach->low, proportion(25, 10'000, 0.95).low);
+  EXPECT_EQ(a.collateral[0].p_breach->high, proportion(25, 10'000, 0.95).high);
+  EXPECT_EQ(a.collateral[0].p_under.estimate, 0.0020);
+  EXPECT_FALSE(a.collateral[1].p_breach) << "no policy haircut";
+  EXPECT_FALSE(a.minimum) << "no book";
+  Results undated = made_results();
+  seal(undated, 10'000);
+  EXPECT_FALSE(answer(undated).collateral[0].p_breach) << "no grid";
+}
+
+/// Losses of the book's worst date, in the order of the paths.
+Results with_minimum(const std::string& scenario, const std::vector<double>& losses) {
+  Results r = made_results(testing::market_with(scenario, testing::a_grid));
+  for (const double loss : losses) ++r.tally.counts[r.tally.layout.least() + bin_of(loss)];
+  seal(r, losses.size());
+  return r;
+}
+
+TEST(Minimum, IsReadOffItsHistogram) {
+  const std::string book = testing::as_book(testing::two_collaterals);
+  std::vector<double> losses;
+  Uniform u{11};
+  for (int i = 0; i < 20'000; ++i) losses.push_back(0.3 * u() * u());
+  const Results r = with_minimum(book, losses);
+  const Answers a = answer(r);
+  ASSERT_TRUE(a.minimum);
+  std::sort(losses.begin(), losses.end());
+  ASSERT_EQ(a.minimum->quantiles.size(), 3u);
+  for (const HaircutAnswer& q : a.minimum->quantiles) {
+    const auto thousandths = static_cast<std::size_t>(std::lround(1000 * q.confidence));
+    EXPECT_DOUBLE_EQ(*q.value, upper_of(losses[thousandths * losses.size() / 1000 - 1]));
+    const auto [low, high] = quantile_ranks(losses.size(), q.confidence, 0.95);
+    EXPECT_DOUBLE_EQ(*q.low, lower_of(losses[low - 1]));
+    EXPECT_DOUBLE_EQ(*q.high, upper_of(losses[high - 1]));
+  }
+  const auto beyond = static_cast<std::uint64_t>(losses.end() - std::lower_bound(losses.begin(), losses.end(), 0.15));
+  EXPECT_EQ(a.minimum->p_breach.estimate, static_cast<double>(beyond) / 20'000.0) << "0.15 is an edge: nothing is lost";
+  EXPECT_EQ(a.minimum->p_breach.high, proportion(beyond, 20'000, 0.95).high);
+  EXPECT_EQ(a.portfolio->p_under.estimate, 0.0) << "which is another question";
+}
+
+TEST(Minimum, CountsTheBinOfItsHaircut) {
+  std::string book = testing::as_book(testing::two_collaterals);
+  book.replace(book.find("haircut = 0.15"), 14, "haircut = 0.123456");
+  std::vector<double> losses(1000, 0.05);
+  losses[0] = 0.123459;  // beyond it
+  losses[1] = 0.123451;  // not beyond it, in the same bin
+  losses[2] = 0.123449;  // in the bin below
+  losses[3] = 0.9;
+  losses[4] = 1.0;
+  EXPECT_EQ(answer(with_minimum(book, losses)).minimum->p_breach.estimate, 0.004);
+}
+
+TEST(Minimum, IsAbsentWhenItIsNotAskedFor) {
+  const std::string book = testing::as_book(testing::two_collaterals);
+  Results undated = made_results(book);
+  seal(undated, 1000);
+  EXPECT_FALSE(answer(undated).minimum);
+  EXPECT_FALSE(answer(with_minimum(book + "minimum = false\n", std::vector<double>(1000, 0.0))).minimum);
+  Results lost = with_minimum(book, std::vector<double>(1000, 0.1));
+  --lost.tally.counts[lost.tally.layout.least() + bin_of(0.1)];
+  try {
+    answer(lost);
+    FAIL() << "a path is missing";
+  } catch (const Error& e) { EXPECT_NE(std::string(e.what()).find("worst grid date"), std::string::npos) << e.what(); }
 }
 
 TEST(Delays, AreInterpolatedInsideTheirBin) {

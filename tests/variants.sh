@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One plan_hash and one tally_hash per shipped scenario from every build there is (g++ -O3, clang++, -O1, -march=native) and from every
+# One plan_hash and one tally_hash per shipped scenario, and per price model, from every build there is (g++ -O3, clang++, -O1 -march=native) and every
 # variant of the C library's mathematics. Builds that are missing are named, not passed over in silence.
 #   tests/variants.sh [PATHS]
 set -euo pipefail
@@ -8,7 +8,7 @@ paths=${1:-20000}
 
 hashes() { # hashes PROGRAM LANES: "scenario plan tally" lines
   local scenario
-  for scenario in scenarios/*.toml; do
+  for scenario in scenarios/*.toml tests/corpus/{heston,market-models,factors}.toml; do
     "$1" run "$scenario" --paths "$paths" --seed 7 --backend cpu --lanes "$2" --threads 2 --json 2>/dev/null |
       python3 -c 'import json, sys; j = json.load(sys.stdin); print(j["scenario"], j["plan_hash"], j["tally_hash"])'
   done
@@ -16,7 +16,7 @@ hashes() { # hashes PROGRAM LANES: "scenario plan tally" lines
 
 expected=$(hashes build/proofload scalar)
 count=$(wc -l <<<"$expected")
-((count >= 6)) || { echo "variants: only $count scenarios ran"; exit 1; }
+((count >= 9)) || { echo "variants: only $count scenarios ran"; exit 1; }
 failed=0 builds=0
 compare() { # compare NAME LINES
   if [[ $2 == "$expected" ]]; then
@@ -28,7 +28,7 @@ compare() { # compare NAME LINES
   fi
 }
 compare "release, auto lanes" "$(hashes build/proofload auto)"
-for preset in clang o1 native; do
+for preset in clang o1; do
   program=build/$preset/proofload
   if [[ ! -x $program ]]; then
     echo "not built: $preset (scripts/build $preset)"

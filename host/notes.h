@@ -1,0 +1,23 @@
+/// notes.h -- what a reader must be told about a result besides its figures, in words.
+#pragma once
+#include <string>
+
+#include "statistics.h"
+
+namespace proofload {
+
+/// The overlays of [stress] that are in force, a list in words; "" when there is none.
+std::string stress_text(const Scenario&);
+
+/// Says that Student-t shocks were fitted at a horizon more than 3 times from the median delay of a route that is used, which way
+/// that errs and what to do; "" when they were not. A GARCH model's shocks are those of its bar: their sum thins out by itself.
+std::string tail_note(const Results&, const Answers&);
+
+/// "5.1 h"
+std::string rounded_duration(double seconds);
+
+/// The text in lines of at most 120 columns (a longer word has its own), broken between words, from the second one on indented;
+/// ends with a newline.
+std::string wrapped(const std::string& text, std::size_t indent);
+
+}  // namespace proofload

@@ -1,0 +1,187 @@
+/// walk.h -- the walk of DESIGN 1.2: prices go from event to event, merged with the grid, and are read at events, never re-scaled.
+#pragma once
+#include "jump.h"
+
+namespace proofload {
+
+/// Log price with drift and, once its time has come, the stress overlay's shock.
+template <class F>
+PROOFLOAD_FN F log_price(const Plan& plan, const Tables& tables, unsigned asset, F x, typename lane<F>::U time) {
+  x = fma(broadcast<F>(plan.drift[asset]), to_float(time), x);
+  if (plan.shocked == 0) return x;
+  const float* shock = tables.floats + plan.shocks + asset;
+  const auto before = less(time, broadcast_word<F>(bits(shock[0])));
+  return x + select(before, broadcast<F>(0.0f), broadcast<F>(shock[limit::assets]));
+}
+
+/// Observers at a grid date: the least log price of each leg up to its sale, and the least price of the weighted book.
+template <class Market, class F>
+PROOFLOAD_FN void observe(const Plan& plan, const Tables& tables, const Workspace<F>& work, bool stalled,
+                          const Market& market, typename lane<F>::U now, typename lane<F>::M dated, F& lowest) {
+  F book = broadcast<F>(0.0f);
+  PROOFLOAD_UNROLL
+  for (int a = 0; a < Market::assets; ++a) {
+    const F x = log_price(plan, tables, static_cast<unsigned>(a), market.x[a], now);
+    for (unsigned l = plan.first_leg[a]; plan.breaches != 0 && l < plan.first_leg[a + 1]; ++l) {
+      const unsigned m = plan.leg[l].message;
+      const auto sold = less(stalled ? work.late[m] : work.time[m], now), lower = both(dated, less(x, work.low[l]));
+      work.low[l] = select(without(lower, sold), x, work.low[l]);
+    }
+    if (plan.lowest != 0) book = fma(planar<F>(tables, plan.weights, limit::walked_assets, 0, a), exp(x), book);
+  }
+  if (plan.lowest != 0) lowest = select(both(dated, less(book, lowest)), book, lowest);
+}
+
+/// Steps the prices from event to event and keeps what each event needs. The next visit is the earliest event later than now, so equal
+/// times are one visit and nothing needs sorting. Where a sale is unresolved, observers look up to the horizon. Returns the least price of the book over the grid dates. `extras`: with jumps and
+/// observers; without them the loop keeps all prices in registers.
+template <class Market, bool extras, class F>
+PROOFLOAD_FN F walk(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Workspace<F>& work,
+                    bool stalled, typename lane<F>::M unresolved) {
+  using U = typename lane<F>::U;
+  using M = typename lane<F>::M;
+  Market market(plan, tables, paths);
+  const U zero = broadcast_word<F>(0), one = broadcast_word<F>(1), past = broadcast_word<F>(0x80000000u);
+  U now = zero, grid = broadcast_word<F>(plan.grid);
+  const U end = select(unresolved, broadcast_word<F>(plan.horizon), zero);
+  U last = end;  // the last sale, up to which the book is looked at
+  for (unsigned m = 0; extras && m < plan.walked; ++m) {
+    const U sold = stalled ? work.late[m] : work.time[m];
+    last = select(without(less(last, sold), equal(sold, broadcast_word<F>(absent))), sold, last);
+  }
+  F lowest = broadcast<F>(1.0f);
+  for (std::uint32_t rank = 0;; ++rank) {
+    // Unsigned distance to the next event less one: what is past, or absent, wraps to 2^31 and beyond.
+    const U later = now + one;
+    U gap = broadcast_word<F>(absent);
+    for (unsigned m = 0; m < plan.walked; ++m) gap = min(gap, work.time[m] - later);
+    for (unsigned m = 0; stalled && m < plan.walked; ++m) gap = min(gap, work.late[m] - later);
+    for (unsigned p = 0; plan.bridged == 0 && p < plan.readings; ++p)
+      gap = min(gap, work.time[plan.messages + p] - later);
+    if constexpr (extras) {
+      if ((plan.breaches | plan.lowest) != 0) gap = min(gap, end - later);
+    }
+    const M alive = less(gap, past);
+    if (!any(alive)) break;
+    M arrived = alive;
+    U left = one;  // ticks to the next grid date
+    if (plan.grid != 0) {
+      left = grid - now;
+      arrived = without(alive, less(left - one, gap));
+      gap = min(gap, left - one);
+    }
+    const U dt = select(alive, gap + one, zero);  // a finished lane stands still
+    market.move(rank, to_float(dt), to_float(left));
+    now = now + dt;
+    if constexpr (extras) {
+      if (plan.jumps != 0) jumps(plan, tables, paths, rank, to_float(dt), market);
+    }
+    if (plan.grid != 0) {
+      const M dated = equal(now, grid);
+      market.close(rank, dated);
+      if constexpr (extras && Market::assets != 0) {
+        if ((plan.breaches | plan.lowest) != 0) observe(plan, tables, work, stalled, market, now, dated, lowest);
+      }
+      grid = select(dated, grid + broadcast_word<F>(plan.grid), grid);
+      if (!any(arrived)) continue;
+    }
+    market.capture(work, now, stalled);
+  }
+  return lowest;
+}
+
+/// A leg's log price so far: what the factors (kept at `event`) mean for its asset.
+template <class F>
+PROOFLOAD_FN F from_factors(const Plan& plan, const Tables& tables, const Slots<F>& slots, unsigned event,
+                            unsigned asset) {
+  const unsigned width = plan.factors <= 4 ? 4 : 8;
+  F x = broadcast<F>(0.0f);
+  for (unsigned k = 0; k < width; ++k)
+    x = fma(planar<F>(tables, plan.loadings, limit::factors, int(asset), int(k)), slots[event * (width + 1) + k], x);
+  if (plan.jumps == 0) return x;
+  return fma(jump_parameter<F>(plan, tables, 0, int(asset)), slots[event * (width + 1) + width], x);
+}
+
+/// Factor models, after the factors have walked: each asset's own noise (and own jumps) from one of its own events to the next.
+template <class F>
+PROOFLOAD_FN void own_noise(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Workspace<F>& work,
+                            bool stalled) {
+  using U = typename lane<F>::U;
+  const U zero = broadcast_word<F>(0), one = broadcast_word<F>(1), past = broadcast_word<F>(0x80000000u);
+  const F mixer = mixing_variance(plan, tables, paths, 0, 0);
+  const Stream<F> stream(paths, address(Purpose::own));
+  for (unsigned q = 0; 4 * q < plan.assets; ++q) {
+    unsigned rounds = 0;  // as many as the asset with most events of its own needs
+    for (unsigned a = 4 * q; a < 4 * q + 4 && a < plan.assets; ++a) {
+      const unsigned sales = (plan.first_leg[a + 1] - plan.first_leg[a]) * (stalled ? 2u : 1u);
+      const unsigned all = sales + (plan.bridged != 0 ? 0u : plan.first_reading[a + 1] - plan.first_reading[a]);
+      rounds = all > rounds ? all : rounds;
+    }
+    U now[4] = {zero, zero, zero, zero};
+    F x[4] = {broadcast<F>(0.0f), broadcast<F>(0.0f), broadcast<F>(0.0f), broadcast<F>(0.0f)};
+    for (unsigned round = 0; round < rounds; ++round) {
+      F dt[4], z[4], jump[4] = {broadcast<F>(0.0f), broadcast<F>(0.0f), broadcast<F>(0.0f), broadcast<F>(0.0f)};
+      PROOFLOAD_UNROLL
+      for (unsigned j = 0; j < 4; ++j) {
+        const unsigned a = 4 * q + j;
+        const U later = now[j] + one;
+        U gap = broadcast_word<F>(absent);
+        for (unsigned l = plan.first_leg[a]; l < plan.first_leg[a + 1]; ++l) {
+          gap = min(gap, work.time[plan.leg[l].message] - later);
+          if (stalled) gap = min(gap, work.late[plan.leg[l].message] - later);
+        }
+        for (unsigned p = plan.first_reading[a]; plan.bridged == 0 && p < plan.first_reading[a + 1]; ++p)
+          gap = min(gap, work.time[plan.messages + p] - later);
+        const U step = select(less(gap, past), gap + one, zero);
+        dt[j] = to_float(step);
+        now[j] = now[j] + step;
+      }
+      normals(stream.draw(round << 4 | q), mixer, z);
+      if (plan.jumps & 2u) own_jumps(plan, tables, paths, round, int(q), dt, jump);
+      PROOFLOAD_UNROLL
+      for (unsigned j = 0; j < 4; ++j) {
+        const unsigned a = 4 * q + j;
+        const F own = planar<F>(tables, plan.loadings, limit::assets * limit::factors, 1, int(a));
+        x[j] = fma(own * sqrt(dt[j]), z[j], x[j]) + jump[j];
+        for (unsigned l = plan.first_leg[a]; l < plan.first_leg[a + 1]; ++l) {
+          const unsigned m = plan.leg[l].message;
+          const F price = from_factors(plan, tables, work.factor, m, a) + x[j];
+          work.price[l] = select(equal(now[j], work.time[m]), price, work.price[l]);
+          if (!stalled) continue;
+          const F late = from_factors(plan, tables, work.late_factor, m, a) + x[j];
+          work.late_price[l] = select(equal(now[j], work.late[m]), late, work.late_price[l]);
+        }
+        for (unsigned p = plan.first_reading[a]; plan.bridged == 0 && p < plan.first_reading[a + 1]; ++p) {
+          const F price = from_factors(plan, tables, work.factor, plan.messages + p, a) + x[j];
+          work.reading[p] = select(equal(now[j], work.time[plan.messages + p]), price, work.reading[p]);
+        }
+      }
+    }
+  }
+}
+
+/// All prices of a path. Returns the least price of the book over the grid dates (1: none was below the start).
+template <Process process, int N, class F>
+PROOFLOAD_FN F prices(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Workspace<F>& work,
+                      bool stalled, typename lane<F>::M unresolved) {
+  const Sizes sizes = sizes_of(plan);
+  for (unsigned l = 0; l < plan.legs; ++l) work.price[l] = broadcast<F>(0.0f);
+  for (unsigned l = 0; stalled && l < plan.legs; ++l) work.late_price[l] = broadcast<F>(0.0f);
+  for (unsigned p = 0; p < sizes.reading; ++p) work.reading[p] = broadcast<F>(0.0f);
+  for (unsigned l = 0; l < sizes.low; ++l) work.low[l] = broadcast<F>(3.0e38f);
+  for (unsigned i = 0; i < sizes.factor; ++i) work.factor[i] = broadcast<F>(0.0f);
+  for (unsigned i = 0; stalled && i < sizes.late_factor; ++i) work.late_factor[i] = broadcast<F>(0.0f);
+  if constexpr (process == Process::heston)
+    return walk<Heston<N, F>, true>(plan, tables, paths, work, stalled, unresolved);
+  if constexpr (process == Process::bars) return walk<Bars<N, F>, true>(plan, tables, paths, work, stalled, unresolved);
+  if constexpr (process == Process::observed)
+    return walk<Diffusion<N, F>, true>(plan, tables, paths, work, stalled, unresolved);
+  if constexpr (process == Process::factors) {
+    walk<Factors<N, F>, true>(plan, tables, paths, work, stalled, unresolved);
+    own_noise(plan, tables, paths, work, stalled);
+    return broadcast<F>(1.0f);
+  }
+  return walk<Diffusion<N, F>, false>(plan, tables, paths, work, stalled, unresolved);
+}
+
+}  // namespace proofload
