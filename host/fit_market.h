@@ -55,7 +55,8 @@ struct JumpsFit {
 JumpsFit fit_jumps(const Columns&, double bars_per_year, int threads = 1);
 
 /// Heston (1993) by the moments of daily realised variance (Bollerslev and Zhou 2002): per year. Robust, not efficient: the lags of the
-/// autocovariance give speed and volatility of variance, those of the covariance with the return give the correlation. Jumps count as variance.
+/// autocovariance give speed and volatility of variance (in seven years some 15 % and 5 % too high on average: a short
+/// history looks as if it forgot sooner), those of the covariance with the return give the correlation. Jumps count as variance.
 struct HestonFit {
   Parameter volatility, mean_reversion, vol_of_vol, correlation;
   double initial = 0.0;  ///< annualised volatility of the last week

@@ -220,7 +220,8 @@ string market_toml(const FittedMarket& m) {
       "# Fitted by proofload fit ({}) to {}:\n"
       "# {} bars of {}, {} to {}. Numbers in brackets are standard errors.\n"
       "# A scenario takes this in by include = [\"...\"] at its top. One model is on ({}); the others stand below as "
-      "comments.\n"
+      "comments:\n# to change, comment out all lines of the one that is on and take the '# ' from all lines of "
+      "another.\n"
       "# Prices are the last of the history. volatility: annual, over the whole history. drift is not fitted: it is "
       "assumed.\n",
       engine_version(), fmt::join(m.files, ", "), m.rows, span_text(double(m.bar)), time_text(m.start),
@@ -237,19 +238,23 @@ string market_toml(const FittedMarket& m) {
   if (m.model != "merton") out += assets_list(m, plain);
   out += together(m, residuals);
 
+  // Every block says all that makes its model, so that one can take another's place whole.
+  const string constant = "variance = { kind = \"constant\" }\n";
   vector<ModelText> models;
-  models.push_back({"gaussian", "gaussian", "innovation = { kind = \"gaussian\" }\n"});
+  models.push_back({"gaussian", "gaussian", string("innovation = { kind = \"gaussian\" }\n") + constant});
   models.push_back({"student_t", "student_t, degrees of freedom common to all assets",
                     fmt::format("# dof {} at a horizon of {}{}\n", with_error(m.tail.dof), span_text(double(m.horizon)),
                                 m.tail.at_bound ? ", at its bound" : "") +
-                        student_line(m.tail, m.horizon)});
+                        student_line(m.tail, m.horizon) + constant});
   const bool rows = !m.residual_file.empty() && m.model != "bootstrap";
   string filtered = "# proofload fit -o FILE writes the rows that these lines need.\n";
   if (rows) {
     filtered = "# By Gaussian quasi-likelihood, which gives residuals of any law unit variance.\n" +
                garch_errors(m, &AssetFit::filter) + fmt::format("# {} rows of residuals\n", m.residual_rows) +
-               bootstrap_line(m) + garch_lines(m, &AssetFit::filter, false) +
-               "# from today's volatility, not the long run's:\n" + commented(garch_lines(m, &AssetFit::filter, true));
+               bootstrap_line(m) + "# It starts from the volatility of the history's end.\n" +
+               garch_lines(m, &AssetFit::filter, true) +
+               "# From the long run's law: bars run before the call until the start is forgotten, which is slow:\n" +
+               commented(garch_lines(m, &AssetFit::filter, false));
   }
   const string with_t = fmt::format(
                             "# By t likelihood; dof {}, common. Its stationary law lies mostly far below its mean: "
@@ -258,15 +263,20 @@ string market_toml(const FittedMarket& m) {
                         garch_errors(m, &AssetFit::garch) + student_line(m.residual_tail, m.bar) +
                         garch_lines(m, &AssetFit::garch, true);
   models.push_back(
-      {"gjr_garch", "gjr_garch with resampled residuals: filtered historical simulation", rows ? filtered : with_t});
-  if (rows || m.model == "bootstrap") models.push_back({"", "gjr_garch with t residuals", with_t});
+      {"gjr_garch",
+       rows ? "gjr_garch with resampled residuals: filtered historical simulation" : "gjr_garch with t residuals",
+       rows ? filtered : with_t});
+  if (rows) models.push_back({"", "gjr_garch with t residuals", with_t});
   string historical =
       "# proofload fit --model bootstrap writes the rows: returns over their deviation, not GARCH residuals.\n";
   if (m.model == "bootstrap")
-    historical = fmt::format("# {} rows of returns over their deviation\n", m.residual_rows) + bootstrap_line(m);
+    historical =
+        fmt::format("# {} rows of returns over their deviation\n", m.residual_rows) + bootstrap_line(m) + constant;
   models.push_back({"bootstrap", "bootstrap with constant variance: historical simulation", historical});
-  models.push_back({"merton", "merton, jumps common to all assets and of their own", merton_lines(m)});
-  models.push_back({"heston", "heston", heston_lines(m)});
+  const string gaussian = "innovation = { kind = \"gaussian\" }\n";
+  models.push_back(
+      {"merton", "merton, jumps common to all assets and of their own", gaussian + constant + merton_lines(m)});
+  models.push_back({"heston", "heston", gaussian + heston_lines(m)});
 
   for (const auto& model : models)
     if (m.model == model.name) out += fmt::format("# ---- {}\n{}", model.title, model.lines);

@@ -101,9 +101,58 @@ std::string stress_text(const Scenario& scenario) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
+std::string market_text(const Scenario& scenario) {
+  const MarketSpec& m = scenario.market;
+  if (scenario.stress.replay) return "as recorded";
+  std::string text;
+  switch (m.variance.kind) {
+    case VarianceKind::constant: text = "constant volatility"; break;
+    case VarianceKind::heston: text = "heston"; break;
+    case VarianceKind::gjr_garch:
+      text = fmt::format("gjr_garch {}, bars of {}",
+                         m.variance.forecast.empty() ? "in its stationary law" : "from a forecast of the first bar",
+                         input::duration_text(m.variance.bar));
+      break;
+  }
+  switch (m.innovation.kind) {
+    case InnovationKind::gaussian: text += "; gaussian shocks"; break;
+    case InnovationKind::student_t: text += fmt::format("; student_t shocks, dof {:g}", m.innovation.dof); break;
+    case InnovationKind::bootstrap:
+      text +=
+          fmt::format("; shocks from {} rows of {}", m.innovation.rows.size(), input::duration_text(m.innovation.bar));
+      break;
+  }
+  if (m.jumps) text += "; merton jumps";
+  if (!m.factors.empty()) text += fmt::format("; {} factors", m.factors[0].size());
+  return text;
+}
+
+namespace {
+
+/// Inside a bar a bootstrapped path is a Brownian bridge and a replayed one a straight line: both lack the tails of so short a time.
+std::string bar_note(const Results& r, const Answers& all, double bar, const char* inside, const char* remedy) {
+  std::string routes;
+  for (const auto& [route, delay] : median_delays(r.scenario, all)) {
+    if (delay * largest_ratio < bar)
+      routes += fmt::format("{}{} ({})", routes.empty() ? "" : ", ", route, rounded_duration(delay));
+  }
+  if (routes.empty()) return {};
+  return fmt::format(
+      "the median delay of {} is far shorter than the bars of {} (inside a bar the price {}: these haircuts are too "
+      "small) {}",
+      routes, input::duration_text(bar), inside, remedy);
+}
+
+}  // namespace
+
 std::string tail_note(const Results& r, const Answers& all) {
   const InnovationSpec& innovation = r.scenario.market.innovation;
-  if (innovation.kind != InnovationKind::student_t || !innovation.horizon || r.scenario.stress.replay ||
+  if (r.scenario.stress.replay) {
+    return bar_note(r, all, r.scenario.stress.replay->bar, "goes in a straight line", "bring prices with shorter bars");
+  }
+  if (innovation.kind == InnovationKind::bootstrap)
+    return bar_note(r, all, innovation.bar, "is a Brownian bridge, without fat tails", "fit to shorter bars");
+  if (innovation.kind != InnovationKind::student_t || !innovation.horizon ||
       r.scenario.market.variance.kind == VarianceKind::gjr_garch)
     return {};
   const double fitted = *innovation.horizon;
@@ -127,8 +176,8 @@ std::string tail_note(const Results& r, const Answers& all) {
                           : "tails thin out with the horizon: haircuts are too small for shorter delays and too "
                             "large for longer ones";
   // In the middle of all delays, so that as many as can be are near it.
-  const std::string advice =
-      fmt::format("fit with --horizon {}", whole_duration(std::sqrt(std::max(1.0, least) * std::max(1.0, greatest))));
+  const std::string advice = fmt::format("fit at a horizon near {}",
+                                         whole_duration(std::sqrt(std::max(1.0, least) * std::max(1.0, greatest))));
   return fmt::format("the degrees of freedom were fitted at {}, and the median delay {} ({}) {}{}",
                      input::duration_text(fitted), routes, error, advice,
                      greatest > largest_ratio * largest_ratio * least ? ", or better once for each kind of delay" : "");

@@ -9,8 +9,12 @@ namespace proofload {
 /// The overlays of [stress] that are in force, a list in words; "" when there is none.
 std::string stress_text(const Scenario&);
 
+/// The price model in words: "gjr_garch from a forecast, bars of 1h; student_t shocks, dof 3.69".
+std::string market_text(const Scenario&);
+
 /// Says that Student-t shocks were fitted at a horizon more than 3 times from the median delay of a route that is used, which way
-/// that errs and what to do; "" when they were not. A GARCH model's shocks are those of its bar: their sum thins out by itself.
+/// that errs and what to do; "" when they were not. A GARCH model's shocks are those of its bar: their sum thins out by itself. For a bootstrap and
+/// a replay it says where delays are shorter than a third of a bar.
 std::string tail_note(const Results&, const Answers&);
 
 /// "5.1 h"

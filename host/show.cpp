@@ -47,6 +47,7 @@ std::string heading(const Results& r) {
                                  grouped(r.tally.paths), r.seed, r.engine);
   text += fmt::format("{} ({}), {:.1f} s, {}\n", r.backend, r.device, r.wall_seconds, r.date);
   text += fmt::format("plan {}  tally {}\n", r.compiled.plan_hash, r.tally.hash());
+  text += wrapped("Prices: " + market_text(r.scenario), 2);
   if (const std::string stress = stress_text(r.scenario); !stress.empty()) text += wrapped("Stressed: " + stress, 2);
   text += "\n";
   text += "All probabilities are per liquidation (given that a position has reached its threshold).\n";
@@ -125,7 +126,9 @@ std::string policy_table(const Answers& all) {
            table.text();
   return "\nHaircut in force; shortfall: mean loss beyond it; P(breach): the price alone was down by more than it at a "
          "grid\n"
-         "date up to the sale (of the book: up to its last sale), whether or not it was at the sale\n" +
+         "date up to the sale (of the book: up to its last sale), whether or not it was at the sale; sales before the "
+         "first\n"
+         "date have none to look at and count as 0\n" +
          table.text() + "\nFailures; loss then: mean loss if the layer fails\n" + failures.text();
 }
 
@@ -336,6 +339,7 @@ Json show_json(const Results& r) {
   out["date"] = r.date;
   out["wall_seconds"] = number(r.wall_seconds);
   const std::string stress = stress_text(r.scenario), tails = tail_note(r, all);
+  out["prices"] = market_text(r.scenario);
   out["stress"] = stress.empty() ? Json(nullptr) : Json(stress);
   out["notes"] = Json::array();
   if (!tails.empty()) out["notes"].push_back(tails);

@@ -270,29 +270,54 @@ TEST(MertonFits, RecoverEveryParameter) {
   EXPECT_NE(r[2].complaint(0.0, 0.15), "");
 }
 
-TEST(HestonFits, RecoverTheMoments) {
-  const double theta = 0.64, speed = 15.0, vol = 2.0, correlation = -0.6;
+struct Heston {
+  double theta, speed, vol, correlation;
+};
+
+/// Hourly returns by full-truncation Euler, an hour a step.
+vector<double> simulate(const Heston& p, int years, Generator& g) {
+  vector<double> x;
+  const double dt = 1.0 / hours;
+  double v = p.theta;
+  for (int t = 0; t < years * 8760; ++t) {
+    const double positive = std::max(v, 0.0), z = normal(g);
+    x.push_back(-0.5 * positive * dt + std::sqrt(positive * dt) * z);
+    v += p.speed * (p.theta - positive) * dt +
+         p.vol * std::sqrt(positive * dt) *
+             (p.correlation * z + std::sqrt(1.0 - p.correlation * p.correlation) * normal(g));
+  }
+  return x;
+}
+
+TEST(HestonFits, RecoverTheMomentsOfSevenYears) {
+  const Heston p{0.64, 15.0, 2.0, -0.6};
   const auto r = repeat(60, [&](Generator g) {
-    vector<double> x;
-    const double dt = 1.0 / hours;
-    double v = theta;
-    for (int t = 0; t < 7 * 8760; ++t) {  // full truncation Euler, an hour a step
-      const double positive = std::max(v, 0.0), z = normal(g);
-      x.push_back(-0.5 * positive * dt + std::sqrt(positive * dt) * z);
-      v += speed * (theta - positive) * dt +
-           vol * std::sqrt(positive * dt) * (correlation * z + std::sqrt(1.0 - correlation * correlation) * normal(g));
-    }
-    const HestonFit fit = fit_heston(x, 24);
+    const HestonFit fit = fit_heston(simulate(p, 7, g), 24);
     EXPECT_TRUE(fit.identified);
     EXPECT_EQ(fit.days, 2555u);
     return vector<Parameter>{fit.volatility, fit.mean_reversion, fit.vol_of_vol, fit.correlation};
   });
-  EXPECT_EQ(r[0].complaint(std::sqrt(theta), 0.3), "");
-  EXPECT_EQ(r[1].complaint(speed, 0.5), "");
-  EXPECT_EQ(r[2].complaint(vol, 0.5), "");
-  EXPECT_EQ(r[3].complaint(correlation, 0.3), "");
+  EXPECT_EQ(r[0].complaint(std::sqrt(p.theta), 0.3), "");
+  EXPECT_EQ(r[1].complaint(p.speed, 0.5), "");  // the header owns up to a bias of half a standard error
+  EXPECT_EQ(r[2].complaint(p.vol, 0.5), "");
+  EXPECT_EQ(r[3].complaint(p.correlation, 0.3), "");
   EXPECT_NE(r[2].complaint(1.0, 0.5), "");
   EXPECT_NE(r[3].complaint(0.0, 0.3), "");
+}
+
+// In long histories the bias goes away, and what is left of the error is small enough to see a wrong constant.
+TEST(HestonFits, RecoverTheMomentsOfManyYears) {
+  const Heston p{0.64, 15.0, 2.0, -0.6};
+  const auto r = repeat(12, [&](Generator g) {
+    const HestonFit fit = fit_heston(simulate(p, 70, g), 24);
+    return vector<Parameter>{fit.volatility, fit.mean_reversion, fit.vol_of_vol, fit.correlation};
+  });
+  const double truth[] = {0.8, 15.0, 2.0, -0.6};
+  for (std::size_t k = 0; k < 4; ++k) {
+    double mean = 0.0;
+    for (const auto& e : r[k].estimates) mean += e.value / 12.0;
+    EXPECT_NEAR(mean / truth[k], 1.0, 0.06) << k;
+  }
 }
 
 // ---- several assets ---------------------------------------------------------------------------------------------------------

@@ -790,16 +790,16 @@ TEST(Notes, SayWhenTailsWereFittedAtAnotherHorizon) {
   std::string note = note_of(longer);
   const std::string median = rounded_duration(*answer(longer).routes[1].p50);
   EXPECT_TRUE(has(note, "fitted at 1h") && has(note, "route slow is " + median) && !has(note, "fast")) << note;
-  EXPECT_TRUE(has(note, "too large") && has(note, "fit with --horizon 2h")) << note;
+  EXPECT_TRUE(has(note, "too large") && has(note, "fit at a horizon near 2h")) << note;
   EXPECT_EQ(show_json(longer)["notes"][0], note);
   EXPECT_TRUE(has(show_table(longer), "\n- the degrees of freedom were fitted at 1h"));
   expect_lines_fit(show_table(longer));
 
   note = note_of(with_delays(fitted, 5.1 * hour, 5.1 * hour));
-  EXPECT_TRUE(has(note, "fit with --horizon 5h") && has(note, "route fast is") && has(note, "of slow is")) << note;
+  EXPECT_TRUE(has(note, "fit at a horizon near 5h") && has(note, "route fast is") && has(note, "of slow is")) << note;
   EXPECT_FALSE(has(note, "once for each")) << note;
   note = note_of(with_delays(fitted, hour / 6, hour / 6));
-  EXPECT_TRUE(has(note, "too small") && has(note, "fit with --horizon 10m")) << note;
+  EXPECT_TRUE(has(note, "too small") && has(note, "fit at a horizon near 10m")) << note;
   note = note_of(with_delays(fitted, 60.0, 24 * hour));
   EXPECT_TRUE(has(note, "too small for shorter delays and too large for longer") && has(note, "once for each")) << note;
 
