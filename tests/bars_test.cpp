@@ -493,7 +493,7 @@ void bootstrap(std::vector<Row>& rows) {
            &World::shape, under(0))},
        "100h"});
 
-  // stress.correlation gives the rows the stressed correlation of the market, and leaves X as it was.
+  // stress.correlation pulls the correlation that the rows have towards 1, and leaves X as it was.
   const double ax = between(r.x, 0.3);
   rows.push_back({"bootstrap_stressed",
                   n,
@@ -505,7 +505,7 @@ void bootstrap(std::vector<Row>& rows) {
                   {probability(
                       "two assets", n,
                       [=, &r](const World& w) {
-                        const double to = 0.5 * w.correlation + (1.0 - 0.5 * w.correlation) * r_xy;
+                        const double to = 0.5 * w.correlation + (1.0 - 0.5 * w.correlation) * r.rho;
                         return r.over_rows([&](std::size_t i) {
                           const double own = (r.y[i] - r.rho * r.x[i]) / std::sqrt(1.0 - r.rho * r.rho);
                           return r.x[i] < ax && to * r.x[i] + std::sqrt(1.0 - to * to) * own < -0.3 ? 1.0 : 0.0;
