@@ -108,8 +108,12 @@ struct Atomics {
   }
 };
 
+/// Blocks that a multiprocessor must hold: two leave 128 registers a thread, which 16 assets with bars and variances do not fit.
 template <Process process, int N>
-__global__ void __launch_bounds__(block_threads, 2)
+constexpr int resident_blocks = process == Process::bars&& N == 16 ? 1 : 2;
+
+template <Process process, int N>
+__global__ void __launch_bounds__(block_threads, resident_blocks<process, N>)
     count_paths(const __grid_constant__ Plan plan, const __grid_constant__ Key key,
                 const __grid_constant__ SharedLayout where, const Tables tables, unsigned table_words,
                 std::uint64_t first, std::uint64_t paths, std::uint32_t* counts, unsigned long long* sums,
