@@ -23,9 +23,9 @@ PROCESSES = {"diffusion": (4, 8, 12, 16), "observed": (4, 8, 16), "heston": (4, 
 KERNELS = {f"count_paths<{process}, {n}>" for process, sizes in PROCESSES.items() for n in sizes}
 
 # All that may be done to a float: each correctly rounded (".rn" forbids contraction) or exact. Loads, stores and moves beside.
-# (min and max: nvcc writes a select(less(0, x), x, 0) so, which is the same for every x, NaN and -0 included.)
+# (max: nvcc writes a select(less(0, x), x, 0) so, which is the same for every x, NaN and -0 included.)
 ARITHMETIC = re.compile(
-    r"(fma|add|sub|mul|sqrt)\.rn\.f32|(min|max)\.f32|cvt\.rn\.f32\.[su](32|64)|cvt\.rzi\.[su](32|64)\.f32|neg\.f32|abs\.f32|selp\.f32"
+    r"(fma|add|sub|mul|sqrt)\.rn\.f32|max\.f32|cvt\.rn\.f32\.[su](32|64)|cvt\.rzi\.[su](32|64)\.f32|neg\.f32|abs\.f32|selp\.f32"
     r"|set(p)?\.(lt|le|gt|ge|eq|ne|ltu|leu|gtu|geu|equ|neu|num|nan)(\.(and|or|xor))?\.f32"
     r"|testp\.[a-z]+\.f32|slct\.f32\.[a-z0-9]+")
 TRAFFIC = re.compile(r"(mov|ld|st|ldu|shfl|prefetch|cvta)\b")
