@@ -178,9 +178,12 @@ void backtest(const Arguments& a) {
         fmt::format("--window {} (it holds fewer than 60 bars of {} s, which tell nothing of a tail) lengthen it",
                     a.window, prices.bar));
   }
-  const auto tracks = a.delta.empty()
-                          ? delay_tracks(scenario, prices.bar, delay_paths, a.seed)
-                          : std::vector<DelayTrack>{{a.delta, fixed_horizon(duration("--delta", a.delta), prices.bar)}};
+  std::vector<DelayTrack> tracks;
+  if (a.delta.empty()) {
+    tracks = delay_tracks(scenario, prices.bar, delay_paths, a.seed);
+  } else {
+    tracks.push_back({a.delta, fixed_horizon(duration("--delta", a.delta), prices.bar)});
+  }
   if (!a.phase.empty() &&
       std::none_of(tracks.begin(), tracks.end(), [](const DelayTrack& t) { return t.horizon.bars.size() == 1; })) {
     throw Error("--phase (windows of random lengths begin where the one before ends) give --delta, or leave it out");
