@@ -7,10 +7,11 @@
 #include <cmath>
 #include <exception>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 
-#include "../kernels/delay.h"
+#include "../kernels/path.h"
 #include "backtest_statistics.h"
 #include "compile.h"
 
@@ -23,6 +24,8 @@ std::size_t in_bars(double seconds, std::int64_t bar) {
 
 /// A sink of delays() that nobody reads.
 struct NoStages {
+  bool any(bool m) const { return m; }
+  void outage(unsigned, std::uint32_t, std::uint32_t) {}
   void stage(unsigned, std::uint32_t) {}
 };
 
@@ -169,16 +172,16 @@ std::vector<DelayTrack> delay_tracks(const Scenario& scenario, std::int64_t bar,
                                      std::uint64_t seed) {
   const Compiled compiled = compile(scenario);
   const Plan& plan = compiled.plan;
-  std::uint32_t time[limit::messages + limit::readings] = {};
-  Workspace<float> work{};
-  work.time = {time};
+  const auto arrays = std::make_unique<Arrays<float>>();
+  const Workspace<float> work = arrays->workspace();
+  const Tables tables{compiled.tables.floats.data(), compiled.rows.data()};
   const Key key = make_key(seed);
   NoStages nobody;
   std::vector<std::map<int, std::uint64_t>> counts(scenario.routes.size());
   for (std::uint64_t path = 0; path < paths; ++path) {
-    delays(plan, compiled.tables.floats.data(), Paths<float>(key, path), work, nobody);
+    arrivals(plan, tables, Paths<float>(key, path), work, nobody);
     for (unsigned r = 0; r < plan.routes; ++r) {
-      const std::uint32_t ticks = std::min(time[plan.route_message[r]], plan.horizon);
+      const std::uint32_t ticks = std::min(work.time[plan.route_message[r]], plan.horizon);
       const auto in_bar = static_cast<std::uint64_t>(bar) * static_cast<std::uint64_t>(ticks_per_second);
       ++counts[r][static_cast<int>(std::max<std::uint64_t>(1, (ticks + in_bar - 1) / in_bar))];
     }

@@ -36,8 +36,16 @@ Scenario scenario_of(const BarModel& m, const Horizon& horizon) {
   s.name = "forecast";
   // a random delay has to end before the horizon
   s.run.horizon = *std::max_element(horizon.bars.begin(), horizon.bars.end()) + 1;
-  s.chains = {{"chain", 1.0}};
-  s.routes = {{"route", "chain", "chain", "", {{StageName::relay, Scope::route, law_of(horizon)}}}};
+  ChainSpec& chain = s.chains.emplace_back();
+  chain.name = "chain";
+  chain.block_time = 1.0;
+  StageSpec stage;
+  stage.name = StageName::relay;
+  stage.law = law_of(horizon);
+  RouteSpec& route = s.routes.emplace_back();
+  route.name = "route";
+  route.from = route.to = chain.name;
+  route.stages = {stage};
   s.collateral.resize(1);
   s.collateral[0].name = "collateral";
   s.collateral[0].asset = "asset";

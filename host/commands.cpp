@@ -27,9 +27,13 @@
 #include "explain.h"
 #include "export.h"
 #include "fit_command.h"
+#include "frontier_command.h"
+#include "list_command.h"
 #include "notes.h"
+#include "sensitivity_command.h"
 #include "show.h"
 #include "statistics.h"
+#include "uncertainty.h"
 
 namespace proofload {
 namespace {
@@ -162,6 +166,45 @@ void tell_of_missing_files(const Scenario& scenario, const std::string& result) 
   }
 }
 
+std::size_t blocks_wanted(const Scenario& scenario) {
+  return static_cast<std::size_t>(std::max(0, scenario.uncertainty.blocks));
+}
+
+/// The blocks of an [uncertainty], after all paths of the main run. Those that an interrupted run left are kept if they are the same;
+/// an interrupt keeps those that are done. `part`: what a kill leaves behind.
+void run_blocks_of(Results& results, Backend& backend, const std::optional<Results>& before, const fs::path& part) {
+  const Scenario& scenario = results.scenario;
+  BlockHaircuts earlier;
+  if (before && before->blocks && same_blocks(before->scenario, *before->blocks, scenario)) earlier = *before->blocks;
+  const auto start = std::chrono::steady_clock::now();
+  const std::size_t kept = earlier.done;
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  BlockOptions options;
+  options.stop = [] { return interrupted != 0; };
+  options.checkpoint = [&, last = start](const BlockHaircuts& so_far) mutable {
+    if (terminal) {
+      fmt::print(stderr, "\r{} of {} blocks with drawn parameters   ", so_far.done, blocks_wanted(scenario));
+      std::fflush(stderr);
+    }
+    if (part == ".part" || std::chrono::steady_clock::now() - last < std::chrono::seconds(10)) return;
+    results.blocks = so_far;
+    write_results(results, part);
+    last = std::chrono::steady_clock::now();
+  };
+  results.blocks = run_blocks(scenario, backend, options, earlier);
+  if (terminal) fmt::print(stderr, "\r{:70}\r", "");
+  if (results.blocks->done == 0) {
+    results.blocks.reset();
+    fmt::print(stderr,
+               "{} paths make {} blocks of {} (too few to bound a haircut at any confidence): no interval contains "
+               "parameter error; run more paths or fewer uncertainty.blocks\n",
+               scenario.run.paths, blocks_wanted(scenario), paths_of_block(scenario));
+  } else if (results.blocks->done > kept) {
+    fmt::print(stderr, "{} blocks of {} paths with drawn parameters in {:.2f} s\n", results.blocks->done - kept,
+               results.blocks->paths, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+}
+
 int run(const RunArguments& a) {
   if (!a.resume.empty() && a.scenarios.size() != 1) throw Error("--resume (it continues one run) name one scenario");
   std::optional<Results> before;
@@ -199,8 +242,17 @@ int run(const RunArguments& a) {
         write_results(so_far, part);  // what a kill leaves behind; --resume takes it
         last = std::chrono::steady_clock::now();
       };
-    const Results results = run_scenario(scenario, *backend, options, before);
-    const bool partial = results.range.count < scenario.run.paths;
+    Results results = run_scenario(scenario, *backend, options, before);
+    const bool partial_paths = results.range.count < scenario.run.paths;
+    if (scenario.uncertainty.given && !partial_paths) {
+      try {
+        run_blocks_of(results, *backend, before, part);
+      } catch (const Error&) {
+        if (!file.empty()) write_results(results, file);  // parameters that cannot be drawn do not cost the main run
+        throw;
+      }
+    }
+    const bool partial = partial_paths || (results.blocks && results.blocks->done < blocks_wanted(scenario));
     if (const std::string note = tail_note(results, answer(results)); !note.empty()) fmt::print(stderr, "{}\n", note);
     if (!file.empty()) {
       write_results(results, file);
@@ -222,7 +274,12 @@ int run(const RunArguments& a) {
       fmt::print(stderr, "not saved: add -o FILE.h5 to compare or export it later\n");
     }
     if (partial) {
-      fmt::print(stderr, "stopped after {} of {} paths\n", results.range.count, scenario.run.paths);
+      if (partial_paths) {
+        fmt::print(stderr, "stopped after {} of {} paths\n", results.range.count, scenario.run.paths);
+      } else {
+        fmt::print(stderr, "stopped after {} of {} blocks of [uncertainty]\n", results.blocks->done,
+                   blocks_wanted(scenario));
+      }
       if (!file.empty()) {
         const fs::path& prices = a.overrides.prices;
         fmt::print(stderr, "resume with: proofload run {} --paths {} --seed {}{} --resume {} -o {}\n",
@@ -412,6 +469,11 @@ constexpr Command commands[] = {
      "proofload fit prices.csv --assets BTC,ETH --horizon 1h -o market.toml", add_fit},
     {"backtest", "models against a price history: did their haircuts hold?",
      "proofload backtest scenarios/multi-chain-book.toml prices.csv --delta 1h", add_backtest},
+    {"sensitivity", "what moves the haircuts: derivatives, elasticities, loadings of the stress factor",
+     "proofload sensitivity scenarios/gmp.toml --paths 4000000 --systemic", add_sensitivity},
+    {"frontier", "the same collateral over many mechanisms: what each takes, which are dominated",
+     "proofload frontier scenarios/phase-2-trusted-relayer.toml --mechanisms ccip,htlc,shared-proof", add_frontier},
+    {"list", "mechanisms, chains, laws and stages: figures, units and sources", "proofload list mechanisms", add_list},
     {"doctor", "what this machine can do", "proofload doctor", add_doctor},
     {"bench", "how fast this machine simulates", "proofload bench --mode log --threads 1 --json", add_bench},
 };

@@ -132,6 +132,10 @@ Comparison compare(const std::vector<Results>& results, const std::vector<std::s
       }
       if (a.policy_haircut && b->policy_haircut) add_probability(a.name, "p_under", a.p_under, b->p_under);
       if (a.p_breach && b->p_breach) add_probability(a.name, "p_breach", *a.p_breach, *b->p_breach);
+      if (a.risk_rate && b->risk_rate && a.risk_rate->value && b->risk_rate->value) {
+        const auto figure = [](const RiskRate& r, double at) { return Figure{*r.value, r.low, r.high, at}; };
+        add(a.name, "risk_rate", std::nullopt, figure(*a.risk_rate, score_first), figure(*b->risk_rate, score_other));
+      }
     }
     for (const auto& b : answers[with].collateral) {
       if (find(answers[0], b.name) == nullptr) c.results[with].unmatched.push_back(b.name);
@@ -169,14 +173,19 @@ std::string compare_table(const Comparison& c) {
                                       [&](const auto& d) { return d.with == with && d.figure == "p_breach"; });
     if (breaches)
       text += "P(breach): the price alone loses more than the haircut in force at a grid date up to the sale\n";
+    const bool rates = std::any_of(c.differences.begin(), c.differences.end(),
+                                   [&](const auto& d) { return d.with == with && d.figure == "risk_rate"; });
+    if (rates) text += "rate: the latency-adjusted risk rate of the haircut in force, in % a year\n";
     Table table({"collateral", "figure", "[0]", fmt::format("[{}]", with), "difference", "interval", "p", ""});
     std::string last;
     for (const auto& d : c.differences) {
       if (d.with != with) continue;
-      const auto show = [&](double x) { return d.confidence ? percent(x) : scientific(x); };
+      const bool rate = d.figure == "risk_rate";
+      const auto show = [&](double x) { return d.confidence || rate ? percent(x) : scientific(x); };
       const auto bound = [&](std::optional<double> x) { return x ? show(*x) : std::string("?"); };
       table.row({d.collateral == last ? "" : d.collateral,
                  d.confidence             ? fmt::format("{:.10g} %", 100.0 * *d.confidence)
+                 : rate                   ? std::string("rate")
                  : d.figure == "p_breach" ? std::string("P(breach)")
                                           : std::string("P(under)"),
                  show(d.first), show(d.other), show(d.difference), fmt::format("[{}, {}]", bound(d.low), bound(d.high)),

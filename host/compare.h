@@ -12,7 +12,7 @@ namespace proofload {
 /// One figure of one collateral in the first result and in another. The two are treated as independent samples.
 struct Difference {
   std::string collateral;
-  std::string figure;                ///< "haircut", "p_under" or "p_breach"
+  std::string figure;                ///< "haircut", "p_under", "p_breach" or "risk_rate" (per year)
   std::size_t with = 1;              ///< index of the other result; the first is 0
   std::optional<double> confidence;  ///< of the haircut; absent for a probability
   double first = 0.0, other = 0.0;   ///< fractions; probabilities per liquidation

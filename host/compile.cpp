@@ -16,6 +16,7 @@ namespace proofload {
 namespace {
 
 constexpr double ticks_per_year = seconds_per_year * ticks_per_second;
+constexpr std::size_t most_joint = 32;  // collaterals whose pairs are counted unless the scenario says otherwise
 
 /// Where the normal score of a stage lies: two Philox blocks per scope, four stage names each. Names that routes use together share
 /// a block, because a block costs the same for one score as for four.
@@ -32,6 +33,10 @@ Place place_of(StageName name) {
     case StageName::source_inclusion: return {1, 1};
     case StageName::finality: return {1, 2};
     case StageName::challenge: return {1, 3};
+    case StageName::publication: return {2, 0};
+    case StageName::reorg: return {2, 1};
+    case StageName::collateral_proof: return {2, 2};
+    case StageName::queue: return {2, 3};
   }
   return {0, 3};
 }
@@ -93,6 +98,28 @@ struct TermKey {
   bool operator==(const TermKey& other) const { return tie() == other.tie(); }
 };
 
+/// A part of a message, as messages are told apart.
+struct PartKey {
+  std::uint32_t fixed = 0, cap = ~0u;  // ticks
+  std::vector<std::uint16_t> holds;    // outages
+  std::vector<TermKey> terms;
+  auto tie() const { return std::tie(fixed, cap, holds, terms); }
+  bool operator<(const PartKey& other) const { return tie() < other.tie(); }
+};
+
+/// Who may keep a stage waiting: nobody, a chain or a layer.
+struct Owner {
+  enum class Kind { nobody, chain, layer } kind = Kind::nobody;
+  std::string name;
+  bool operator==(const Owner& other) const { return kind == other.kind && name == other.name; }
+};
+
+/// What a term's value is added to: slots of Workspace::time, whose order is known only when all are counted.
+struct Target {
+  enum class Kind { message, reading, part, trigger } kind;
+  std::size_t index;
+};
+
 class Compiler {
  public:
   explicit Compiler(const Scenario& s) : s_(s) {}
@@ -105,7 +132,9 @@ class Compiler {
     Plan& plan = out_.plan;
     plan.revision = kernel_revision;
     plan.horizon = ticks(s_.run.horizon);
+    plan.joint = s_.run.joint_under.value_or(s_.collateral.size() <= most_joint) ? 1u : 0u;
     market();
+    systemic();
     layers();
     legs();
     collaterals();
@@ -115,7 +144,8 @@ class Compiler {
     std::copy(components_.begin(), components_.end(), plan.component);
     // The market's parameters lie behind the quantile tables, whose number is known by now.
     const auto tables = static_cast<std::uint32_t>(out_.tables.floats.size());
-    for (std::uint32_t* offset : {&plan.dynamics, &plan.loadings, &plan.jump_at, &plan.shocks, &plan.weights})
+    for (std::uint32_t* offset :
+         {&plan.dynamics, &plan.loadings, &plan.jump_at, &plan.shocks, &plan.weights, &plan.price_loadings})
       *offset += tables;
     auto& parameters = out_.tables.parameters;
     out_.tables.floats.insert(out_.tables.floats.end(), parameters.begin(), parameters.end());
@@ -146,11 +176,25 @@ class Compiler {
       const LayerSpec& spec = s_.layers[i];
       Layer& layer = plan.layer[i];
       layer.name = names_.id(Purpose::layer, spec.name);
-      const double hazard = spec.hazard * s_.stress.hazards, common = spec.common_hazard * s_.stress.hazards;
-      layer.own_mean = hazard > 0.0 ? static_cast<float>(ticks_per_year / hazard) : 0.0f;
+      const auto mean = [&](double hazard) {
+        const double stressed = hazard * s_.stress.hazards;
+        return stressed > 0.0 ? static_cast<float>(ticks_per_year / stressed) : 0.0f;
+      };
+      layer.own_mean = mean(spec.hazard * corruption_factor(spec));
       if (!spec.network.empty()) {
         layer.network = names_.id(Purpose::network, spec.network);
-        layer.common_mean = common > 0.0 ? static_cast<float>(ticks_per_year / common) : 0.0f;
+        layer.common_mean = mean(spec.common_hazard);
+      }
+      if (!spec.verifiers.empty()) {
+        layer.verifiers = names_.id(Purpose::verifiers, spec.verifiers);
+        layer.verifier_mean = mean(spec.verifier_hazard);
+      }
+      if (spec.bond > 0.0) layer.bond = static_cast<float>(spec.bond / spec.secured);
+      for (const auto& hazard : s_.uncertainty.hazards) {
+        if (hazard.layer != spec.name) continue;
+        const std::string where = "uncertainty.hazards." + spec.name;
+        layer.doubt = placed(compile_hazard_multiplier(hazard.events + 0.5, out_.tables), where);
+        layer.doubt_name = names_.id(Purpose::uncertainty, hazard.group.empty() ? spec.name : hazard.group);
       }
       layer.recovery = law(spec.recovery, 1.0, "layers." + spec.name + ".recovery");
       if (spec.stall) {
@@ -160,96 +204,266 @@ class Compiler {
     }
   }
 
-  /// One leg per distinct (route, asset), sorted by asset. A route nobody uses gets a message, for its delay, and no leg.
+  /// The stress factor's loadings (DESIGN 1.5), and how well volatilities and delays are known.
+  void systemic() {
+    Plan& plan = out_.plan;
+    const SystemicSpec& g = s_.systemic;
+    const UncertaintySpec& u = s_.uncertainty;
+    plan.delay_loading = static_cast<float>(g.delays);
+    plan.delay_own = static_cast<float>(std::sqrt(1.0 - g.delays * g.delays));
+    if (g.copula_dof > 0.0) {
+      // chi-square(dof) / dof is Gamma(dof / 2) of mean 1
+      plan.copula_mixer = placed(compile_hazard_multiplier(0.5 * g.copula_dof, out_.tables), "systemic.copula");
+      plan.copula = placed(compile_copula(g.copula_dof, out_.tables), "systemic.copula");
+      plan.copula_inverse_dof = static_cast<float>(1.0 / g.copula_dof);
+      plan.copula_inverse_root = static_cast<float>(1.0 / std::sqrt(g.copula_dof));
+      plan.copula_scale =
+          static_cast<float>(std::sqrt(g.copula_dof) * (8.0 * g.copula_dof + 1.0) / (8.0 * g.copula_dof + 3.0));
+    }
+    plan.volatility_loading = static_cast<float>(g.volatility);
+    plan.volatility_shift = static_cast<float>(-g.volatility * g.volatility);
+    plan.volatility_error = static_cast<float>(u.volatility);
+    plan.hazard_loading = static_cast<float>(g.hazards);
+    plan.hazard_shift = static_cast<float>(0.5 * g.hazards * g.hazards);
+    plan.outage_loading = static_cast<float>(g.outages);
+    plan.outage_shift = static_cast<float>(-0.5 * g.outages * g.outages);
+    plan.delay_error = static_cast<float>(u.delays);
+    const bool any = g.volatility != 0.0 || u.volatility > 0.0 || g.hazards != 0.0 || g.outages != 0.0;
+    plan.conditioned = any || plan.price_loaded != 0 ? 1u : 0u;
+  }
+
+  /// One leg per distinct (route, asset, queued), sorted by asset. A route nobody uses gets a message, for its delay, and no leg.
   void legs() {
     Plan& plan = out_.plan;
-    std::vector<std::pair<std::size_t, std::size_t>> pairs;  // asset, route
-    for (const auto& c : s_.collateral) pairs.emplace_back(asset_index(c.asset), route_index(c.route));
-    std::sort(pairs.begin(), pairs.end());
-    pairs.erase(std::unique(pairs.begin(), pairs.end()), pairs.end());
-    require(pairs.size(), limit::legs, "pairs of route and asset");
-    plan.legs = static_cast<std::uint32_t>(pairs.size());
+    std::vector<LegKey> keys;
+    for (const auto& c : s_.collateral) keys.push_back(leg_key(c));
+    std::sort(keys.begin(), keys.end());
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+    require(keys.size(), limit::legs, "pairs of route and asset");
+    plan.legs = static_cast<std::uint32_t>(keys.size());
     plan.routes = static_cast<std::uint32_t>(s_.routes.size());
     std::vector<bool> used(s_.routes.size(), false);
-    for (std::size_t l = 0; l < pairs.size(); ++l) {
-      const auto [asset, route] = pairs[l];
-      leg_of_[pairs[l]] = l;
-      leg(l, asset, route);
+    for (std::size_t l = 0; l < keys.size(); ++l) {
+      const auto [asset, route, queued] = keys[l];
+      leg_of_[keys[l]] = l;
+      leg(l, asset, route, queued);
       if (!used[route]) plan.route_message[route] = plan.leg[l].message;
       used[route] = true;
     }
     plan.walked = static_cast<std::uint32_t>(messages_.size());
     for (std::size_t r = 0; r < used.size(); ++r) {
-      if (!used[r])
-        plan.route_message[r] =
-            static_cast<std::uint32_t>(message(read_stages(s_.routes[r], s_.market.assets[0].name)));
+      if (!used[r]) plan.route_message[r] = static_cast<std::uint32_t>(message(read_stages(s_.routes[r], 0, false)));
     }
     plan.messages = static_cast<std::uint32_t>(messages_.size());
-    for (const auto& [key, index] : messages_) {
-      for (const TermKey& term : std::get<2>(key)) targets_[term].push_back(static_cast<std::uint32_t>(index));
-    }
     plan.readings = static_cast<std::uint32_t>(readings_.size());
     require(readings_.size(), limit::readings, "price-layer times");
     for (std::size_t a = 0; a < std::size(plan.first_leg); ++a) {
-      const auto before = [&](const auto& p) { return p.first < a; };
-      plan.first_leg[a] = static_cast<std::uint16_t>(std::count_if(pairs.begin(), pairs.end(), before));
+      const auto before = [&](const LegKey& k) { return std::get<0>(k) < a; };
+      plan.first_leg[a] = static_cast<std::uint16_t>(std::count_if(keys.begin(), keys.end(), before));
       const auto read_before = [&](const auto& r) { return std::get<0>(r.first) < a; };
       plan.first_reading[a] =
           static_cast<std::uint16_t>(std::count_if(readings_.begin(), readings_.end(), read_before));
     }
     for (const auto& [key, index] : readings_) {
-      for (const TermKey& term : std::get<2>(key))
-        targets_[term].push_back(plan.messages + static_cast<std::uint32_t>(index));
+      for (const TermKey& term : std::get<3>(key)) targets_[term].push_back({Target::Kind::reading, index});
     }
+  }
+
+  using LegKey = std::tuple<std::size_t, std::size_t, bool>;  // asset, route, behind a governor's queue
+  LegKey leg_key(const CollateralSpec& c) const {
+    const std::size_t route = route_index(c.route);
+    const LayerSpec* layer = layer_of(s_.routes[route]);
+    return {asset_index(c.asset), route, layer && layer->queue_delay > 0.0 && c.sale.size >= layer->queue_above};
+  }
+  const LayerSpec* layer_of(const RouteSpec& route) const {
+    for (const LayerSpec& layer : s_.layers) {
+      if (layer.name == route.layer) return &layer;
+    }
+    return nullptr;
   }
 
   /// What the stages of a route come to, for one asset.
   struct Stages {
-    std::uint16_t layer = none;
-    std::uint32_t fixed = 0, oracle_fixed = 0;  // ticks: the constant stages together
-    std::vector<TermKey> terms, oracle;         // the random ones
+    std::uint16_t layer = none, trigger = none;
+    std::vector<PartKey> parts;      // one, without outages, where nothing can hold the message up
+    std::uint32_t oracle_fixed = 0;  // ticks
+    std::vector<TermKey>
+        oracle;  // the oracle's random stages: they are in a part too, but not the heartbeat of a trigger
   };
 
-  Stages read_stages(const RouteSpec& route, const std::string& asset) {
+  Stages read_stages(const RouteSpec& route, std::size_t asset, bool queued) {
     Stages stages;
-    for (std::size_t i = 0; i < s_.layers.size(); ++i) {
-      if (s_.layers[i].name == route.layer) stages.layer = static_cast<std::uint16_t>(i);
-    }
+    const LayerSpec* layer = layer_of(route);
+    if (layer) stages.layer = static_cast<std::uint16_t>(layer - s_.layers.data());
+    Owner last;
+    const auto part_of = [&](const Owner& owner, std::uint32_t cap) -> PartKey& {
+      const std::vector<std::uint16_t> holds = outages_of(owner);
+      if (stages.parts.empty() || !(last == owner) || stages.parts.back().cap != cap) {
+        stages.parts.push_back({0, holds.empty() ? ~0u : cap, holds, {}});
+      }
+      last = owner;
+      return stages.parts.back();
+    };
+    const auto add_fixed = [&](PartKey& part, double seconds) {
+      const std::uint32_t constant = ticks(std::min(seconds, s_.run.horizon + 1.0));
+      part.fixed = std::min(part.fixed + constant, out_.plan.horizon + 1);
+      return constant;
+    };
+    bool waits = queued;
     for (const StageSpec& stage : route.stages) {
-      const bool is_oracle = stage.name == StageName::oracle;
+      const Owner owner = owner_of(stage, route);
+      if (waits && owner.kind == Owner::Kind::layer) {
+        add_fixed(part_of(owner, ~0u), layer->queue_delay);
+        waits = false;
+      }
+      const bool is_oracle = stage.name == StageName::oracle || stage.name == StageName::publication;
+      if (stage.trigger) stages.trigger = trigger(*stage.trigger, route, asset);
+      PartKey& part = part_of(owner, cap_of(stage, route));
       if (stage.law.kind == LawKind::constant) {
-        const std::uint32_t constant = ticks(std::min(stage.law.value * s_.stress.delays, s_.run.horizon + 1.0));
-        stages.fixed = std::min(stages.fixed + constant, out_.plan.horizon + 1);
-        if (is_oracle) stages.oracle_fixed = constant;
+        const std::uint32_t constant = add_fixed(part, stage.law.value * s_.stress.delays);
+        if (is_oracle) stages.oracle_fixed = std::min(stages.oracle_fixed + constant, out_.plan.horizon + 1);
         continue;
       }
-      stages.terms.push_back(term(stage, route, asset));
-      if (is_oracle) stages.oracle.push_back(stages.terms.back());
+      StageSpec read = stage;
+      if (stage.trigger) read.name = StageName::publication;  // the score of its own: the heartbeat reads the oracle's
+      part.terms.push_back(term(read, route, s_.market.assets[asset].name));
+      if (is_oracle) stages.oracle.push_back(part.terms.back());
+    }
+    if (waits) add_fixed(part_of({Owner::Kind::layer, route.layer}, ~0u), layer->queue_delay);
+    const auto free = [](const PartKey& part) { return part.holds.empty(); };
+    if (std::all_of(stages.parts.begin(), stages.parts.end(), free)) {
+      PartKey whole;
+      for (const PartKey& part : stages.parts) {
+        whole.fixed = std::min(whole.fixed + part.fixed, out_.plan.horizon + 1);
+        whole.terms.insert(whole.terms.end(), part.terms.begin(), part.terms.end());
+      }
+      stages.parts = {whole};
     }
     return stages;
   }
 
-  std::size_t message(const Stages& stages) {
-    const auto [entry, fresh] = messages_.try_emplace({stages.layer, stages.fixed, stages.terms}, messages_.size());
-    require(messages_.size(), limit::messages, "distinct delays");
-    if (fresh) {
-      Message& m = out_.plan.message[entry->second];
-      m.fixed = stages.fixed;
-      m.layer = stages.layer;
-      if (stages.layer != none) m.exposure = static_cast<float>(s_.layers[stages.layer].exposure * ticks_per_second);
+  /// What a stage waits for when it stands still: chains for what happens on them, the layer for the rest.
+  static Owner owner_of(const StageSpec& stage, const RouteSpec& route) {
+    const bool arrives = stage.name == StageName::destination_inclusion && stage.scope == Scope::route;
+    if (arrives || stage.scope == Scope::source_chain) return {Owner::Kind::chain, route.from};
+    if (stage.scope == Scope::oracle || stage.scope == Scope::destination_chain) return {Owner::Kind::chain, route.to};
+    return route.layer.empty() ? Owner{} : Owner{Owner::Kind::layer, route.layer};
+  }
+  /// Forced inclusion: no outage of the chain delays an inclusion there by more.
+  std::uint32_t cap_of(const StageSpec& stage, const RouteSpec& route) const {
+    if (stage.name != StageName::destination_inclusion && stage.name != StageName::source_inclusion) return ~0u;
+    const Owner owner = owner_of(stage, route);
+    for (const ChainSpec& chain : s_.chains) {
+      if (owner.kind == Owner::Kind::chain && chain.name == owner.name && chain.forced_inclusion)
+        return ticks(std::min(*chain.forced_inclusion, s_.run.horizon));
     }
-    return entry->second;
+    return ~0u;
   }
 
-  void leg(std::size_t l, std::size_t asset, std::size_t route) {
+  /// Indices of an owner's outages, which are compiled when the first route needs them.
+  std::vector<std::uint16_t> outages_of(const Owner& owner) {
+    const std::vector<OutageSpec>* specs = nullptr;
+    const bool chain = owner.kind == Owner::Kind::chain;
+    for (const ChainSpec& c : s_.chains) {
+      if (chain && c.name == owner.name) specs = &c.outages;
+    }
+    for (const LayerSpec& l : s_.layers) {
+      if (owner.kind == Owner::Kind::layer && l.name == owner.name) specs = &l.outages;
+    }
+    std::vector<std::uint16_t> indices;
+    for (std::size_t i = 0; specs && i < specs->size(); ++i) {
+      const std::string name = (chain ? "chain\n" : "layer\n") + owner.name + '\n' + (*specs)[i].name;
+      const auto [entry, fresh] = outages_.try_emplace(name, static_cast<std::uint16_t>(outages_.size()));
+      require(outages_.size(), limit::outages, "outages of chains and layers");
+      if (fresh) outage((*specs)[i], owner, name, entry->second);
+      indices.push_back(entry->second);
+    }
+    return indices;
+  }
+  void outage(const OutageSpec& spec, const Owner& owner, const std::string& name, std::uint16_t index) {
+    const bool chain = owner.kind == Owner::Kind::chain;
+    const std::string where = fmt::format("{}.{}.outages.{}", chain ? "chains" : "layers", owner.name, spec.name);
+    out_.outages.push_back(where);
+    Outage& o = out_.plan.outage[index];
+    o.name = names_.id(Purpose::outage, name);
+    o.up_mean = spec.rate > 0.0 ? static_cast<float>(ticks_per_year / spec.rate) : 3.0e38f;
+    o.share = static_cast<float>(spec.rate * law_mean(spec.duration) / seconds_per_year);
+    o.duration = law(spec.duration, ticks_per_second, where);
+    double elapsed = -1.0;  // an outage met at random
+    for (const StateSpec::Down& down : chain ? s_.state.halted : s_.state.paused) {
+      if (down.name != owner.name || down.outage != spec.name) continue;
+      o.known = Known::under_way;
+      elapsed = down.since;
+    }
+    const auto& running = s_.state.running;
+    if (std::find(running.begin(), running.end(), owner.name) != running.end()) o.known = Known::running;
+    if (o.known == Known::nothing && !(spec.rate > 0.0)) o.known = Known::running;
+    o.residual = o.duration;
+    if (o.known != Known::running)
+      o.residual = placed(compile_residual(spec.duration, elapsed, ticks_per_second, out_.tables),
+                          (where + ", residual").c_str());
+  }
+
+  std::uint16_t trigger(const TriggerSpec& spec, const RouteSpec& route, std::size_t asset) {
+    const auto [entry, fresh] =
+        triggers_.try_emplace({route.to, asset, spec.heartbeat, spec.deviation}, triggers_.size());
+    require(triggers_.size(), limit::triggers, "oracles with a deviation");
+    if (fresh) {
+      Trigger& t = out_.plan.trigger[entry->second];
+      t.asset = static_cast<std::uint16_t>(asset);
+      t.deviation = static_cast<float>(spec.deviation);
+      StageSpec heartbeat;
+      heartbeat.name = StageName::oracle;
+      heartbeat.scope = Scope::oracle;
+      heartbeat.law.kind = LawKind::uniform;
+      heartbeat.law.min = 0.0;
+      heartbeat.law.max = spec.heartbeat;
+      targets_[term(heartbeat, route, s_.market.assets[asset].name)].push_back({Target::Kind::trigger, entry->second});
+      waiting_.emplace_back();
+    }
+    return static_cast<std::uint16_t>(entry->second);
+  }
+
+  std::size_t message(const Stages& stages) {
+    const auto [entry, fresh] = messages_.try_emplace({stages.layer, stages.trigger, stages.parts}, messages_.size());
+    const std::size_t index = entry->second;
+    require(messages_.size(), limit::messages, "distinct delays");
+    if (!fresh) return index;
+    Plan& plan = out_.plan;
+    Message& m = plan.message[index];
+    m.layer = stages.layer;
+    if (stages.layer != none) m.exposure = static_cast<float>(s_.layers[stages.layer].exposure * ticks_per_second);
+    if (stages.trigger != none) waiting_[stages.trigger].push_back({Target::Kind::message, index});
+    const bool plain = stages.parts.size() == 1 && stages.parts[0].holds.empty();
+    if (plain) m.fixed = stages.parts[0].fixed;
+    for (const PartKey& part : stages.parts) {
+      const Target to{plain ? Target::Kind::message : Target::Kind::part, plain ? index : plan.parts};
+      for (const TermKey& term : part.terms) targets_[term].push_back(to);
+      if (plain) continue;
+      require(plan.parts + 1, limit::parts, "parts of messages that outages hold up");
+      require(holds_ + part.holds.size(), limit::holds, "outages over all parts of messages");
+      plan.part[plan.parts++] = {part.fixed,
+                                 std::min(part.cap, plan.horizon + 1),
+                                 static_cast<std::uint16_t>(index),
+                                 static_cast<std::uint16_t>(holds_),
+                                 static_cast<std::uint16_t>(part.holds.size()),
+                                 0};
+      for (const std::uint16_t o : part.holds) plan.holds[holds_++] = o;
+    }
+    plan.outages = static_cast<std::uint32_t>(outages_.size());
+    plan.triggers = static_cast<std::uint32_t>(triggers_.size());
+    return index;
+  }
+
+  void leg(std::size_t l, std::size_t asset, std::size_t route, bool queued) {
     Plan& plan = out_.plan;
     const RouteSpec& spec = s_.routes[route];
-    const Stages stages = read_stages(spec, s_.market.assets[asset].name);
+    const Stages stages = read_stages(spec, asset, queued);
     plan.leg[l] = {static_cast<std::uint16_t>(asset), static_cast<std::uint16_t>(message(stages)),
                    static_cast<std::uint16_t>(route), 0};
     const std::uint32_t fixed =
         std::min(stages.oracle_fixed + ticks(std::min(block_time(spec.from), s_.run.horizon)), plan.horizon + 1);
-    const auto [entry, fresh] = readings_.try_emplace({asset, fixed, stages.oracle}, readings_.size());
+    const auto [entry, fresh] = readings_.try_emplace({asset, fixed, stages.trigger, stages.oracle}, readings_.size());
     reading_of_leg_.push_back(static_cast<int>(entry->second));
     if (!fresh) return;
     require(readings_.size(), limit::readings, "price-layer times");
@@ -258,6 +472,7 @@ class Compiler {
     reading.asset = static_cast<std::uint16_t>(asset);
     reading.leg = static_cast<std::uint16_t>(l);
     reading.ordinal = reading_count_[asset]++;
+    if (stages.trigger != none) waiting_[stages.trigger].push_back({Target::Kind::reading, entry->second});
   }
 
   TermKey term(const StageSpec& stage, const RouteSpec& route, const std::string& asset) {
@@ -290,7 +505,7 @@ class Compiler {
     for (std::size_t k = 0; k < s_.collateral.size(); ++k) {
       const CollateralSpec& spec = s_.collateral[k];
       Collateral& c = plan.collateral[k];
-      const std::size_t l = leg_of_.at({asset_index(spec.asset), route_index(spec.route)});
+      const std::size_t l = leg_of_.at(leg_key(spec));
       c.leg = static_cast<std::uint16_t>(l);
       out_.reading_of.push_back(reading_of_leg_[l]);
       c.basis_constant = 1.0f;
@@ -341,6 +556,12 @@ class Compiler {
     Plan& plan = out_.plan;
     require(targets_.size(), limit::terms, "distinct random stages");
     std::uint32_t references = 0;
+    const auto refer = [&](const std::vector<Target>& targets) {
+      require(references + targets.size(), limit::references, "stages over all routes and assets");
+      const auto first = static_cast<std::uint16_t>(references);
+      for (const Target& t : targets) plan.references[references++] = slot(t);
+      return first;
+    };
     for (const auto& [key, targets] : targets_) {
       const bool same = plan.blocks > 0 && plan.block[plan.blocks - 1].address == key.address &&
                         plan.block[plan.blocks - 1].rank == key.rank;
@@ -351,11 +572,23 @@ class Compiler {
       Block& block = plan.block[plan.blocks - 1];
       ++block.count;
       if (key.law.count > 1) block.picks = 1;
-      require(references + targets.size(), limit::references, "stages over all routes and assets");
-      plan.term[plan.terms++] = {key.word, static_cast<std::uint16_t>(references),
-                                 static_cast<std::uint16_t>(targets.size()), key.law, key.stage};
-      for (const std::uint32_t t : targets) plan.references[references++] = static_cast<std::uint16_t>(t);
+      plan.term[plan.terms++] = {key.word, refer(targets), static_cast<std::uint16_t>(targets.size()), key.law,
+                                 key.stage};
     }
+    for (std::size_t o = 0; o < waiting_.size(); ++o) {
+      plan.trigger[o].first = refer(waiting_[o]);
+      plan.trigger[o].count = static_cast<std::uint16_t>(waiting_[o].size());
+    }
+  }
+
+  /// In Workspace::time.
+  std::uint16_t slot(const Target& t) const {
+    const Plan& plan = out_.plan;
+    std::size_t before = 0;
+    if (t.kind != Target::Kind::message) before += plan.messages;
+    if (t.kind == Target::Kind::part || t.kind == Target::Kind::trigger) before += plan.readings;
+    if (t.kind == Target::Kind::trigger) before += plan.parts;
+    return static_cast<std::uint16_t>(before + t.index);
   }
 
   Law law(const LawSpec& spec, double unit, const std::string& where) {
@@ -421,18 +654,27 @@ class Compiler {
   NameIds names_;
   std::vector<Component> components_;
   std::map<std::string, Law> laws_;
-  std::map<std::pair<std::size_t, std::size_t>, std::size_t> leg_of_;
-  std::map<std::tuple<std::uint16_t, std::uint32_t, std::vector<TermKey>>, std::size_t>
-      messages_;  // by layer, fixed, terms
-  std::map<TermKey, std::vector<std::uint32_t>> targets_;
-  std::map<std::tuple<std::size_t, std::uint32_t, std::vector<TermKey>>, std::size_t> readings_;
+  std::map<LegKey, std::size_t> leg_of_;
+  std::map<std::tuple<std::uint16_t, std::uint16_t, std::vector<PartKey>>, std::size_t>
+      messages_;  // by layer, trigger, parts
+  std::map<TermKey, std::vector<Target>> targets_;
+  std::map<std::tuple<std::size_t, std::uint32_t, std::uint16_t, std::vector<TermKey>>, std::size_t> readings_;
   std::map<std::size_t, std::uint16_t> reading_count_;
+  std::map<std::string, std::uint16_t> outages_;
+  std::map<std::tuple<std::string, std::size_t, double, double>, std::size_t> triggers_;
+  std::vector<std::vector<Target>> waiting_;  // per trigger
+  std::size_t holds_ = 0;
   std::vector<int> reading_of_leg_;
 };
 
 }  // namespace
 
 const char* stage_text(StageName name) { return input::stage_rows[static_cast<std::size_t>(name)].name; }
+
+double corruption_factor(const LayerSpec& layer) {
+  if (!(layer.corruption_cost > 0.0)) return 1.0;
+  return host_pow(std::max(1.0, layer.secured / layer.corruption_cost), layer.corruption_exponent);
+}
 
 Compiled compile(const Scenario& scenario) { return Compiler(scenario).compile(); }
 

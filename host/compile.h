@@ -22,11 +22,15 @@ struct Compiled {
   std::vector<float> rows;      ///< Tables::rows: shocks, limit::walked_assets floats a row
   std::vector<int> reading_of;  ///< per collateral: the price-layer reading that attributes its haircut
   std::vector<LawReport> laws;
-  std::string plan_hash;  ///< 32 hex digits: the problem, without seed and number of paths
+  std::vector<std::string> outages;  ///< "chains.base.outages.sequencer", in the plan's order
+  std::string plan_hash;             ///< 32 hex digits: the problem, without seed and number of paths
 };
 
 /// The contract's name of a stage.
 const char* stage_text(StageName);
+
+/// What a layer's own hazard is multiplied by because it secures more than its corruption costs; 1 where nobody says.
+double corruption_factor(const LayerSpec&);
 
 /// Throws Error when the scenario is too large for a plan or two names share an id.
 Compiled compile(const Scenario&);

@@ -10,6 +10,7 @@ namespace proofload {
 namespace {
 
 constexpr double ticks_per_year = seconds_per_year * ticks_per_second;
+constexpr double least_dof = 2.05;  // below, the variance of Student's t is nearly all in its tails
 using Matrix = std::vector<std::vector<double>>;
 
 std::uint32_t ticks(double seconds) { return static_cast<std::uint32_t>(std::llround(seconds * ticks_per_second)); }
@@ -25,8 +26,8 @@ Matrix cholesky(const Matrix& c) {
       for (std::size_t k = 0; k < j; ++k) sum -= l[i][k] * l[j][k];
       if (i == j && !(sum > -1e-12)) {
         throw Error(
-            "the correlation matrix is not positive definite (no prices can be correlated like that) shrink it towards "
-            "the identity");
+            "the correlation matrix, less what systemic.prices take of it, is not positive definite (no prices can be "
+            "correlated like that) shrink it towards the identity, or lower systemic.prices");
       }
       if (i == j) {
         l[i][j] = sum > 1e-12 ? std::sqrt(sum) : 0.0;
@@ -42,6 +43,13 @@ class MarketCompiler {
  public:
   MarketCompiler(const Scenario& s, const std::vector<double>& weights, const AddLaw& add, Compiled& out)
       : market_(s.market),
+        systemic_(s.systemic),
+        uncertainty_(s.uncertainty),
+        triggered_(std::any_of(s.routes.begin(), s.routes.end(),
+                               [](const RouteSpec& r) {
+                                 return std::any_of(r.stages.begin(), r.stages.end(),
+                                                    [](const StageSpec& stage) { return stage.trigger.has_value(); });
+                               })),
         stress_(s.stress),
         horizon_(s.run.horizon),
         policies_(
@@ -57,16 +65,18 @@ class MarketCompiler {
     plan_.assets = static_cast<std::uint32_t>(n_);
     grid();
     choose_process();
+    check_conditions();
     const Matrix l = plan_.process == Process::factors ? Matrix{} : cholesky(correlation());
     for (std::size_t i = 0; i < n_; ++i) asset(i, l);
-    if (market_.innovation.kind == InnovationKind::student_t && !stress_.replay)
-      plan_.mixer = add_(compile_mixer(market_.innovation.dof, out_.tables), "market.innovation");
+    if (market_.innovation.kind == InnovationKind::student_t && !stress_.replay) mixer();
     if (plan_.process == Process::factors) loadings();
     if (plan_.process == Process::heston) heston();
     if (plan_.process == Process::bars) bars();
     if (market_.jumps && !stress_.replay) jumps();
     plan_.bridged =
-        (plan_.process == Process::diffusion || plan_.process == Process::factors) && plan_.jumps == 0 ? 1u : 0u;
+        (plan_.process == Process::diffusion || plan_.process == Process::factors) && plan_.jumps == 0 && !triggered_
+            ? 1u
+            : 0u;
     shocks();
     const bool dated = plan_.grid != 0 && plan_.process != Process::factors;
     if (dated && !weights_.empty() && minimum_) {
@@ -76,7 +86,8 @@ class MarketCompiler {
       plan_.weights = offset_of(at);
     }
     plan_.breaches = dated && policies_ ? 1u : 0u;
-    if (plan_.process == Process::diffusion && (plan_.jumps | plan_.breaches | plan_.lowest) != 0)
+    price_loadings();
+    if (plan_.process == Process::diffusion && ((plan_.jumps | plan_.breaches | plan_.lowest) != 0 || triggered_))
       plan_.process = Process::observed;
   }
 
@@ -114,7 +125,56 @@ class MarketCompiler {
     }
   }
 
-  /// Of the Brownian motions, with the stress overlay (1 - w) R + w 11'.
+  /// The stress factor and oracles that watch the price do not go with every model.
+  void check_conditions() const {
+    if (triggered_ && (plan_.grid == 0 || plan_.process == Process::factors)) {
+      throw Error(
+          "an oracle has a deviation, and the walk has no grid (nobody would see the price move between two sales) "
+          "give "
+          "market.grid, and 16 assets at most");
+    }
+    const bool rows = market_.innovation.kind == InnovationKind::bootstrap || stress_.replay;
+    if (!systemic_.prices.empty() &&
+        (rows || market_.variance.kind != VarianceKind::constant || plan_.process == Process::factors)) {
+      throw Error(
+          "systemic.prices with a moving variance, with rows of shocks, or with stepped factors (the part of a price "
+          "that "
+          "the stress factor takes is known for a constant variance and a full correlation only) use "
+          "systemic.volatility instead");
+    }
+    if (stress_.replay && (systemic_.volatility != 0.0 || uncertainty_.volatility > 0.0)) {
+      throw Error(
+          "a replay with systemic.volatility or uncertainty.volatility (recorded prices have the volatility that they "
+          "had) "
+          "take one of them out");
+    }
+  }
+
+  /// Student-t with dof that is known to a standard error: eight equally likely values, the middles of eighths of a normal law.
+  void mixer() {
+    const double dof = market_.innovation.dof, error = uncertainty_.dof;
+    if (!(error > 0.0)) {
+      plan_.mixer = add_(compile_mixer(dof, out_.tables), "market.innovation");
+      return;
+    }
+    std::vector<std::pair<double, double>> mixture;
+    for (int i = 0; i < 8; ++i)
+      mixture.emplace_back(std::max(least_dof, dof + error * normal_quantile((i + 0.5) / 8.0)), 0.125);
+    plan_.mixer = add_(compile_mixer(mixture, out_.tables), "market.innovation");
+  }
+
+  /// b of DESIGN 1.5; 0 where prices do not load on the stress factor.
+  double price_loading(std::size_t i) const { return systemic_.prices.empty() ? 0.0 : systemic_.prices[i]; }
+  void price_loadings() {
+    if (systemic_.prices.empty()) return;
+    float* at = planes(1, limit::assets);
+    for (std::size_t i = 0; i < n_; ++i)
+      at[i] = static_cast<float>(price_loading(i) * sigma(i) * std::sqrt(1.0 / ticks_per_year));
+    plan_.price_loadings = offset_of(at);
+    plan_.price_loaded = 1;
+  }
+
+  /// Of the Brownian motions, with the stress overlay (1 - w) R + w 11', less what the stress factor takes of it.
   Matrix correlation() const {
     Matrix r = market_.factors.empty() ? market_.correlation : Matrix(n_, std::vector<double>(n_));
     if (n_ == 1) r = {{1.0}};
@@ -124,7 +184,11 @@ class MarketCompiler {
           r[i][j] += market_.factors[i][k] * market_.factors[j][k];
       }
     }
-    return pulled_together(r);
+    r = pulled_together(r);
+    for (std::size_t i = 0; i < n_; ++i) {
+      for (std::size_t j = 0; j < n_; ++j) r[i][j] -= price_loading(i) * price_loading(j);
+    }
+    return r;
   }
   /// (1 - w) R + w 11'
   Matrix pulled_together(Matrix r) const {
@@ -143,7 +207,8 @@ class MarketCompiler {
     const double drift =
         stress_.replay ? stress_.drift : market_.assets[i].drift + stress_.drift - convexity - compensator(i);
     plan_.drift[i] = static_cast<float>(drift / ticks_per_year);
-    plan_.volatility[i] = static_cast<float>(s * root_tick);
+    const double b = price_loading(i);
+    plan_.volatility[i] = static_cast<float>(s * root_tick * std::sqrt(1.0 - b * b));
     const bool constant = plan_.process == Process::diffusion || plan_.process == Process::factors;
     const double scale = constant ? s * root_tick : 1.0;
     for (std::size_t j = 0; !l.empty() && j <= i; ++j)
@@ -381,6 +446,9 @@ class MarketCompiler {
   }
 
   const MarketSpec& market_;
+  const SystemicSpec& systemic_;
+  const UncertaintySpec& uncertainty_;
+  bool triggered_;  // an oracle watches the price
   const StressSpec& stress_;
   double horizon_;
   bool policies_;  // somebody has a policy haircut

@@ -34,6 +34,9 @@ string toml_key(string_view name) {
   return bare ? string(name) : toml_string(name);
 }
 
+/// Of more tokens than this pairs are counted only where run.joint_under asks for it.
+constexpr std::size_t most_joint = 32;
+
 string toml_duration(double seconds) { return '"' + duration_text(seconds) + '"'; }
 
 /// The items with commas between them, as `text` writes each.
@@ -57,10 +60,18 @@ string toml_law(const LawSpec& law, bool duration, const string& before = "") {
         fmt::format(", of = [ {} ]", list(law.of, [&](const LawSpec& component) {
                       return toml_law(component, duration, fmt::format("weight = {}, ", number_text(component.weight)));
                     }));
+  if (law.kind == LawKind::retry) out += ", of = " + toml_law(law.of[0], duration);
+  if (law.kind == LawKind::window)
+    out += fmt::format(", within = {}, late = {}", toml_law(law.of[0], duration), toml_law(law.of[1], duration));
   if (law.kind == LawKind::empirical)
     out += fmt::format(", quantiles = [ {} ]", list(law.quantiles, [&](const auto& pair) {
                          return fmt::format("[{}, {}]", number_text(pair.first), value(pair.second));
                        }));
+  if (const auto& tail = law.tail)
+    out += fmt::format(
+        ", tail = {{ share = {}, threshold = {}, shape = {}, scale = {}, shape_error = {}, scale_error = {} }}",
+        number_text(tail->share), value(tail->threshold), number_text(tail->shape), value(tail->scale),
+        number_text(tail->shape_error), value(tail->scale_error));
   return out + " }";
 }
 
@@ -128,6 +139,29 @@ string toml_replay(const ReplaySpec& r, FileNames names) {
       toml_duration(r.bar));
 }
 
+string toml_outages(const std::vector<OutageSpec>& outages) {
+  string out = "outages = [\n";
+  for (const auto& o : outages)
+    out += fmt::format("  {{ name = {}, rate = {}, duration = {} }},\n", toml_string(o.name), number_text(o.rate),
+                       toml_law(o.duration, true));
+  return out + ']';
+}
+
+/// A stage that was its chain's is written with the law that this was: the chain need not be asked again.
+string toml_stage(const StageSpec& stage) {
+  const string name = fmt::format("name = \"{}\", scope = \"{}\", ", stage_rows[static_cast<int>(stage.name)].name,
+                                  scope_names[static_cast<int>(stage.scope)]);
+  if (!stage.trigger) return toml_law(stage.law, true, name);
+  return fmt::format("{{ {}kind = \"deviation\", heartbeat = {}, deviation = {}, latency = {} }}", name,
+                     toml_duration(stage.trigger->heartbeat), number_text(stage.trigger->deviation),
+                     toml_law(stage.law, true));
+}
+
+string toml_down(const StateSpec::Down& down) {
+  return fmt::format("{} = {{ since = {}, outage = {} }}", toml_key(down.name), toml_duration(down.since),
+                     toml_string(down.outage));
+}
+
 }  // namespace
 
 string effective_toml(const Scenario& s, FileNames names) {
@@ -141,6 +175,7 @@ string effective_toml(const Scenario& s, FileNames names) {
   line("\n[run]\npaths = {}\nseed = {}", s.run.paths, s.run.seed);
   line("confidence = [{}]", list(s.run.confidence, number_text));
   line("interval = {}\nhorizon = {}", number_text(s.run.interval), toml_duration(s.run.horizon));
+  line("joint_under = {}", s.run.joint_under.value_or(s.collateral.size() <= most_joint));
 
   line("\n[market]\nassets = [");
   for (const auto& a : s.market.assets)
@@ -162,7 +197,46 @@ string effective_toml(const Scenario& s, FileNames names) {
   if (!x.shocks.empty()) line("shocks = [ {} ]", list(x.shocks, toml_shock));
   if (x.replay) line("replay = {}", toml_replay(*x.replay, names));
 
-  for (const auto& c : s.chains) line("\n[chains.{}]\nblock_time = {}", toml_key(c.name), toml_duration(c.block_time));
+  const SystemicSpec& g = s.systemic;
+  line("\n[systemic]\ndelays = {}\nvolatility = {}\nhazards = {}\noutages = {}", number_text(g.delays),
+       number_text(g.volatility), number_text(g.hazards), number_text(g.outages));
+  if (!g.prices.empty()) line("prices = [{}]", list(g.prices, number_text));
+  line("copula = {}", g.copula_dof > 0.0
+                          ? fmt::format("{{ kind = \"student_t\", dof = {} }}", number_text(g.copula_dof))
+                          : "\"normal\"");
+
+  if (const UncertaintySpec& u = s.uncertainty; u.given) {
+    line("\n[uncertainty]\nvolatility = {}\ndof = {}\ncorrelation = {}", number_text(u.volatility), number_text(u.dof),
+         number_text(u.correlation));
+    line("delays = {}\nblocks = {}", number_text(u.delays), u.blocks);
+    for (const auto& h : u.hazards)
+      line("hazards.{} = {{ events = {}, years = {}{} }}", toml_key(h.layer), number_text(h.events),
+           number_text(h.years), h.group.empty() ? "" : ", group = " + toml_string(h.group));
+  }
+
+  if (const StateSpec& now = s.state; !now.halted.empty() || !now.paused.empty() || !now.running.empty()) {
+    line("\n[state]");
+    for (const auto& down : now.halted) line("halted.{}", toml_down(down));
+    for (const auto& down : now.paused) line("paused.{}", toml_down(down));
+    if (!now.running.empty()) line("running = [{}]", list(now.running, toml_string));
+  }
+
+  const MarginSpec& margin = s.margin;
+  line("\n[margin]\nliability = {}\nliquidation_threshold = {}", number_text(margin.liability),
+       number_text(margin.liquidation_threshold));
+  line("calls_per_year = {}\nrisk_free = {}\nloss_budget = {}", number_text(margin.calls_per_year),
+       number_text(margin.risk_free), number_text(margin.loss_budget));
+
+  for (const auto& c : s.chains) {
+    line("\n[chains.{}]\nblock_time = {}", toml_key(c.name), toml_duration(c.block_time));
+    if (c.inclusion) line("inclusion = {}", toml_law(*c.inclusion, true));
+    if (c.finality) line("finality = {}", toml_law(*c.finality, true));
+    if (c.forced_inclusion) line("forced_inclusion = {}", toml_duration(*c.forced_inclusion));
+    if (c.reorg_probability > 0.0)
+      line("reorg = {{ probability = {}, delay = {} }}", number_text(c.reorg_probability),
+           toml_law(c.reorg_delay, true));
+    if (!c.outages.empty()) line("{}", toml_outages(c.outages));
+  }
 
   for (const auto& l : s.layers) {
     line("\n[layers.{}]\nhazard = {}\nexposure = {}\nrecovery = {}", toml_key(l.name), number_text(l.hazard),
@@ -170,17 +244,33 @@ string effective_toml(const Scenario& s, FileNames names) {
     if (!l.network.empty())
       line("network = {}\ncommon_hazard = {}", toml_string(l.network), number_text(l.common_hazard));
     if (l.stall) line("stall = {}", toml_law(*l.stall, true));
+    if (!l.verifiers.empty())
+      line("verifiers = {}\nverifier_hazard = {}", toml_string(l.verifiers), number_text(l.verifier_hazard));
+    if (l.bond > 0.0) line("bond = {}", number_text(l.bond));
+    if (l.secured > 0.0) line("secured = {}", number_text(l.secured));
+    if (l.corruption_cost > 0.0)
+      line("corruption_cost = {}\ncorruption_exponent = {}", number_text(l.corruption_cost),
+           number_text(l.corruption_exponent));
+    if (l.queue_delay > 0.0)
+      line("queue = {{ above = {}, delay = {} }}", number_text(l.queue_above), toml_duration(l.queue_delay));
+    if (!l.outages.empty()) line("{}", toml_outages(l.outages));
+  }
+
+  // What people are told of a mechanism; its stages and its layer are in the routes and among the layers already.
+  for (const auto& m : s.mechanisms) {
+    line("\n[mechanisms.{}]\ndescription = {}\ntrust = {}", toml_key(m.name), toml_string(m.description),
+         toml_string(m.trust));
+    line("assets = {}\nsource = {}\nwrap_depth = {}", toml_string(m.collateral), toml_string(m.source),
+         number_text(m.wrap_depth));
+    line("lock_up = {}\ncost = {}", toml_duration(m.lock_up), number_text(m.cost));
   }
 
   for (const auto& r : s.routes) {
     line("\n[routes.{}]\nfrom = {}\nto = {}", toml_key(r.name), toml_string(r.from), toml_string(r.to));
-    if (!r.layer.empty()) line("layer = {}", toml_string(r.layer));
+    if (!r.mechanism.empty()) line("mechanism = {}", toml_string(r.mechanism));
+    if (!r.layer.empty() || !r.mechanism.empty()) line("layer = {}", toml_string(r.layer));
     line("stages = [");
-    for (const auto& stage : r.stages)
-      line("  {},",
-           toml_law(stage.law, true,
-                    fmt::format("name = \"{}\", scope = \"{}\", ", stage_rows[static_cast<int>(stage.name)].name,
-                                scope_names[static_cast<int>(stage.scope)])));
+    for (const auto& stage : r.stages) line("  {},", toml_stage(stage));
     line("]");
   }
 

@@ -26,7 +26,8 @@ std::string time_text(std::uint32_t ticks) {
 struct Record {
   const Scenario& scenario;
   const Plan& plan;
-  std::string stages, delays, prices, outcomes;
+  const std::vector<std::string>& outage_names;
+  std::string stages, outages, delays, prices, outcomes;
   bool went_wrong = false;
 
   bool any(bool m) const { return m; }
@@ -42,6 +43,11 @@ struct Record {
     }
     stages += fmt::format("  {:<22} {:>14}   {}\n", stage_text(static_cast<StageName>(term.stage)),
                           duration(ticks / ticks_per_second), who);
+  }
+  void outage(unsigned o, std::uint32_t begins, std::uint32_t ends) {
+    if (begins > plan.horizon) return;
+    outages += fmt::format("  {:<40} from {:>14} for {}\n", outage_names[o], duration(begins / ticks_per_second),
+                           duration((ends - begins) / ticks_per_second));
   }
   void delay(unsigned r, std::uint32_t ticks) {
     const bool over = ticks > plan.horizon;
@@ -84,29 +90,25 @@ struct Record {
   }
 };
 
-struct Arrays {
-  std::uint32_t time[limit::messages + limit::readings] = {}, late[limit::messages] = {};
-  float failure[limit::layers] = {}, price[limit::legs] = {}, late_price[limit::legs] = {};
-  float reading[limit::readings] = {}, low[limit::legs] = {};
-  float factor[(limit::messages + limit::readings) * (limit::factors + 1)] = {};
-  float late_factor[limit::messages * (limit::factors + 1)] = {};
-};
-
 }  // namespace
 
 std::string explain(const Scenario& scenario, std::uint64_t seed, std::uint64_t path) {
   const Compiled compiled = compile(scenario);
   const Plan& plan = compiled.plan;
   const Key key = make_key(seed);
-  Arrays a;
-  const Workspace<float> work{{a.time},    {a.late}, {a.failure}, {a.price},      {a.late_price},
-                              {a.reading}, {a.low},  {a.factor},  {a.late_factor}};
-  Record record{scenario, plan, {}, {}, {}, {}};
+  const auto arrays = std::make_unique<Arrays<float>>();
+  Arrays<float>& a = *arrays;
+  const Workspace<float> work = a.workspace();
+  Record record{scenario, plan, compiled.outages, {}, {}, {}, {}, {}};
   const Tables tables{compiled.tables.floats.data(), compiled.rows.data()};
   with_market(plan, [&]<Process process, int N>() { simulate<process, N>(plan, tables, key, path, work, record); });
 
   std::string text = fmt::format("{}: path {}, seed {}, plan {}\n", scenario.name, path, seed, compiled.plan_hash);
   text += "\nRandom stages (constant ones are in the delays)\n" + record.stages;
+  if (!record.outages.empty()) text += "\nOutages under way at the call (from 0), or next\n" + record.outages;
+  if (plan.conditioned != 0)
+    text += fmt::format("\nStress factor {:+.4f}: diffusive returns times {:.4f}, times to failure times {:.4g}\n",
+                        a.condition[stress_factor], a.condition[return_scale], a.condition[failure_scale]);
   text += "\nDelays, call to sale, without stalls\n" + record.delays;
   if (plan.layers > 0) text += "\nMessaging layers\n";
   for (unsigned i = 0; i < plan.layers; ++i) {

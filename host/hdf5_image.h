@@ -340,6 +340,16 @@ inline double read_number(hid_t file, const std::string& name) {
   return number;
 }
 
+/// Reads a dataset of real numbers that must have this shape.
+inline void read_reals(hid_t file, const std::string& name, const std::vector<hsize_t>& expected, double* to) {
+  const Id set = open_dataset(file, name);
+  const Id type(H5Dget_type(set), H5Tclose, name);
+  if (extent_of_dataset(set, name) != expected || H5Tget_class(type) != H5T_FLOAT) {
+    throw Refused{fmt::format("its dataset \"{}\" has another shape or type than its scenario asks for", name)};
+  }
+  checked(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, to), name);
+}
+
 /// Reads a table of at most `most` real numbers, whatever its shape: its rows.
 inline std::vector<std::vector<double>> read_rows(hid_t file, const std::string& name, hsize_t most) {
   const Id set = open_dataset(file, name);

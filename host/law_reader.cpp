@@ -4,16 +4,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "laws.h"
 #include "scenario_words.h"
+#include "survival.h"
 
 namespace proofload::input {
 namespace {
 
 using std::string, std::string_view, std::vector;
 
-constexpr std::size_t largest_samples = std::size_t{256} << 20;  // bytes
+constexpr double usual_backoff = 2.0, usual_longest = 3600.0, usual_attempts = 8.0;  ///< of a retry
+constexpr std::size_t largest_samples = std::size_t{256} << 20;                      // bytes
 
 bool read_parameter(const Table& t, const LawParameter& p, const Measure& measure, LawSpec& law) {
   if (p.optional && !t.get(p.key)) return true;
@@ -58,6 +61,30 @@ void check_parameters(const Table& t, const LawSpec& law) {
   }
 }
 
+/// A law inside a retry or a window.
+void read_inner(const Table& t, const char* key, const char* meaning, const Measure& measure, LawSpec& law) {
+  const Node* node = t.need(key, meaning, "{ kind = \"exponential\", mean = \"45s\" }");
+  if (!node) return;
+  LawSpec inner = read_law(t.report, *node, t.path_of(key), measure, {}, LawPlace::inner);
+  law.of.push_back(std::move(inner));
+}
+
+void read_retry(const Table& t, const Measure& measure, LawSpec& law) {
+  if (!t.get("backoff")) law.backoff = usual_backoff;
+  if (!t.get("longest")) law.longest = usual_longest;
+  if (!t.get("attempts")) law.attempts = usual_attempts;
+  if (law.attempts != std::floor(law.attempts))
+    t.report.add(t.place_of("attempts"),
+                 fmt::format("{} = {} is not whole", t.path_of("attempts"), brief(law.attempts)),
+                 "attempts are counted", "give a whole number from 1 to 64");
+  read_inner(t, "of", "the law of an attempt that is delivered", measure, law);
+}
+
+void read_window(const Table& t, const Measure& measure, LawSpec& law) {
+  read_inner(t, "within", "the law that holds until the end of the window", measure, law);
+  read_inner(t, "late", "the law of what is added to the end when that comes first", measure, law);
+}
+
 void read_mixture(const Table& t, const Measure& measure, LawSpec& law) {
   const Node* of =
       t.need("of", "a mixture lists its components", "[ { weight = 0.5, kind = \"constant\", value = ... }, ... ]");
@@ -72,7 +99,7 @@ void read_mixture(const Table& t, const Measure& measure, LawSpec& law) {
   bool good = true;
   for (const auto& item : of->items) {
     const string path = fmt::format("{}[{}]", t.path_of("of"), law.of.size() + 1);
-    LawSpec component = read_law(t.report, item, path, measure, {"weight"}, true);
+    LawSpec component = read_law(t.report, item, path, measure, {"weight"}, LawPlace::mixture);
     const Quantity weight{0.0, 1.0, Open::low, "the probability of this component", "0.5"};
     good &= item.is_table() && Table{t.report, item, path}.need("weight", component.weight, weight);
     sum += component.weight;
@@ -115,35 +142,60 @@ void read_quantiles(const Table& t, const Node& list, const Measure& measure, La
   }
 }
 
-void read_samples(const Table& t, const Node& file, const Node& column, const Measure& measure, LawSpec& law) {
-  std::size_t wanted = ~std::size_t{0}, bad = 0;
+/// The index of a column that a key names, among the cells of a file's first line; the number of cells when there is none.
+std::size_t find_column(Report& report, const Place& asked, const Source& file, const vector<string_view>& header,
+                        const string& name) {
+  const auto match = std::find(header.begin(), header.end(), name);
+  if (match == header.end())
+    report.add(asked, fmt::format("{} has no column {}", in_quotes(file.name), in_quotes(name)),
+               "its first line names the columns", suggestion(name, {header.begin(), header.end()}, "column"));
+  return static_cast<std::size_t>(match - header.begin());
+}
+
+bool says_delivered(string_view cell) {
+  string text(cell);
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  constexpr string_view words[] = {"1", "true", "delivered", "success", "ok"};
+  return std::find(std::begin(words), std::end(words), text) != std::end(words);
+}
+
+void read_samples(const Table& t, const Node& file, const Node& column, const Measure& measure,
+                  const std::optional<TailRequest>& tail, LawSpec& law) {
+  std::size_t wanted = ~std::size_t{0}, status = ~std::size_t{0}, bad = 0;
   bool header = true;
-  vector<double> samples;
+  vector<Observation> samples;
   const auto use = [&](const Place& at, const vector<string_view>& cells) {
     if (header) {
       header = false;
-      const auto match = std::find(cells.begin(), cells.end(), law.column);
-      wanted = static_cast<std::size_t>(match - cells.begin());
-      if (match != cells.end()) return true;
-      t.report.add(column.place, fmt::format("{} has no column {}", in_quotes(at.source->name), in_quotes(law.column)),
-                   "its first line names the columns", suggestion(law.column, {cells.begin(), cells.end()}, "column"));
-      ++bad;
-      return false;
+      wanted = find_column(t.report, column.place, *at.source, cells, law.column);
+      if (wanted == cells.size()) ++bad;
+      if (!law.status.empty()) {
+        status = find_column(t.report, t.place_of("status"), *at.source, cells, law.status);
+        if (status == cells.size()) ++bad;
+      }
+      return bad == 0;
     }
-    const auto x = wanted < cells.size() ? cell_number(cells[wanted]) : std::nullopt;
-    if (x && *x >= 0.0 && *x <= measure.range.high) {
-      samples.push_back(*x + 0.0);
+    const double x = wanted < cells.size() ? cell_number(cells[wanted]).value_or(-1.0) : -1.0;
+    const bool delivered = law.status.empty() || (status < cells.size() && says_delivered(cells[status]));
+    if (x >= 0.0 && x <= measure.range.high) {
+      samples.push_back({x + 0.0, delivered});
     } else if (++bad <= 10) {
       const string cell = wanted < cells.size() ? in_quotes(cells[wanted]) : "a missing cell";
-      t.report.add(at, fmt::format("{} is no sample for {}", cell, t.path),
-                   fmt::format("it is of {}{}", measure.range.meaning, measure.range.duration ? " in seconds" : ""),
-                   "give a number from 0 to " + brief(measure.range.high));
+      if (delivered)
+        t.report.add(at, fmt::format("{} is no sample for {}", cell, t.path),
+                     fmt::format("it is of {}{}", measure.range.meaning, measure.range.duration ? " in seconds" : ""),
+                     "give a number from 0 to " + brief(measure.range.high));
+      else
+        t.report.add(at, fmt::format("{} is not the time for which a message was watched, for {}", cell, t.path),
+                     "one that was not delivered is known to take longer than that",
+                     "give that time in seconds, or 0 when it is not known");
     }
     return true;
   };
   const auto csv = read_csv(t.report, file, t.path_of("file"), largest_samples, "a file of samples", use);
   if (!csv || bad > 0) return;
-  if (samples.size() < 2 || std::all_of(samples.begin(), samples.end(), [&](double x) { return x == samples[0]; })) {
+  const auto same = [&](const Observation& o) { return o.value == samples[0].value; };
+  if (samples.size() < 2 || std::all_of(samples.begin(), samples.end(), same)) {
     t.report.add(file.place,
                  fmt::format("{} holds fewer than two different samples in column {}", in_quotes(csv->name),
                              in_quotes(law.column)),
@@ -151,27 +203,222 @@ void read_samples(const Table& t, const Node& file, const Node& column, const Me
     return;
   }
   law.samples = samples.size();
-  reduce_samples(std::move(samples), law);
+  try {
+    reduce_observations(std::move(samples), tail, law);
+  } catch (const Error& e) {
+    t.report.add({file.place.source->name, file.place.line, fmt::format("{}: {}", t.path, e.problems[0].text)});
+  }
+}
+
+/// Whether a column's name says which quantile it holds: it ends in _q25, _p99, _p999, _min, _median or _max.
+std::optional<double> order_in_name(string_view name) {
+  const auto bar = name.rfind('_');
+  const string_view word = bar == string_view::npos ? name : name.substr(bar + 1);
+  if (word == "min") return 0.0;
+  if (word == "median") return 0.5;
+  if (word == "max" || word == "p100" || word == "q100") return 1.0;
+  if (word.size() < 2 || word.size() > 7 || (word[0] != 'q' && word[0] != 'p')) return std::nullopt;
+  double digits = 0.0, size = word.size() == 2 ? 10.0 : 1.0;  // p5 is p05
+  for (const char c : word.substr(1)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    digits = digits * 10.0 + (c - '0');
+    size *= 10.0;
+  }
+  return digits / size;
+}
+
+/// One row of a CSV file, which `where` picks, with quantiles in some of its columns.
+void read_quantile_file(const Table& t, const Node& file, const Measure& measure, LawSpec& law) {
+  const Node *where = t.get("where"), *in = t.get("quantiles_in");
+  bool good = !where || check_table(t.report, *where, t.path_of("where"),
+                                    "it says what the columns of the row must hold", "write { protocol = \"ccip\" }");
+  good &= !in || check_table(t.report, *in, t.path_of("quantiles_in"), "it says which quantile is in which column",
+                             "write { latency_median = 0.5 }");
+  if (!good) return;
+  struct Condition {
+    std::size_t column;
+    const Node* value;
+  };
+  struct Wanted {
+    std::size_t column;
+    double order;
+  };
+  vector<Condition> conditions;
+  vector<Wanted> orders;
+  bool header = true;
+  std::size_t rows = 0, matching = 0;
+  vector<std::pair<double, double>> found;
+  const auto read_header = [&](const Place& at, const vector<string_view>& cells) {
+    if (where) {
+      for (const Member& m : where->members) {
+        const std::size_t c = find_column(t.report, m.place, *at.source, cells, m.key);
+        good &= c < cells.size();
+        if (!m.value.is_text() && !m.value.is_numeric()) {
+          good = false;
+          t.report.add(m.value.place, fmt::format("{}.{} is {}", t.path_of("where"), m.key, kind_name(m.value)),
+                       "it is compared with a cell", "give a text or a number");
+        }
+        conditions.push_back({c, &m.value});
+      }
+    }
+    if (in) {
+      for (const Member& m : in->members) {
+        const std::size_t c = find_column(t.report, m.place, *at.source, cells, m.key);
+        const auto order = read_quantity(t.report, m.value, t.path_of("quantiles_in") + '.' + m.key,
+                                         {0.0, 1.0, Open::none, "the order of a quantile", "0.5"});
+        good &= c < cells.size() && order;
+        if (good) orders.push_back({c, *order});
+      }
+    } else {
+      for (std::size_t c = 0; c < cells.size(); ++c)
+        if (const auto order = order_in_name(cells[c])) orders.push_back({c, *order});
+    }
+    std::sort(orders.begin(), orders.end(), [](const Wanted& x, const Wanted& y) { return x.order < y.order; });
+    const auto twice = std::adjacent_find(orders.begin(), orders.end(),
+                                          [](const Wanted& x, const Wanted& y) { return x.order == y.order; });
+    if (good && (orders.size() < 2 || twice != orders.end())) {
+      good = false;
+      t.report.add(in ? in->place : file.place,
+                   orders.size() < 2 ? fmt::format("{} names fewer than two columns of quantiles",
+                                                   in ? t.path_of("quantiles_in") : in_quotes(at.source->name))
+                                     : fmt::format("two columns hold the quantile of order {}", brief(twice->order)),
+                   "the law is drawn through them", "write quantiles_in = { column = order, ... }");
+    }
+  };
+  const auto use = [&](const Place& at, const vector<string_view>& cells) {
+    if (header) {
+      header = false;
+      read_header(at, cells);
+      return good;
+    }
+    ++rows;
+    for (const Condition& c : conditions) {
+      if (c.column >= cells.size()) return true;
+      const auto number = cell_number(cells[c.column]);
+      const bool same = c.value->is_text() ? cells[c.column] == c.value->text
+                                           : number && *number == (c.value->kind == Node::Kind::integer
+                                                                       ? static_cast<double>(c.value->integer)
+                                                                       : c.value->number);
+      if (!same) return true;
+    }
+    if (++matching > 1) return true;
+    for (const Wanted& w : orders) {
+      const double x = w.column < cells.size() ? cell_number(cells[w.column]).value_or(-1.0) : -1.0;
+      if (x < 0.0 || x > measure.range.high || (!found.empty() && x < found.back().second)) {
+        good = false;
+        const string cell = w.column < cells.size() ? in_quotes(cells[w.column]) : "a missing cell";
+        t.report.add(at, fmt::format("{} is no quantile of order {} for {}", cell, brief(w.order), t.path),
+                     fmt::format("it is of {}{}, and quantiles do not fall with their order", measure.range.meaning,
+                                 measure.range.duration ? " in seconds" : ""),
+                     "correct the file, or name other columns in quantiles_in");
+        return false;
+      }
+      found.emplace_back(w.order, x + 0.0);
+    }
+    return true;
+  };
+  const auto csv = read_csv(t.report, file, t.path_of("quantile_file"), largest_samples, "a file of quantiles", use);
+  if (!csv || !good) return;
+  if (matching != 1) {
+    t.report.add(where ? where->place : file.place,
+                 fmt::format("{} of the {} rows of {} {}", matching, rows, in_quotes(csv->name),
+                             where ? "are as " + t.path_of("where") + " says" : string("could be meant")),
+                 "the quantiles are those of one row",
+                 where ? "name columns and values that one row has" : "add where = { column = \"value\", ... }");
+    return;
+  }
+  law.quantiles = std::move(found);
+}
+
+/// `tail` of samples: true, or the share of the probability that it is fitted to.
+std::optional<TailRequest> read_tail_request(const Table& t, bool& good) {
+  const Node* tail = t.get("tail");
+  if (!tail) return std::nullopt;
+  TailRequest request;
+  if (tail->is_table()) {
+    const Table inner{t.report, *tail, t.path_of("tail")};
+    inner.allow({"share"});
+    const Quantity range{0.0, 0.5, Open::low, "the share of messages beyond the threshold", "0.05"};
+    good &= inner.need("share", request.share, range);
+    return request;
+  }
+  bool wanted = false;
+  good &= t.read("tail", wanted, "whether a tail is fitted to the slowest samples");
+  return good && wanted ? std::optional(request) : std::nullopt;
+}
+
+/// `tail` of quantiles that are written out: a fit made elsewhere, such as the effective scenario's.
+void read_tail_fit(const Table& t, const Measure& measure, LawSpec& law) {
+  const Node* node = t.get("tail");
+  if (!node || !check_table(t.report, *node, t.path_of("tail"), "quantiles that are written out have no samples to fit",
+                            "write { share = 0.05, threshold = \"1m\", shape = 0.2, scale = \"20s\" }"))
+    return;
+  const Table tail{t.report, *node, t.path_of("tail")};
+  tail.allow({"share", "threshold", "shape", "scale", "shape_error", "scale_error"});
+  LawSpec::Tail fit;
+  Quantity scale = measure.range;
+  scale.open = Open::low;
+  const Quantity errors{0.0, 1e3, Open::none, "the standard error of the shape", "0.1"};
+  bool good =
+      tail.need("share", fit.share, {0.0, 1.0, Open::both, "the share of messages beyond the threshold", "0.05"});
+  good &= tail.need("threshold", fit.threshold, measure.range);
+  good &= tail.need("shape", fit.shape, {-0.5, 1.0, Open::high, "the shape of a generalised Pareto law", "0.2"});
+  good &= tail.need("scale", fit.scale, scale);
+  if (tail.get("shape_error")) good &= tail.read("shape_error", fit.shape_error, errors);
+  if (tail.get("scale_error")) good &= tail.read("scale_error", fit.scale_error, measure.range);
+  if (!good || law.quantiles.empty()) return;
+  const auto [last_p, last] = law.quantiles.back();
+  if (std::fabs(1.0 - last_p - fit.share) > 1e-9 || last != fit.threshold) {
+    t.report.add(node->place, t.path_of("tail") + " does not begin where the quantiles end",
+                 fmt::format("it is the law of what is beyond the last quantile, [{}, {}]", brief(last_p),
+                             measure.range.duration ? duration_text(last) : brief(last)),
+                 "let share be 1 less its order, and threshold its value");
+    return;
+  }
+  law.tail = fit;
 }
 
 void read_empirical(const Table& t, const Measure& measure, LawSpec& law) {
-  const Node* quantiles = t.get("quantiles");
-  if (!quantiles == !(t.get("file") || t.get("column"))) {
-    t.report.add(
-        t.place(),
-        fmt::format("{} has {}", t.path, quantiles ? "both quantiles and a file" : "neither quantiles nor a file"),
-        "an empirical law is given in one of the two ways",
-        quantiles ? "take one of them out" : "add quantiles = [ [p, value], ... ], or file and column");
+  const Node *quantiles = t.get("quantiles"), *quantile_file = t.get("quantile_file");
+  const bool samples = t.get("file") || t.get("column");
+  const int ways = (quantiles ? 1 : 0) + (quantile_file ? 1 : 0) + (samples ? 1 : 0);
+  if (ways != 1) {
+    t.report.add(t.place(),
+                 fmt::format("{} has {}", t.path,
+                             ways == 0       ? "neither quantiles nor a file"
+                             : quantile_file ? "quantiles from more than one source"
+                                             : "both quantiles and a file"),
+                 "an empirical law is given in one of the three ways",
+                 ways > 1 ? "take all but one of them out"
+                          : "add quantiles = [ [p, value], ... ], or file and column, or quantile_file");
     return;
+  }
+  const auto alone = [&](const char* key, const char* with) {
+    if (t.get(key))
+      t.report.add(t.place_of(key), fmt::format("{} has {} without {}", t.path, key, with), "it says how that is read",
+                   "take it out");
+  };
+  if (!samples) alone("status", "file");
+  if (!quantile_file) {
+    alone("where", "quantile_file");
+    alone("quantiles_in", "quantile_file");
   }
   if (quantiles) {
     read_quantiles(t, *quantiles, measure, law);
+    read_tail_fit(t, measure, law);
+  } else if (quantile_file) {
+    alone("tail", "file");
+    if (t.read("quantile_file", law.file, "the path of a CSV file"))
+      read_quantile_file(t, *quantile_file, measure, law);
   } else {
     const Node* file = t.need("file", "a CSV file with a header", "\"samples.csv\"");
     const Node* column = file ? t.need("column", "the column that holds the samples", "\"delay\"") : nullptr;
-    if (column && t.read("file", law.file, "the path of a CSV file") &&
+    bool good = true;
+    const auto tail = read_tail_request(t, good);
+    if (t.get("status")) good &= t.read("status", law.status, "the column that says which samples were delivered");
+    if (column && good && t.read("file", law.file, "the path of a CSV file") &&
         t.read("column", law.column, "the name of a column"))
-      read_samples(t, *file, *column, measure, law);
+      read_samples(t, *file, *column, measure, tail, law);
   }
   // bounded values have no tail beyond the last quantile, which is drawn for the rest of the probability
   if (measure.bounded && !law.quantiles.empty() && law.quantiles.back().first < 1.0)
@@ -181,7 +428,7 @@ void read_empirical(const Table& t, const Measure& measure, LawSpec& law) {
 }  // namespace
 
 LawSpec read_law(Report& report, const Node& n, const string& path, const Measure& measure,
-                 const vector<string>& besides, bool component) {
+                 const vector<string>& besides, LawPlace where) {
   LawSpec law;
   const bool single = !n.is_array() && n.kind != Node::Kind::date;
   if (!check_table(report, n, path, "a law is a table with a kind",
@@ -206,11 +453,20 @@ LawSpec read_law(Report& report, const Node& n, const string& path, const Measur
     report.add(kind->place, fmt::format("{} is {}", path, what_it_is), why, what);
     return law;
   };
-  if (component && (mixture || empirical))
+  const bool composed = law.kind == LawKind::geometric || law.kind == LawKind::retry || law.kind == LawKind::window;
+  if (where == LawPlace::mixture && (mixture || empirical))
     return refuse(mixture ? "a mixture inside a mixture" : "an empirical law inside a mixture",
                   "a component must be one smooth piece or an atom",
                   mixture ? "list its components in the outer mixture, with weights multiplied"
                           : "use an empirical law alone, or a parametric component");
+  if (where == LawPlace::inner && (mixture || empirical || composed))
+    return refuse(fmt::format("{} {} law inside another one", empirical ? "an" : "a", name),
+                  "what a retry or a window is made of must be one smooth piece or an atom",
+                  "use a parametric law there, or a mixture of retries or windows");
+  if (composed && !measure.range.duration)
+    return refuse(fmt::format("a {} law", name),
+                  fmt::format("it is a law of durations, and this is {}", measure.range.meaning),
+                  "use beta, uniform, or a mixture of them");
   if (measure.bounded && endless)
     return refuse(
         fmt::format("{} {} law", law.kind == LawKind::exponential ? "an" : "a", name),
@@ -224,13 +480,18 @@ LawSpec read_law(Report& report, const Node& n, const string& path, const Measur
   for (const auto& p : law_parameters)
     if (p.law == law.kind) valid.emplace_back(p.key);
   if (mixture) valid.emplace_back("of");
-  if (empirical) valid.insert(valid.end(), {"quantiles", "file", "column"});
+  if (law.kind == LawKind::retry) valid.emplace_back("of");
+  if (law.kind == LawKind::window) valid.insert(valid.end(), {"within", "late"});
+  if (empirical) valid.insert(valid.end(), {"quantiles", "file", "column", "quantile_file", "where", "quantiles_in"});
+  if (empirical && measure.range.duration) valid.insert(valid.end(), {"status", "tail"});
   t.allow(valid);
   bool good = true;
   for (const auto& p : law_parameters)
     if (p.law == law.kind) good &= read_parameter(t, p, measure, law);
   if (good) check_parameters(t, law);
   if (mixture) read_mixture(t, measure, law);
+  if (law.kind == LawKind::retry) read_retry(t, measure, law);
+  if (law.kind == LawKind::window) read_window(t, measure, law);
   if (empirical) read_empirical(t, measure, law);
   return law;
 }

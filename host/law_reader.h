@@ -15,8 +15,11 @@ inline constexpr Measure durations{{0.0, century, Open::none, "a duration", "45s
 inline constexpr Measure recoveries{{0.0, 1.0, Open::none, "a recovered fraction", "0.5"}, true};
 inline constexpr Measure bases{{0.0, 10.0, Open::none, "a basis, a fraction of the native price", "0.5"}, false};
 
-/// Reads a law; keys in `besides` belong to whoever holds it (name, scope, weight). `component`: of a mixture.
+/// What a law is part of: of nothing, of a mixture, or of a retry or a window.
+enum class LawPlace { alone, mixture, inner };
+
+/// Reads a law; keys in `besides` belong to whoever holds it (name, scope, weight).
 LawSpec read_law(Report&, const Node&, const std::string& path, const Measure&,
-                 const std::vector<std::string>& besides = {}, bool component = false);
+                 const std::vector<std::string>& besides = {}, LawPlace = LawPlace::alone);
 
 }  // namespace proofload::input

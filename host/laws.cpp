@@ -1,5 +1,5 @@
-// laws.cpp -- a law is a mixture of parts offset + scale * X, X one of eight standard laws (standard_law.h); each X is
-// tabulated once.
+// laws.cpp -- a law is a mixture of parts offset + scale * X, X a standard law (standard_law.h) or what is left of one
+// (residual_law.h); each X is tabulated once.
 #include "laws.h"
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 #include <cmath>
 #include <limits>
 
-#include "standard_law.h"
+#include "residual_law.h"
 
 namespace proofload {
 namespace {
@@ -18,6 +18,11 @@ constexpr double error_goal = 1e-4;         ///< DESIGN 1.3
 constexpr double floor_probability = 0.01;  ///< errors are relative to max(Q(p), Q(0.01), 1e-9 mean)
 constexpr double floor_share = 1e-9;        ///< of the mean: laws with a spike at 0 have Q(0.01) of 1e-40 and less
 constexpr double least_probability = 1e-6;  ///< and measured for p in [this, 1 - this]
+constexpr double least_pick = 0x1p-33;      ///< what is less likely is picked by no random word
+/// Blocks of a geometric law that are pieces of their own, as long as more than geometric_rest of the probability is left.
+constexpr int most_blocks = 32;
+constexpr double geometric_rest = 1e-9;
+constexpr double most_attempts = 64;
 constexpr int most_pieces = 4;          ///< a law that no table can hold is split at quantiles into at most this many
 constexpr std::size_t most_knots = 64;  ///< of an empirical law made from samples
 /// The reduction of samples stops here: the median of a million samples is known no better.
@@ -31,6 +36,7 @@ constexpr double least_exponent = -80.0, greatest_exponent = 80.0;  ///< exp_tab
 struct Part {
   Quad weight = 1, offset = 0, scale = 1;
   Standard standard;
+  double error = 0.0;  ///< that it has besides its table's, as CompiledLaw::error
 };
 
 void require(bool holds, const char* problem) {
@@ -109,11 +115,78 @@ Part simple_part(const LawSpec& law) {
       if (law_on_01.a == 1.0 && law_on_01.b == 1.0) return {1, 0, 1, {Family::uniform}};
       return {1, 0, 1, law_on_01};
     }
+    case LawKind::geometric:
+      require(law.probability > 0.0 && law.probability <= 1.0 && positive(law.block_time),
+              "geometric law with a wrong parameter (0 < probability <= 1 and block_time > 0 are needed) correct "
+              "`probability` or `block_time`");
+      if (law.probability == 1.0) return {1, 0, law.block_time, {Family::uniform}};
+      return {1, 0, law.block_time, {Family::geometric, law.probability}};
     default:
       throw Error(
-          "a mixture or an empirical law inside a mixture (their parts are not smooth laws) write its parts as parts "
-          "of the outer mixture");
+          "a law made of laws inside another one (its parts are not smooth laws) write its parts as parts of a "
+          "mixture, with weights multiplied");
   }
+}
+
+/// The law of an attempt, of what is inside a window, of what follows it.
+Part smooth_part(const LawSpec& law) {
+  require(law.kind != LawKind::geometric,
+          "a geometric law inside a retry or a window (it is not smooth) use a smooth or a constant law there");
+  return simple_part(law);
+}
+
+/// n lost attempts with probability (1 - drop) drop^n, the waits after them, and an attempt that is delivered.
+std::vector<Part> retry_parts(const LawSpec& law) {
+  require(law.of.size() == 1, "retry without the law of one attempt (its delay is that of the last one) give `of`");
+  require(law.drop >= 0.0 && law.drop < 1.0 && non_negative(law.wait) && law.backoff >= 1.0 && law.backoff <= 1e3 &&
+              non_negative(law.longest) && law.attempts >= 1.0 && law.attempts <= most_attempts &&
+              law.attempts == std::floor(law.attempts),
+          "retry with a wrong parameter (0 <= drop < 1, wait >= 0, backoff from 1 to 1000, longest >= 0 and 1 to 64 "
+          "attempts are needed) correct it");
+  const Part attempt = smooth_part(law.of[0]);
+  std::vector<Part> parts;
+  Quad lost = 1, waited = 0, wait = std::min(law.wait, law.longest);
+  for (int n = 0; n < static_cast<int>(law.attempts); ++n) {
+    const bool last = n + 1 == static_cast<int>(law.attempts);
+    parts.push_back(attempt);
+    parts.back().weight = last ? lost : Quad(lost * (1 - Quad(law.drop)));
+    parts.back().offset += waited;
+    lost *= law.drop;
+    waited += wait;
+    wait = std::min(Quad(wait * law.backoff), Quad(law.longest));
+    if (lost == 0) break;
+  }
+  return parts;
+}
+
+/// X where X <= end, else end + late.
+std::vector<Part> window_parts(const LawSpec& law) {
+  require(law.of.size() == 2, "window without its two laws (one inside it, one after it) give `within` and `late`");
+  require(non_negative(law.end), "window with a wrong end (it is a duration) give `end` >= 0");
+  const Part within = smooth_part(law.of[0]);
+  Part late = smooth_part(law.of[1]);
+  late.offset += law.end;
+  if (within.scale == 0 || law.end <= within.offset) {
+    const bool in_time = within.scale == 0 && within.offset <= law.end;
+    return {in_time ? within : late};
+  }
+  const Quad end = (law.end - within.offset) / within.scale;
+  const Quad above = Cut(within.standard).tails(end).above;
+  if (above == 0) return {within};
+  std::vector<Part> parts;
+  if (above < 1) {
+    Part inside = within;
+    inside.weight = 1 - above;
+    if (within.standard.family == Family::uniform) {
+      inside.scale *= end;
+    } else {
+      inside.standard.to = rounded(end);
+    }
+    parts.push_back(inside);
+  }
+  late.weight = above;
+  parts.push_back(late);
+  return parts;
 }
 
 /// Linear between the given quantiles; an atom at the first value below the first p (late rather than early, for a
@@ -138,7 +211,20 @@ std::vector<Part> empirical_parts(const LawSpec& law) {
                               : Part{weight, knots[i - 1].second, rise, {Family::uniform}});
   }
   const auto [last_p, last] = knots.back();
-  if (last_p < 1.0) {
+  if (law.tail) {
+    const LawSpec::Tail& tail = *law.tail;
+    require(last_p < 1.0 && std::abs(tail.share - (1.0 - last_p)) <= 1e-9 && tail.threshold == last,
+            "empirical law whose tail does not begin where its quantiles end (there would be a gap) let the last of "
+            "`quantiles` be [1 - share, threshold]");
+    require(positive(tail.scale) && tail.shape >= -0.5,
+            "empirical law with a wrong tail (scale > 0 and shape >= -0.5 are needed) correct or leave out `tail`");
+    require(tail.shape < 1.0,
+            "empirical law with a tail of shape 1 or more (its mean is infinite) give samples from a longer time, or "
+            "quantiles with a last one at p = 1");
+    const bool flat = std::abs(tail.shape) < 1e-8;  // the limit, an exponential law
+    parts.push_back({1 - Quad(last_p), last, tail.scale,
+                     flat ? Standard{Family::exponential} : Standard{Family::excess, tail.shape}});
+  } else if (last_p < 1.0) {
     const auto [previous_p, previous] = knots[knots.size() - 2];
     const Quad beyond = 1 - Quad(last_p), theta = (Quad(last) - previous) / log((1 - Quad(previous_p)) / beyond);
     parts.push_back(theta == 0 ? constant_part(beyond, last) : Part{beyond, last, theta, {Family::exponential}});
@@ -146,22 +232,128 @@ std::vector<Part> empirical_parts(const LawSpec& law) {
   return parts;
 }
 
+std::vector<Part> flat_parts(const LawSpec& law) {
+  if (law.kind == LawKind::retry) return retry_parts(law);
+  if (law.kind == LawKind::window) return window_parts(law);
+  return {simple_part(law)};
+}
+
 std::vector<Part> parts_of(const LawSpec& law) {
   if (law.kind == LawKind::empirical) return empirical_parts(law);
-  if (law.kind != LawKind::mixture) return {simple_part(law)};
+  if (law.kind != LawKind::mixture) return flat_parts(law);
   std::vector<Part> parts;
   Quad total = 0;
   for (const LawSpec& inner : law.of) {
     require(non_negative(inner.weight),
             "mixture with a negative or non-finite weight (weights are probabilities) give `weight` in [0, 1]");
-    Part part = simple_part(inner);
-    part.weight = inner.weight;
-    total += part.weight;
-    if (part.weight > 0) parts.push_back(part);
+    total += inner.weight;
+    if (inner.weight == 0.0) continue;
+    for (Part& part : flat_parts(inner)) {
+      part.weight *= inner.weight;
+      parts.push_back(part);
+    }
   }
   require(!parts.empty(),
           "mixture without a part of positive weight (nothing can be drawn from it) give parts whose weights sum to 1");
   for (Part& part : parts) part.weight /= total;
+  return parts;
+}
+
+Quad part_mean(const Part& part) {
+  return part.scale == 0 ? part.offset : Quad(part.offset + part.scale * standard_mean(part.standard));
+}
+
+/// The residual of an interval under way at a random time: density P(D > t) / E D, part by part. Below its offset a
+/// part's survival function is 1, and the residual uniform.
+std::vector<Part> residual_parts(const std::vector<Part>& durations) {
+  std::vector<Part> parts;
+  Quad total = 0;
+  for (const Part& d : durations) {
+    Part rest = d;
+    if (d.scale != 0 && d.standard.family == Family::pareto && is_whole(d.standard)) {  // it begins at 1
+      rest.offset += rest.scale;
+      rest.standard.from = 1.0;
+    }
+    if (rest.offset > 0) parts.push_back({d.weight * rest.offset, 0, rest.offset, {Family::uniform}});
+    if (rest.scale != 0) {
+      rest.weight *= rest.scale * standard_mean(rest.standard);
+      if (rest.standard.family == Family::uniform) {
+        rest.standard = {Family::fading, 1.0};
+      } else if (rest.standard.family == Family::excess) {  // of shape a / (1 - a) again
+        rest.scale /= 1 - Quad(rest.standard.a);
+        rest.standard.a = rounded(Quad(rest.standard.a) / (1 - Quad(rest.standard.a)));
+      } else if (rest.standard.family != Family::exponential || !is_whole(rest.standard)) {
+        rest.standard.residual = true;
+      }
+      parts.push_back(rest);
+    }
+  }
+  for (const Part& part : parts) total += part.weight;
+  require(total > 0, "residual of a duration that is always 0 (it is never under way) give a longer duration");
+  for (Part& part : parts) part.weight /= total;
+  return parts;
+}
+
+/// The law of D - elapsed, given D > elapsed.
+std::vector<Part> remaining_parts(const std::vector<Part>& durations, const Quad& elapsed) {
+  std::vector<Part> parts;
+  Quad total = 0;
+  for (const Part& d : durations) {
+    Part rest = d;
+    rest.offset -= elapsed;
+    const Quad x = d.scale == 0 ? Quad(0) : Quad(-rest.offset / d.scale);  // of the standard law, so far
+    if (rest.offset > 0 || (rest.offset == 0 && d.scale != 0)) {
+      parts.push_back(rest);
+    } else if (d.scale != 0) {
+      const Quad above = is_whole(d.standard) || x < Quad(d.standard.to) ? Cut(d.standard).tails(x).above : Quad(0);
+      if (above <= 0) continue;
+      rest.weight *= above;
+      rest.offset = 0;
+      if (d.standard.family == Family::uniform) {
+        rest.scale *= 1 - x;
+      } else if (d.standard.family == Family::excess) {
+        rest.scale *= 1 + d.standard.a * x;
+      } else if (d.standard.family == Family::geometric) {  // the rest of its block, or blocks from there on
+        const Quad block = 1 - (x - floor(x)), here = d.standard.a * block;
+        const Quad in_block = here / (here + 1 - Quad(d.standard.a));
+        parts.push_back({rest.weight * in_block, 0, rest.scale * block, {Family::uniform}});
+        rest.weight *= 1 - in_block;
+        rest.offset = rest.scale * block;
+      } else if (d.standard.family != Family::exponential || !is_whole(d.standard)) {
+        rest.standard.from = rounded(x);
+      }
+      parts.push_back(rest);
+    }
+  }
+  for (const Part& part : parts) total += part.weight;
+  require(total > 0,
+          "duration that is over already (no value of its law is longer than the time elapsed) give a law with longer "
+          "values, or a shorter time");
+  for (Part& part : parts) part.weight /= total;
+  return parts;
+}
+
+std::vector<Part> residual_parts_of(const LawSpec& duration, double elapsed) {
+  require(elapsed < 0.0 || non_negative(elapsed),
+          "residual after a time that is no number (it is a duration) correct it");
+  return elapsed < 0.0 ? residual_parts(parts_of(duration)) : remaining_parts(parts_of(duration), elapsed);
+}
+
+/// A geometric law as blocks of their own, then an exponential law whose blocks have the right probabilities. Inside a
+/// block its quantiles are wrong by less than ln(1 / (1 - p)) / 8 of a block.
+std::vector<Part> blocks_of(const Part& part) {
+  if (part.standard.family != Family::geometric || part.scale == 0) return {part};
+  const Quad p = part.standard.a, q = 1 - p;
+  std::vector<Part> parts;
+  Quad left = 1, offset = part.offset;
+  int k = 0;
+  for (; k < most_blocks && left > geometric_rest; ++k, left *= q, offset += part.scale) {
+    const Standard inside = part.standard.residual ? fading_of(part.standard) : Standard{Family::uniform};
+    parts.push_back({part.weight * p * left, offset, part.scale, inside});
+  }
+  const Quad rate = -log(q), share = part.weight * left;
+  const double error = share < least_probability ? 0.0 : rounded(Quad(rate / (8 * k)));
+  parts.push_back({share, offset, part.scale / rate, {Family::exponential}, error});
   return parts;
 }
 
@@ -221,6 +413,30 @@ struct Piece {
 std::vector<Quad> piece_quantiles(const Standard& law, const Piece& piece) {
   const auto& grid = scores();
   std::vector<Quad> values(grid.size());
+  const std::size_t middle = grid.size() / 2;
+  if (law.residual) {
+    // March outwards from the middle: dw/dz = share phi(z) / density(w) gives each start from the point before.
+    const Residual residual(law);
+    const Tails half = piece.tails(grid[middle].tails);
+    const Residual::Root centre = residual.solve(half, residual.guess(half));
+    for (const int direction : {1, -1}) {
+      Residual::Root here = centre;
+      for (std::size_t i = middle;;) {
+        values[i] = exp(here.w);
+        const std::size_t next = direction > 0 ? i + 1 : i - 1;
+        if (next >= grid.size()) break;  // also past 0, by wrapping
+        const Quad step = piece.share() * grid[i].density / here.density * (grid[next].z - grid[i].z);
+        here = residual.solve(piece.tails(grid[next].tails), here.w + (abs(step) < 2 ? step : Quad(0)));
+        i = next;
+      }
+    }
+    return values;
+  }
+  if (!is_whole(law)) {
+    const Cut cut(law);
+    for (std::size_t i = 0; i < grid.size(); ++i) values[i] = cut.quantile(piece.tails(grid[i].tails));
+    return values;
+  }
   if (!is_implicit(law)) {
     for (std::size_t i = 0; i < grid.size(); ++i) values[i] = closed_quantile(law, piece.tails(grid[i].tails));
     return values;
@@ -228,7 +444,6 @@ std::vector<Quad> piece_quantiles(const Standard& law, const Piece& piece) {
   // March outwards from the middle: dw/dz = share phi(z) / density(w) gives each start from the point before, to third
   // order.
   const Implicit implicit(law);
-  const std::size_t middle = grid.size() / 2;
   const Tails half = piece.tails(grid[middle].tails);
   const Implicit::Root centre = implicit.solve(half, implicit.guess(half));
   for (const int direction : {1, -1}) {
@@ -326,7 +541,7 @@ std::string text_of(double x) {
   return {buffer.data(), end};
 }
 
-std::string key_of(const Standard& law) {
+std::string whole_key_of(const Standard& law) {
   switch (law.family) {
     case Family::uniform: return "uniform";
     case Family::exponential: return "exponential";
@@ -334,8 +549,19 @@ std::string key_of(const Standard& law) {
     case Family::gamma: return "gamma " + text_of(law.a);
     case Family::pareto: return "pareto " + text_of(law.a) + " " + text_of(law.b);
     case Family::beta: return "beta " + text_of(law.a) + " " + text_of(law.b);
+    case Family::lognormal: return "lognormal " + text_of(law.a);
+    case Family::excess: return "excess " + text_of(law.a);
+    case Family::fading: return "fading " + text_of(law.a);
     default: return "";
   }
+}
+
+std::string key_of(const Standard& law) {
+  std::string key = law.residual ? "residual " : "";
+  key += whole_key_of(law);
+  if (law.from > 0.0) key += " beyond " + text_of(law.from);
+  if (law.to < std::numeric_limits<double>::infinity()) key += " until " + text_of(law.to);
+  return key;
 }
 
 /// Where to cut a piece in two: a beta law at x = 1/2 first, between its spikes at 0 and 1; else in halves.
@@ -347,6 +573,13 @@ double cut_of(const Standard& law, const Piece& piece) {
   return (piece.from + piece.to) / 2;
 }
 
+std::uint32_t add_table(TableSet& tables, const std::string& key, Fitted& fitted) {
+  tables.keys.push_back(key);
+  tables.floats.insert(tables.floats.end(), fitted.floats.begin(), fitted.floats.end());
+  tables.fits.push_back(std::move(fitted.fit));
+  return static_cast<std::uint32_t>(tables.keys.size() - 1);
+}
+
 /// The tables of a standard law, made when first asked for: one if it can reach the goal, else the worst piece is cut
 /// in two.
 const TableShape& shape_of(const Standard& law, TableSet& tables) {
@@ -355,7 +588,9 @@ const TableShape& shape_of(const Standard& law, TableSet& tables) {
     if (known.key == key) return known;
 
   const Tails at_floor{floor_probability, 1 - Quad(floor_probability)};
-  const Quad floor = std::max(standard_quantile(law, at_floor), Quad(floor_share * standard_mean(law)));
+  const Quad mean = standard_mean(law), at_one_percent = standard_quantile(law, at_floor);
+  const bool has_mean = mean < std::numeric_limits<double>::infinity();  // the residual of an excess may have none
+  const Quad floor = has_mean ? std::max(at_one_percent, Quad(floor_share * mean)) : at_one_percent;
   struct Candidate {
     Piece piece;
     Fitted fitted;
@@ -373,11 +608,10 @@ const TableShape& shape_of(const Standard& law, TableSet& tables) {
 
   TableShape shape{key, {}};
   for (Candidate& c : candidates) {
-    shape.pieces.push_back({static_cast<std::uint32_t>(tables.keys.size()), c.piece.share()});
     const bool whole = candidates.size() == 1;
-    tables.keys.push_back(whole ? key : key + " from " + text_of(c.piece.from) + " to " + text_of(c.piece.to));
-    tables.floats.insert(tables.floats.end(), c.fitted.floats.begin(), c.fitted.floats.end());
-    tables.fits.push_back(std::move(c.fitted.fit));
+    const std::uint32_t table = add_table(
+        tables, whole ? key : key + " from " + text_of(c.piece.from) + " to " + text_of(c.piece.to), c.fitted);
+    shape.pieces.push_back({table, c.piece.share()});
   }
   tables.shapes.push_back(std::move(shape));
   return tables.shapes.back();
@@ -403,9 +637,10 @@ double lognormal_error(float scale, float sigma, const Part& part, double unit) 
 
 // ---------------------------------------------------------------------------------------------- what laws.h offers
 
-double law_quantile(const LawSpec& law, double p) {
+namespace {
+
+double quantile_of(const std::vector<Part>& parts, double p) {
   require(p > 0.0 && p < 1.0, "quantile of order 0 or 1, or outside (they may be infinite) ask for p in (0, 1)");
-  const std::vector<Part> parts = parts_of(law);
   const Tails tails{p, 1 - Quad(p)};
   double low = std::numeric_limits<double>::infinity(), high = 0.0;
   for (const Part& part : parts) {
@@ -431,15 +666,13 @@ double law_quantile(const LawSpec& law, double p) {
   return std::bit_cast<double>(above);
 }
 
-double law_mean(const LawSpec& law) {
+double mean_of(const std::vector<Part>& parts) {
   Quad mean = 0;
-  for (const Part& part : parts_of(law))
-    mean +=
-        part.weight * (part.scale == 0 ? part.offset : Quad(part.offset + part.scale * standard_mean(part.standard)));
+  for (const Part& part : parts) mean += part.weight * part_mean(part);
   return rounded(mean);
 }
 
-CompiledLaw compile_law(const LawSpec& law, double unit, TableSet& tables) {
+CompiledLaw compile_parts(const std::vector<Part>& whole_parts, double unit, TableSet& tables) {
   require(positive(unit), "law in a unit that is not positive (values would change sign) give a unit > 0");
   CompiledLaw compiled;
   Quad cumulated = 0;
@@ -454,13 +687,21 @@ CompiledLaw compile_law(const LawSpec& law, double unit, TableSet& tables) {
     compiled.components.push_back({static_cast<std::uint32_t>(until - 1), shape, table, offset, scale});
     compiled.error = std::max(compiled.error, error);
   };
-  for (const Part& part : parts_of(law)) {
+  std::vector<Part> parts;
+  for (const Part& part : whole_parts)
+    for (Part& piece : blocks_of(part)) parts.push_back(std::move(piece));
+  for (const Part& part : parts) {
+    if (part.weight < least_pick && !is_whole(part.standard)) {  // no table for it
+      cumulated += part.weight;
+      continue;
+    }
+    compiled.error = std::max(compiled.error, part.error);
     const Quad offset = part.offset * unit, scale = part.scale * unit;
     const float offset_float = rounded_to_float(offset), scale_float = rounded_to_float(scale);
     if (part.scale == 0) {
       const double error = offset == 0 ? 0.0 : rounded(abs(Quad(offset_float) - offset) / offset);
       add(part.weight, Shape::constant, 0, offset_float, 0.0f, error);
-    } else if (part.standard.family == Family::lognormal) {
+    } else if (part.standard.family == Family::lognormal && is_whole(part.standard)) {
       const auto sigma = static_cast<float>(part.standard.a);
       add(part.weight, Shape::lognormal, std::bit_cast<std::uint32_t>(sigma), offset_float, scale_float,
           lognormal_error(scale_float, sigma, part, unit));
@@ -473,24 +714,108 @@ CompiledLaw compile_law(const LawSpec& law, double unit, TableSet& tables) {
     }
   }
   compiled.components.back().until = 0xffffffffu;
+  return compiled;
+}
+
+}  // namespace
+
+double law_quantile(const LawSpec& law, double p) { return quantile_of(parts_of(law), p); }
+double law_mean(const LawSpec& law) { return mean_of(parts_of(law)); }
+
+CompiledLaw compile_law(const LawSpec& law, double unit, TableSet& tables) {
+  CompiledLaw compiled = compile_parts(parts_of(law), unit, tables);
   if (law.kind == LawKind::empirical && law.quantiles.size() > 1) {
     compiled.tail_share = rounded(1 - Quad(law.quantiles.back().first));
   }
   return compiled;
 }
 
+double residual_quantile(const LawSpec& duration, double elapsed, double p) {
+  return quantile_of(residual_parts_of(duration, elapsed), p);
+}
+
+double residual_mean(const LawSpec& duration, double elapsed) { return mean_of(residual_parts_of(duration, elapsed)); }
+
+CompiledLaw compile_residual(const LawSpec& duration, double elapsed, double unit, TableSet& tables) {
+  return compile_parts(residual_parts_of(duration, elapsed), unit, tables);
+}
+
+namespace {
+
+/// factor / Gamma(shape, 1), which falls with the score.
+CompiledLaw compile_inverse_gamma(const std::string& key, double shape, const Quad& factor, TableSet& tables) {
+  std::vector<Quad> values = piece_quantiles({Family::gamma, shape}, {});
+  for (Quad& v : values) v = factor / v;
+  Fitted fitted = fit_table(values, true, 0);
+  return {{{0xffffffffu, Shape::exp_table, add_table(tables, key, fitted), 0.0f, 1.0f}}, fitted.error, 0.0};
+}
+
+}  // namespace
+
 CompiledLaw compile_mixer(double dof, TableSet& tables) {
   require(dof > 2.0 && dof < 2e5,
           "student_t with a dof that has no variance, or none that differs from normal (tables hold 2 < dof < 200000) "
           "change dof");
-  std::vector<Quad> values = piece_quantiles({Family::gamma, dof / 2}, {});
-  for (Quad& v : values) v = (Quad(dof) / 2 - 1) / v;
-  Fitted fitted = fit_table(values, true, 0);
-  const auto table = static_cast<std::uint32_t>(tables.keys.size());
-  tables.keys.push_back("mixer " + text_of(dof));
-  tables.floats.insert(tables.floats.end(), fitted.floats.begin(), fitted.floats.end());
-  tables.fits.push_back(std::move(fitted.fit));
-  return {{{0xffffffffu, Shape::exp_table, table, 0.0f, 1.0f}}, fitted.error, 0.0};
+  return compile_inverse_gamma("mixer " + text_of(dof), dof / 2, Quad(dof) / 2 - 1, tables);
+}
+
+CompiledLaw compile_mixer(const std::vector<std::pair<double, double>>& dofs_and_weights, TableSet& tables) {
+  Quad total = 0, cumulated = 0;
+  for (const auto& [dof, weight] : dofs_and_weights) {
+    require(non_negative(weight),
+            "student_t with a dof of negative or non-finite weight (weights are probabilities) give weights in [0, 1]");
+    total += weight;
+  }
+  require(total > 0,
+          "student_t without a dof of positive weight (nothing can be drawn from it) give weights that sum to 1");
+  CompiledLaw compiled;
+  std::uint64_t taken = 0;  // of 2^32
+  for (const auto& [dof, weight] : dofs_and_weights) {
+    cumulated += weight / total;
+    const auto until = static_cast<std::uint64_t>(rounded(floor(cumulated * 4294967296.0 + Quad(0.5))));
+    if (until <= taken) continue;
+    taken = until;
+    const CompiledLaw one = compile_mixer(dof, tables);
+    compiled.components.push_back(one.components[0]);
+    compiled.components.back().until = static_cast<std::uint32_t>(until - 1);
+    compiled.error = std::max(compiled.error, one.error);
+  }
+  compiled.components.back().until = 0xffffffffu;
+  return compiled;
+}
+
+CompiledLaw compile_hazard_multiplier(double shape, TableSet& tables) {
+  require(shape >= 0.25 && shape <= 1e5,
+          "hazard with a gamma law of a wrong shape (tables hold shapes from 0.25 to 100000) change the number of "
+          "events that it is known from");
+  return compile_inverse_gamma("hazard " + text_of(shape), shape, shape, tables);
+}
+
+CompiledLaw compile_copula(double dof, TableSet& tables) {
+  require(dof >= 1.0 && dof <= 1e5,
+          "Student copula with a wrong dof (its table holds 1 to 100000 degrees of freedom) change dof");
+  const Quad n = dof;
+  std::vector<Quad> values;
+  for (const Score& s : scores()) {
+    // F_t(-|t|) = I_x(n/2, 1/2) / 2 with x = n / (n + t^2), and 1 - x needs no cancellation
+    const Quad root = s.z * (8 * n + 3) / (8 * n + 1), y = -boost::math::expm1(Quad(-root * root / n));
+    if (root == 0) {
+      values.push_back(0);
+      continue;
+    }
+    const Quad logit = -root * root / n - log(y);
+    const Quad tail = Implicit(n / 2, 0.5, true).at(logit).tails.below / 2, score = -normal_quantile_quad(tail);
+    values.push_back(s.z < 0 ? Quad(-score) : score);
+  }
+  Fitted fitted = fit_table(values, false, 1);
+  double worst = 0.0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Score& s = scores()[i];
+    if (!s.measured || abs(values[i]) > 6) continue;
+    const Quad gap = table_value(fitted.floats.data(), rounded_to_float(s.z)) - values[i];
+    worst = std::max(worst, rounded(abs(gap)));
+  }
+  return {{{0xffffffffu, Shape::table, add_table(tables, "copula " + text_of(dof), fitted), 0.0f, 1.0f}}, worst, 0.0};
 }
 
 void reduce_samples(std::vector<double> samples, LawSpec& law) {
@@ -500,11 +825,19 @@ void reduce_samples(std::vector<double> samples, LawSpec& law) {
             "empirical law with a negative or non-finite sample (delays and fractions are at least 0) remove it");
   std::sort(samples.begin(), samples.end());
   const std::size_t n = samples.size();
-  const double floor = samples[static_cast<std::size_t>(floor_probability * static_cast<double>(n))];
   // Hazen's plotting positions; the least sample stands at p = 0, so that no path is quicker than any observation.
-  const auto order = [n](std::size_t i) {
-    return i == 0 ? 0.0 : (static_cast<double>(i) + 0.5) / static_cast<double>(n);
-  };
+  std::vector<std::pair<double, double>> quantiles(n);
+  for (std::size_t i = 0; i < n; ++i)
+    quantiles[i] = {i == 0 ? 0.0 : (static_cast<double>(i) + 0.5) / static_cast<double>(n), samples[i]};
+  reduce_quantiles(quantiles, samples[static_cast<std::size_t>(floor_probability * static_cast<double>(n))], law);
+  law.samples = n;
+}
+
+void reduce_quantiles(const std::vector<std::pair<double, double>>& quantiles, double floor, LawSpec& law) {
+  require(!quantiles.empty(), "empirical law without quantiles (nothing is known of it) give at least one");
+  const std::size_t n = quantiles.size();
+  const auto order = [&](std::size_t i) { return quantiles[i].first; };
+  const auto value = [&](std::size_t i) { return quantiles[i].second; };
 
   /// Samples [first, last] and the one between them that the straight line misses most.
   struct Segment {
@@ -513,11 +846,11 @@ void reduce_samples(std::vector<double> samples, LawSpec& law) {
   };
   const auto segment = [&](std::size_t first, std::size_t last) {
     Segment s{first, last, first, 0.0};
-    const double p0 = order(first), v0 = samples[first];
-    const double slope = (samples[last] - v0) / (order(last) - p0);
+    const double p0 = order(first), v0 = value(first);
+    const double slope = (value(last) - v0) / (order(last) - p0);
     for (std::size_t i = first + 1; i < last; ++i) {
-      const double gap = std::abs(std::fma(slope, order(i) - p0, v0) - samples[i]);
-      const double scale = std::max(samples[i], floor);
+      const double gap = std::abs(std::fma(slope, order(i) - p0, v0) - value(i));
+      const double scale = std::max(value(i), floor);
       const double error = gap == 0.0 ? 0.0 : gap / scale;  // infinite where zeros would become positive
       if (error > s.error) s.worst = i, s.error = error;
     }
@@ -536,11 +869,10 @@ void reduce_samples(std::vector<double> samples, LawSpec& law) {
   }
 
   law.kind = LawKind::empirical;
-  law.samples = n;
   law.reduction_error = 0.0;
-  law.quantiles = {{0.0, samples.front()}};
+  law.quantiles = {quantiles.front()};
   for (const Segment& s : segments) {
-    law.quantiles.emplace_back(order(s.last), samples[s.last]);
+    law.quantiles.emplace_back(order(s.last), value(s.last));
     law.reduction_error = std::max(law.reduction_error, s.error);
   }
 }

@@ -55,7 +55,7 @@ struct TableSet {
 /// compared with.
 double law_quantile(const LawSpec&, double p);
 
-/// Mean of the law, its exponential tail beyond the last quantile included.
+/// Mean of the law, its tail beyond the last quantile included.
 double law_mean(const LawSpec&);
 
 /// Compiles a law to components; throws Error when a parameter makes no law or a value no float. A part of a mixture
@@ -67,12 +67,32 @@ CompiledLaw compile_law(const LawSpec&, double unit, TableSet&);
 /// everywhere, also where the shocks' tails are made. dof > 2.
 CompiledLaw compile_mixer(double dof, TableSet&);
 
+/// The same when dof itself is uncertain: a mixture over {dof, weight}; weights are probabilities that sum to 1.
+CompiledLaw compile_mixer(const std::vector<std::pair<double, double>>& dofs_and_weights, TableSet&);
+
+/// What remains of an outage of this duration D. elapsed < 0: of one that is under way at a time drawn at random, which
+/// is length-biased (density (1 - F(t)) / E[D]); else the law of D - elapsed given D > elapsed (seconds, as D).
+CompiledLaw compile_residual(const LawSpec& duration, double elapsed, double unit, TableSet&);
+double residual_quantile(const LawSpec& duration, double elapsed, double p);  ///< the truth, p in (0, 1)
+double residual_mean(const LawSpec& duration, double elapsed);                ///< length-biased: E[D^2] / (2 E[D])
+
+/// 1 / G, G ~ Gamma(shape) of mean 1: a time to failure is multiplied by it where the hazard has that posterior law and
+/// mean 1. Its table holds logarithms, and its values fall with the score. shape >= 0.25; E[1/G] is infinite for shape <= 1.
+CompiledLaw compile_hazard_multiplier(double shape, TableSet&);
+
+/// Student-t scores to normal ones: one component, Shape::table over w in [-6.75, 6.75], with T(w) = Phi^-1(F_t(t)) where
+/// w = sign(t) sqrt(dof log(1 + t^2 / dof)) (8 dof + 1) / (8 dof + 3) (Wallace 1959: T(w) is nearly w).
+/// CompiledLaw::error: the greatest |That(w) - T(w)|, absolute, for |T(w)| <= 6.
+CompiledLaw compile_copula(double dof, TableSet&);
+
 /// Reduces samples to at most 64 quantiles for LawSpec::quantiles; sets kind, samples and reduction_error. The i-th of
 /// n sorted samples stands at p = (i - 1/2) / n (Hazen), the least at 0, so that no path is quicker than any
 /// observation; the greatest is always kept. Knots are added where the straight line between two of them is worst,
 /// relative to max(Q(p), Q(0.01)), until it is within 1e-3 everywhere or 64 are used: with long-tailed samples that is
 /// the upper tail. Throws Error for bad samples.
 void reduce_samples(std::vector<double> samples, LawSpec&);
+/// The same for (p, value) pairs, both ascending, of which the first and the last are kept. `floor`: Q(0.01).
+void reduce_quantiles(const std::vector<std::pair<double, double>>& quantiles, double floor, LawSpec&);
 
 /// The fitted polynomial table evaluated as the kernels do, in float: for tests and for the measured error.
 float table_value(const float* table, float z);

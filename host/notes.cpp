@@ -127,6 +127,83 @@ std::string market_text(const Scenario& scenario) {
   return text;
 }
 
+std::string systemic_text(const Scenario& scenario) {
+  const SystemicSpec& s = scenario.systemic;
+  std::vector<std::string> parts;
+  const auto loading = [&](const char* what, double x) {
+    if (x != 0.0) parts.push_back(fmt::format("{} {:g}", what, x));
+  };
+  loading("delays", s.delays);
+  loading("volatility", s.volatility);
+  loading("hazards", s.hazards);
+  loading("outages", s.outages);
+  if (!s.prices.empty()) {
+    const auto [least, most] = std::minmax_element(s.prices.begin(), s.prices.end());
+    if (*least == *most) loading("prices", *least);
+    if (*least != *most) parts.push_back(fmt::format("prices {:g} to {:g}", *least, *most));
+  }
+  std::string text;
+  if (!parts.empty()) text = fmt::format("stress factor with loadings {}", fmt::join(parts, ", "));
+  if (s.copula_dof > 0.0)
+    text += fmt::format("{}delays with a Student copula, dof {:g}", text.empty() ? "" : "; ", s.copula_dof);
+  return text;
+}
+
+std::string state_text(const Scenario& scenario) {
+  const StateSpec& s = scenario.state;
+  std::vector<std::string> parts;
+  const auto down = [&](const auto& all, const char* how) {
+    for (const auto& one : all) {
+      parts.push_back(fmt::format("{} {} for {}{}", clipped(one.name, 40), how, rounded_duration(one.since),
+                                  one.outage.empty() ? "" : " (" + clipped(one.outage, 40) + ")"));
+    }
+  };
+  down(s.halted, "halted");
+  down(s.paused, "paused");
+  for (const auto& name : s.running) parts.push_back(clipped(name, 40) + " running");
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string uncertainty_text(const Scenario& scenario) {
+  const UncertaintySpec& u = scenario.uncertainty;
+  if (!u.given) return {};
+  std::vector<std::string> parts;
+  if (u.volatility > 0.0) parts.push_back(fmt::format("volatility ({:g} %)", 100.0 * u.volatility));
+  if (u.dof > 0.0) parts.push_back(fmt::format("degrees of freedom ({:g})", u.dof));
+  if (u.correlation > 0.0) parts.push_back(fmt::format("correlation ({:g})", u.correlation));
+  if (u.delays > 0.0) parts.push_back(fmt::format("median delays ({:g} %)", 100.0 * u.delays));
+  constexpr std::size_t hazards_named = 6;
+  for (std::size_t i = 0; i < std::min(hazards_named, u.hazards.size()); ++i) {
+    const auto& h = u.hazards[i];
+    parts.push_back(fmt::format("the hazard of {} ({:g} event{} in {:g} years)", clipped(h.layer, 40), h.events,
+                                h.events == 1.0 ? "" : "s", h.years));
+  }
+  if (u.hazards.size() > hazards_named)
+    parts.push_back(fmt::format("{} more hazards", u.hazards.size() - hazards_named));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string interval_text(const Results& r, const Answers& all) {
+  const std::string level = fmt::format("Intervals ({:.4g} %, two-sided)", 100.0 * r.scenario.run.interval);
+  const std::string unknown = uncertainty_text(r.scenario);
+  if (unknown.empty()) return level + " hold the simulation error only, not that of the model or its data.";
+  const bool blocks = std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) {
+    return std::any_of(c.haircuts.begin(), c.haircuts.end(), [](const auto& h) { return h.parameter_low.has_value(); });
+  });
+  const std::string beyond =
+      blocks
+          ? fmt::format(
+                " hold the simulation error only; those between par. low and par. high, from {} blocks of paths "
+                "with one draw each, hold what is not known of the parameters too.",
+                all.blocks)
+          : " hold the simulation error only: the blocks of paths that would add what is not known of the parameters "
+            "were not run, or are too few or too short.";
+  return fmt::format(
+      "Figures are predictive: each path draws what is not known of {}{}. {}{} None holds the error of the "
+      "model.",
+      unknown, r.scenario.uncertainty.correlation > 0.0 ? " (correlation: in blocks only)" : "", level, beyond);
+}
+
 namespace {
 
 /// Inside a bar a bootstrapped path is a Brownian bridge and a replayed one a straight line: both lack the tails of so short a time.

@@ -351,6 +351,32 @@ void write_recorded(Image& image, const Results& r) {
   image.variable("replay_calls", {}, &calls, "1", "rows at which a call may come, from the first one on");
 }
 
+/// What the blocks of an [uncertainty] came to: they are runs of their own, whose counts are not kept.
+void write_blocks(Image& image, const Results& r) {
+  if (!r.blocks || r.blocks->done == 0) return;
+  const BlockHaircuts& blocks = *r.blocks;
+  if (blocks.confidence != r.scenario.run.confidence || blocks.collaterals != r.scenario.collateral.size() ||
+      blocks.haircut.size() != blocks.done * blocks.collaterals * blocks.confidence.size())
+    throw std::logic_error("a result's blocks are not those of its scenario");
+  std::vector<std::uint64_t> number(blocks.done);
+  for (std::size_t b = 0; b < number.size(); ++b) number[b] = b;
+  image.dimension("block", number, "1", "a run of fresh paths with parameters drawn once");
+  image.variable("block_haircut", {"block", "collateral", "confidence"}, blocks.haircut.data(), "1",
+                 "haircut with the parameters of the block; not a number where its paths are too few for a bound");
+  image.variable("block_paths", {}, &blocks.paths, "1", "paths of a block");
+  std::vector<double> low, high;
+  for (const auto& row : parameter_intervals(blocks, r.scenario.run.interval)) {
+    for (const auto& interval : row) {
+      low.push_back(interval ? interval->low : or_nan({}));
+      high.push_back(interval ? interval->high : or_nan({}));
+    }
+  }
+  image.variable("haircut_parameter_low", {"collateral", "confidence"}, low.data(), "1",
+                 "lower end of the interval of the haircut that contains parameter error");
+  image.variable("haircut_parameter_high", {"collateral", "confidence"}, high.data(), "1",
+                 "upper end of the interval of the haircut that contains parameter error");
+}
+
 std::string hash_of(std::string_view bytes) {
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
@@ -383,6 +409,21 @@ Recorded read_recorded(hid_t file) {
   read_counts(file, "replay_calls", {}, &calls);
   replay.calls = calls;
   return recorded;
+}
+
+std::optional<BlockHaircuts> read_blocks(hid_t file, const Scenario& scenario) {
+  if (!has_dataset(file, "block_haircut")) return std::nullopt;
+  BlockHaircuts blocks;
+  blocks.confidence = scenario.run.confidence;
+  blocks.collaterals = scenario.collateral.size();
+  read_counts(file, "block_paths", {}, &blocks.paths);
+  const std::vector<hsize_t> extent = extent_of_dataset(open_dataset(file, "block_haircut"), "block_haircut");
+  const auto asked = static_cast<hsize_t>(std::max(0, scenario.uncertainty.blocks));
+  if (extent.empty() || extent[0] > asked) throw Refused{"it has more blocks than its scenario asks for"};
+  blocks.done = extent[0];
+  blocks.haircut.resize(blocks.done * blocks.collaterals * blocks.confidence.size());
+  read_reals(file, "block_haircut", {extent[0], blocks.collaterals, blocks.confidence.size()}, blocks.haircut.data());
+  return blocks;
 }
 
 /// Counts are stored by name, so those of an older kernel revision mean what they meant. Only its random paths are gone: the
@@ -453,6 +494,7 @@ Results read_image(std::string_view image, const std::string& name) {
   r.tally.lowest_non_finite = number_attribute<std::uint64_t>(file, "lowest_non_finite");
   if (r.tally.hash() != text_attribute(file, "tally_hash"))
     throw Refused{"its counts do not have the hash that it names"};
+  r.blocks = read_blocks(file, r.scenario);
   return r;
 }
 
@@ -471,6 +513,7 @@ void write_results(const Results& r, const std::filesystem::path& file) {
     write_answers(image, r);
     write_tally(image, r);
     write_recorded(image, r);
+    write_blocks(image, r);
     bytes = image.bytes();
   } catch (const Refused& refused) {
     throw Error({{file.string(), 0, fmt::format("the result cannot be written ({}) report it", refused.text)}});

@@ -1,10 +1,12 @@
 /// results.h -- a finished run: what was asked, who answered, and the tally; written to and read from HDF5 (results/README.md).
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "backend.h"
 #include "scenario.h"
+#include "uncertainty.h"
 
 namespace proofload {
 
@@ -17,6 +19,8 @@ struct Results {
   std::string backend, device, date;  ///< date: ISO 8601, UTC
   double wall_seconds = 0.0;
   Tally tally;
+  std::optional<BlockHaircuts>
+      blocks;  ///< of a scenario with an [uncertainty]; fewer than it asks for when interrupted
 };
 
 /// Written to a temporary name in the same folder, synced, then renamed: the file is complete or absent. Throws Error.

@@ -1,7 +1,8 @@
 /// scenario.cpp -- a scenario file's keys, in the order of the format: from the tree of values to Scenario.
 ///
 /// toml_tree.h parses the text and merges what it includes; values.h reads single values, law_reader.h, correlation.h,
-/// market_reader.h and stress_reader.h parts of the format. Every problem is collected, and thrown only at the end.
+/// market_reader.h, mechanism_reader.h, stress_reader.h and regime_reader.h parts of the format. Every problem is
+/// collected, and thrown only at the end.
 #include "scenario.h"
 
 #include <fmt/format.h>
@@ -16,6 +17,8 @@
 #include "correlation.h"
 #include "law_reader.h"
 #include "market_reader.h"
+#include "mechanism_reader.h"
+#include "regime_reader.h"
 #include "scenario_words.h"
 #include "stress_reader.h"
 
@@ -26,7 +29,6 @@ using namespace input;
 using std::string, std::vector;
 
 constexpr Quantity drift_range{-100.0, 100.0, Open::none, "an annual drift as a fraction", "0.0"};
-constexpr Quantity hazard_range{0.0, 1e4, Open::none, "failures per year", "0.05"};
 constexpr Quantity haircut_range{0.0, 1.0, Open::high, "a haircut is a fraction of the value: 0.1 is 10 %", "0.1"};
 
 class Reader {
@@ -35,8 +37,8 @@ class Reader {
       : report_(report), top_{report, root, ""}, recorded_(recorded) {}
 
   Scenario read() {
-    top_.allow({"schema", "name", "description", "include", "run", "market", "chains", "layers", "routes", "collateral",
-                "portfolio", "stress", "systemic"});
+    top_.allow({"schema", "name", "description", "include", "run", "market", "chains", "layers", "mechanisms", "routes",
+                "collateral", "portfolio", "stress", "systemic", "uncertainty", "state", "margin"});
     top_.need("schema", "it says which format the file has", "1");
     top_.need_name("name", s_.name, "the name of the scenario", "my-scenario");
     if (top_.read("description", s_.description, "a sentence or two") && s_.description.size() > 4096)
@@ -45,6 +47,7 @@ class Reader {
     if (const auto t = section("run", "it says how many paths to simulate")) read_run(*t);
     if (const auto t = section("market", "it lists the assets")) read_market(*t);
     read_chains();
+    read_mechanisms();
     read_layers();
     read_routes();
     read_collateral();
@@ -55,12 +58,14 @@ class Reader {
       t->read("minimum", book.minimum, "whether the least price of the book over the grid dates is tallied");
     }
     if (const auto t = section("stress")) read_stress(*t, s_.market, s_.run.horizon, s_.stress, recorded_);
-    if (const auto t = section("systemic")) {
-      vector<string> later;
-      for (const auto& m : t->node.members) later.push_back(m.key);
-      t->allow({}, later);
-    }
+    if (const auto t = section("systemic")) read_systemic(*t, s_.market, s_.stress, s_.systemic);
+    const Node* catalogue = top_.get("mechanisms");
+    if (const auto t = section("uncertainty"))
+      read_uncertainty(*t, s_.market, s_.stress, catalogue, s_.layers, s_.uncertainty);
+    if (const auto t = section("state")) read_state(*t, s_.chains, s_.layers, catalogue, s_.state);
+    if (const auto t = section("margin")) read_margin(*t, s_.margin);
     check_market(top_, s_);
+    check_triggers();
     return std::move(s_);
   }
 
@@ -74,23 +79,6 @@ class Reader {
     if (!n && why) report_.add_missing(top_.place(), fmt::format("[{}] is missing", key), why, "add " + what);
     if (!n || !check_table(report_, *n, key, "it holds several keys", "write " + what)) return std::nullopt;
     return Table{report_, *n, key};
-  }
-
-  /// The named tables of [chains], [layers] or [routes]: calls use(name, table) for each.
-  template <class Use>
-  void each_named(const char* key, std::size_t most, Use use) {
-    const auto t = section(key);
-    if (!t) return;
-    const auto& members = t->node.members;
-    if (members.size() > most)
-      report_.add(t->place(), fmt::format("there are {} {}", members.size(), key),
-                  fmt::format("a plan has room for {}", most), "split the scenario");
-    for (const auto& m : std::span(members).first(std::min(members.size(), enough * most))) {
-      const string path = fmt::format("{}.{}", key, printable(m.key));
-      check_name(report_, m.place, string("the name in ") + key, m.key);
-      if (check_table(report_, m.value, path, "it holds several keys", fmt::format("write a table [{}]", path)))
-        use(m.key, Table{report_, m.value, path});
-    }
   }
 
   /// The tables of an array, which must not be empty.
@@ -119,7 +107,7 @@ class Reader {
   // ---------------------------------------------------------------------------------------------------- run and market
 
   void read_run(const Table& t) {
-    t.allow({"paths", "seed", "confidence", "interval", "horizon"});
+    t.allow({"paths", "seed", "confidence", "interval", "horizon", "joint_under"});
     const char* meaning = "the number of simulated paths";
     if (const Node* paths = t.need("paths", meaning, "1_000_000"))
       if (const auto x = read_integer(report_, *paths, "run.paths", 1, std::int64_t{1} << 40, meaning, "1_000_000"))
@@ -134,6 +122,9 @@ class Reader {
            {1.0, 40.0 * day, Open::none, "a path that takes longer is unresolved; time on a path has 32 bits", "30d",
             true});
     if (const Node* list = t.get("confidence")) read_confidence(*list);
+    bool joint = false;
+    if (t.read("joint_under", joint, "whether pairs of under-collateralised tokens are counted"))
+      s_.run.joint_under = joint;
   }
 
   void read_confidence(const Node& list) {
@@ -210,45 +201,72 @@ class Reader {
   // ----------------------------------------------------------------------------------------- chains, layers and routes
 
   void read_chains() {
-    each_named("chains", 1024, [&](const string& name, const Table& t) {
-      t.allow({"block_time"}, {"outages"});
-      ChainSpec spec;
-      spec.name = name;
-      t.read("block_time", spec.block_time, {0.0, day, Open::low, "the time between blocks", "12s", true});
-      declared_chains_.push_back(std::move(spec));
-    });
+    for (const NamedTable& t : named_tables(report_, top_.node, "chains", 1024))
+      declared_chains_.push_back(read_chain(t));
   }
 
+  void read_mechanisms() {
+    for (const NamedTable& t : named_tables(report_, top_.node, "mechanisms", 256)) {
+      mechanism_names_.push_back(t.name);
+      mechanisms_.emplace(t.name, read_mechanism(t));
+    }
+  }
+
+  /// Those that the file declares, on top of their mechanism's; those that are their mechanism's alone wait until a route
+  /// names them.
   void read_layers() {
-    std::map<string, std::pair<double, string>> networks;
-    each_named("layers", limit::layers, [&](const string& name, const Table& t) {
-      t.allow({"hazard", "exposure", "recovery", "network", "common_hazard", "stall"});
-      LayerSpec spec;
-      spec.name = name;
-      layer_names_.push_back(name);
-      t.read("hazard", spec.hazard, hazard_range);
-      t.read("exposure", spec.exposure, {0.0, century, Open::none, "the window in which a failure hits", "72h", true});
-      const Node *common = t.get("common_hazard"), *network = t.get("network");
-      bool good = t.read("common_hazard", spec.common_hazard, hazard_range) || !common;
-      spec.recovery.value = 0.0;
-      if (const Node* n = t.get("recovery")) spec.recovery = read_law(report_, *n, t.path_of("recovery"), recoveries);
-      if (const Node* n = t.get("stall")) spec.stall = read_law(report_, *n, t.path_of("stall"), durations);
-      if (t.read("network", spec.network, "layers of one network fail together"))
-        good &= check_name(report_, network->place, t.path_of("network"), spec.network);
-      if (common && !network) {
-        report_.add(common->place, t.path_of("common_hazard") + " is given without a network",
-                    "it is the hazard that layers of one network share", "add network = \"...\", or add it to hazard");
-      } else if (good && !spec.network.empty()) {
-        const auto& [hazard, layer] = networks.try_emplace(spec.network, spec.common_hazard, name).first->second;
-        if (hazard != spec.common_hazard)
-          report_.add(t.place_of("common_hazard"),
-                      fmt::format("{} is {}, and layer {} says {}", t.path_of("common_hazard"),
-                                  brief(spec.common_hazard), in_quotes(layer), brief(hazard)),
-                      fmt::format("both are of network {}, which fails as one", in_quotes(spec.network)),
-                      "give both the same common_hazard");
+    for (const NamedTable& t : named_tables(report_, top_.node, "layers", limit::layers)) {
+      layer_names_.push_back(t.name);
+      const auto m = mechanisms_.find(t.name);
+      if (m == mechanisms_.end() || !m->second.layer) {
+        add_layer(read_layer(t), t.table);
+        continue;
       }
-      s_.layers.push_back(std::move(spec));
-    });
+      Node& merged = merged_.emplace_back(*m->second.layer);
+      merge_documents(merged, Node(t.table.node));
+      const Table table{report_, merged, t.table.path};
+      add_layer(read_layer({t.name, table}), table);
+    }
+    for (const string& name : mechanism_names_) {
+      const Mechanism& m = mechanisms_.at(name);
+      if (!m.layer || std::find(layer_names_.begin(), layer_names_.end(), name) != layer_names_.end()) continue;
+      layer_names_.push_back(name);
+      const Table table{report_, *m.layer, m.layer_path};
+      made_layers_.emplace(name, std::pair(read_layer({name, table}), table));
+    }
+  }
+
+  void add_layer(LayerSpec&& spec, const Table& t) {
+    shared_hazards_.check(spec, t);
+    s_.layers.push_back(std::move(spec));
+  }
+
+  /// A mechanism's layer is one of the scenario's when the first route names it.
+  void use_layer(const Table& route, const string& name) {
+    const auto made = made_layers_.find(name);
+    if (made == made_layers_.end()) return;
+    add_layer(std::move(made->second.first), made->second.second);
+    made_layers_.erase(made);
+    if (s_.layers.size() == limit::layers + 1)
+      report_.add(route.place(), fmt::format("{} needs a layer more than {}", route.path, int{limit::layers}),
+                  "a plan has room for so many, those of mechanisms among them", "split the scenario");
+  }
+
+  /// The mechanism of a route; null when there is none, or none of that name.
+  const Mechanism* use_mechanism(const Table& t, const string& name) {
+    const auto match = mechanisms_.find(name);
+    if (match != mechanisms_.end()) {
+      const auto same = [&](const MechanismSpec& m) { return m.name == name; };
+      if (std::none_of(s_.mechanisms.begin(), s_.mechanisms.end(), same)) s_.mechanisms.push_back(match->second.spec);
+      return &match->second;
+    }
+    if (mechanism_names_.empty())
+      report_.add_missing(t.place_of("mechanism"),
+                          fmt::format("{} = {} is unknown", t.path_of("mechanism"), in_quotes(name)),
+                          "the scenario has no [mechanisms]", "add \"presets/mechanisms.toml\" to include");
+    else
+      check_declared(t, "mechanism", name, mechanism_names_, "mechanism");
+    return nullptr;
   }
 
   void read_routes() {
@@ -256,21 +274,26 @@ class Reader {
     if (!routes || (routes->is_table() && routes->members.empty()))
       report_.add_missing(routes ? routes->place : top_.place(), routes ? "[routes] is empty" : "[routes] is missing",
                           "collateral is liquidated over a route", "add a table such as [routes.eth-to-arb]");
-    each_named("routes", limit::routes, [&](const string& name, const Table& t) {
-      t.allow({"from", "to", "layer", "stages"});
+    for (const auto& [name, t] : named_tables(report_, top_.node, "routes", limit::routes)) {
+      t.allow({"from", "to", "layer", "mechanism", "stages"});
       RouteSpec spec;
       spec.name = name;
       route_names_.push_back(name);
       if (t.need_name("from", spec.from, "the chain where the collateral is", "ethereum"))
         use_chain(t, "from", spec.from);
       if (t.need_name("to", spec.to, "the chain where the liability is", "arbitrum")) use_chain(t, "to", spec.to);
-      if (t.read("layer", spec.layer, "the layer whose failure hits the route") && !spec.layer.empty())
-        check_declared(t, "layer", spec.layer, layer_names_, "layer");
-      const Node* stages = t.need("stages", "they are the delay of the route",
-                                  "[ { name = \"relay\", kind = \"constant\", value = \"30s\" } ]");
-      if (stages) read_stages(*stages, t, spec);
+      t.read("mechanism", spec.mechanism, "how messages get across");
+      const Mechanism* mechanism = spec.mechanism.empty() ? nullptr : use_mechanism(t, spec.mechanism);
+      if (t.read("layer", spec.layer, "the layer whose failure hits the route")) {
+        if (!spec.layer.empty()) check_declared(t, "layer", spec.layer, layer_names_, "layer");
+      } else if (mechanism &&
+                 std::find(layer_names_.begin(), layer_names_.end(), spec.mechanism) != layer_names_.end()) {
+        spec.layer = spec.mechanism;
+      }
+      use_layer(t, spec.layer);
+      read_route_stages(t, mechanism, spec);
       s_.routes.push_back(std::move(spec));
-    });
+    }
     // the chains that routes name: declared ones in their order, then the others with defaults
     std::set<string> known;
     for (const auto& chain : declared_chains_) {
@@ -278,7 +301,7 @@ class Reader {
       if (std::find(used_.begin(), used_.end(), chain.name) != used_.end()) s_.chains.push_back(chain);
     }
     for (const auto& name : used_)
-      if (known.insert(name).second) s_.chains.push_back({name, ChainSpec{}.block_time});
+      if (known.insert(name).second) s_.chains.push_back(chain_named(name));
   }
 
   /// A chain need not be declared, but a name within two slips of a declared one (and not of other letters
@@ -302,48 +325,68 @@ class Reader {
         fmt::format("did you mean {}? If not, declare {} under [chains]", in_quotes(near->name), in_quotes(name)));
   }
 
-  void read_stages(const Node& list, const Table& route, RouteSpec& spec) {
-    std::map<string, int> seen;
-    each_item(list, route.path_of("stages"), 64, "it is an array of tables, each with a name and a law",
-              "write stages = [ { name = \"relay\", kind = \"constant\", value = \"30s\" } ]", [&](const Table& t) {
-                StageSpec stage;
-                string name, scope;
-                if (t.need("name", "it says what the stage is, and what shares it", "\"relay\"") &&
-                    t.read("name", name, "it says what the stage is"))
-                  read_stage_name(t, route, name, stage, seen);
-                if (t.read("scope", scope, "it says what shares the stage")) read_scope(t, scope, spec, stage);
-                stage.law = read_law(report_, t.node, t.path, durations, {"name", "scope"});
-                spec.stages.push_back(std::move(stage));
-              });
+  /// As declared, or with every default.
+  ChainSpec chain_named(const string& name) const {
+    for (const auto& chain : declared_chains_)
+      if (chain.name == name) return chain;
+    ChainSpec chain;
+    chain.name = name;
+    return chain;
   }
 
-  void read_stage_name(const Table& t, const Table& route, const string& name, StageSpec& stage,
-                       std::map<string, int>& seen) {
-    vector<string> names;
-    for (const auto& row : stage_rows) names.emplace_back(row.name);
-    const auto match = std::find(names.begin(), names.end(), name) - names.begin();
-    if (match == std::ssize(names)) {
-      report_.add(t.place_of("name"), fmt::format("{} is not a stage, in {}", in_quotes(name), route.path_of("stages")),
-                  "what a stage shares follows from its name", suggestion(name, names, "stage"));
-      return;
+  /// The mechanism's stages and the route's own, with the laws of its chains.
+  void read_route_stages(const Table& t, const Mechanism* mechanism, RouteSpec& spec) {
+    vector<StageText> own;
+    const Node* list = t.get("stages");
+    if (list)
+      own = read_stages(t, *list);
+    else if (spec.mechanism.empty() || (mechanism && mechanism->stages.empty()))
+      t.need("stages", "they are the delay of the route",
+             "[ { name = \"relay\", kind = \"constant\", value = \"30s\" } ]");
+    const ChainSpec from = chain_named(spec.from), to = chain_named(spec.to);
+    bool left_out = false;
+    // stages that are all the route's own are in the order in which it says them, as the effective scenario's are
+    if (mechanism && !mechanism->stages.empty()) own = merged_stages(mechanism->stages, std::move(own));
+    for (StageText& stage : own) {
+      if (spec.layer.empty()) check_layer_score(t, stage);
+      if (stage.spec.trigger) triggers_.emplace_back(stage.place, stage.path);
+      if (auto placed = on_chains(stage.spec, from, to))
+        spec.stages.push_back(std::move(*placed));
+      else
+        left_out = true;
     }
-    stage.name = static_cast<StageName>(match);
-    stage.scope = stage_rows[match].scope;
-    check_unique(seen, t, name, "stage", "stages of one name read the same random score");
+    if (left_out && spec.stages.empty())
+      report_.add(t.place(), fmt::format("{} has no stages left", t.path),
+                  "its chains say nothing of reorganisations, so that its reorg is left out", "add a stage");
   }
 
-  void read_scope(const Table& t, const string& scope, const RouteSpec& route, StageSpec& stage) {
-    const auto match = std::find(std::begin(scope_names), std::end(scope_names), scope);
-    if (match == std::end(scope_names)) {
-      report_.add(t.place_of("scope"), fmt::format("{} = {} is unknown", t.path_of("scope"), in_quotes(scope)),
-                  "it says what shares the stage",
-                  suggestion(scope, {std::begin(scope_names), std::end(scope_names)}, "scope"));
-      return;
-    }
-    stage.scope = static_cast<Scope>(match - std::begin(scope_names));
-    if (stage.scope == Scope::layer && route.layer.empty())
-      report_.add(t.place_of("scope"), t.path_of("scope") + " = \"layer\", and the route has no layer",
-                  "a layer's score is shared by the routes of that layer", "give the route a layer, or another scope");
+  /// Stages of a route without a layer must not read a layer's score.
+  void check_layer_score(const Table& route, const StageText& stage) {
+    const bool queue = stage.spec.name == StageName::queue && !stage.scoped;
+    if (stage.spec.scope != Scope::layer || (!stage.scoped && !queue)) return;
+    const char* why = "a layer's score is shared by the routes of that layer";
+    if (stage.of_mechanism)
+      report_.add(route.place_of(route.get("layer") ? "layer" : "mechanism"),
+                  fmt::format("{} has no layer, and {} has the scope \"layer\"", route.path, stage.path), why,
+                  "give the route a layer; one that cannot fail has hazard = 0.0");
+    else
+      report_.add(stage.scope_at,
+                  queue ? fmt::format("{} has the scope \"layer\", and the route has no layer", stage.path)
+                        : fmt::format("{}.scope = \"layer\", and the route has no layer", stage.path),
+                  why, "give the route a layer, or another scope");
+  }
+
+  /// An oracle that follows the price looks at it on the grid, which a model of bars may have filled in by now.
+  void check_triggers() {
+    if (s_.market.grid.step || s_.market.grid.steps) return;
+    const bool many = s_.market.assets.size() > limit::walked_assets;
+    for (const auto& [place, path] : triggers_)
+      report_.add(place, fmt::format("{} is updated by what the price does, and there is no market.grid", path),
+                  many ? fmt::format("the price is looked at on a grid, which takes {} assets or fewer",
+                                     int{limit::walked_assets})
+                       : "the price is looked at on the grid's dates",
+                  many ? "take assets out, or give the oracle a law"
+                       : "add grid = { step = \"1m\" } to [market], or give the oracle a law");
   }
 
   // -------------------------------------------------------------------------------------------------------- collateral
@@ -412,6 +455,12 @@ class Reader {
   Scenario s_;
   vector<string> asset_names_, layer_names_, route_names_, used_;
   vector<ChainSpec> declared_chains_;
+  vector<string> mechanism_names_;
+  std::map<string, Mechanism> mechanisms_;
+  std::deque<Node> merged_;  ///< layers of mechanisms with what [layers] says on top; tables refer to them
+  std::map<string, std::pair<LayerSpec, Table>> made_layers_;  ///< of mechanisms alone, unused so far
+  SharedHazards shared_hazards_;
+  vector<std::pair<Place, string>> triggers_;
 };
 
 /// A price file of the command line takes the place of stress.replay.file; it is relative to where the command is run.
@@ -437,6 +486,49 @@ void set_prices(const std::filesystem::path& prices, Node& root, Report& report)
   merge_documents(root, std::move(over));
 }
 
+/// Whether a mechanism sends no message: collateral waits for a block of its chain, and that is all.
+bool stays(const string& name, const Node& root) {
+  const Node* mechanisms = find(root, "mechanisms");
+  const Node* one = mechanisms ? find(*mechanisms, name) : nullptr;
+  const Node* stages = one ? find(*one, "stages") : nullptr;
+  return stages && stages->is_array() && std::all_of(stages->items.begin(), stages->items.end(), [](const Node& stage) {
+           const Node* n = find(stage, "name");
+           return n && n->is_text() && n->text == "destination_inclusion";
+         });
+}
+
+/// Every route crosses by this mechanism: what it says of a crossing of its own goes, what its venue's oracle does stays. Without
+/// a message the collateral lies where the liability is.
+void set_mechanism(const string& name, Node& root) {
+  const auto routes =
+      std::find_if(root.members.begin(), root.members.end(), [](const Member& m) { return m.key == "routes"; });
+  if (routes == root.members.end()) return;  // reported by who reads it, as is what has another type than it should
+  const Place place{std::make_shared<const Source>(Source{"--mechanisms", {}}), 0};
+  const auto of_oracle = [](const Node& stage) {
+    const Node* n = find(stage, "name");
+    return n && n->is_text() && (n->text == "oracle" || n->text == "publication");
+  };
+  const bool at_home = stays(name, root);
+  for (Member& route : routes->value.members) {
+    if (!route.value.is_table()) continue;
+    const Node* to = find(route.value, "to");
+    const std::optional<Node> home = at_home && to ? std::optional(*to) : std::nullopt;
+    for (Member& m : route.value.members) {
+      if (m.key == "stages") std::erase_if(m.value.items, [&](const Node& stage) { return !of_oracle(stage); });
+      if (m.key == "from" && home) m.value = *home;
+    }
+    std::erase_if(route.value.members, [](const Member& m) {
+      return m.key == "mechanism" || m.key == "layer" ||
+             (m.key == "stages" && m.value.is_array() && m.value.items.empty());
+    });
+    Node text;
+    text.kind = Node::Kind::text;
+    text.place = place;
+    text.text = name;
+    route.value.members.push_back({"mechanism", place, 0, std::move(text)});
+  }
+}
+
 /// The command line's values take the place of the file's, so that they are validated like them.
 void apply(const Overrides& overrides, Node& root, Report& report) {
   const auto set = [&](const char* key, const std::optional<std::uint64_t>& value) {
@@ -459,6 +551,7 @@ void apply(const Overrides& overrides, Node& root, Report& report) {
   set("paths", overrides.paths);
   set("seed", overrides.seed);
   if (!overrides.prices.empty()) set_prices(overrides.prices, root, report);
+  if (!overrides.mechanism.empty()) set_mechanism(overrides.mechanism, root);
 }
 
 Scenario parse(const string& text, const Source& from, const std::filesystem::path* file, const Overrides& overrides,

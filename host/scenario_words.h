@@ -20,11 +20,16 @@ inline constexpr StageRow stage_rows[] = {{"oracle", Scope::oracle},
                                           {"challenge", Scope::route},
                                           {"relay", Scope::route},
                                           {"destination_inclusion", Scope::route},
-                                          {"other", Scope::route}};
+                                          {"other", Scope::route},
+                                          {"publication", Scope::oracle},
+                                          {"reorg", Scope::source_chain},
+                                          {"collateral_proof", Scope::route},
+                                          {"queue", Scope::layer}};
 
 /// In the order of enum LawKind.
-inline constexpr const char* law_names[] = {"constant", "uniform", "exponential", "lognormal", "gamma",
-                                            "weibull",  "pareto",  "beta",        "mixture",   "empirical"};
+inline constexpr const char* law_names[] = {"constant",  "uniform", "exponential", "lognormal", "gamma",
+                                            "weibull",   "pareto",  "beta",        "mixture",   "empirical",
+                                            "geometric", "retry",   "window"};
 
 /// A model of [market]; one with parameters is a table with its kind, one without may be its name alone.
 struct ModelRow {
@@ -60,6 +65,12 @@ inline constexpr Quantity gamma_shape{0.05, 1e4, Open::none, "the shape of a gam
 inline constexpr Quantity weibull_shape{0.1, 100.0, Open::none, "the shape of a Weibull law; 1 is exponential", "1.5"};
 inline constexpr Quantity tail_index{0.01, 100.0, Open::none, "the tail index of a Pareto law", "1.5"};
 
+inline constexpr Quantity inclusion_range{1e-4, 1.0, Open::none, "the probability of inclusion in a block", "0.9"};
+inline constexpr Quantity drop_range{0.0, 1.0, Open::high, "the probability that an attempt is lost", "0.05"};
+inline constexpr Quantity backoff_range{1.0, 1e3, Open::none, "how many times as long each further wait is", "2.0"};
+inline constexpr Quantity attempts_range{1.0, 64.0, Open::none, "a number of attempts, the last of which is delivered",
+                                         "8"};
+
 inline constexpr LawParameter law_parameters[] = {
     {LawKind::constant, "value", &LawSpec::value},
     {LawKind::uniform, "min", &LawSpec::min},
@@ -77,6 +88,14 @@ inline constexpr LawParameter law_parameters[] = {
     {LawKind::pareto, "cap", &LawSpec::cap},
     {LawKind::beta, "mean", &LawSpec::mean, ParameterKind::positive},
     {LawKind::beta, "stdev", &LawSpec::stdev, ParameterKind::positive},
+    {LawKind::geometric, "probability", &LawSpec::probability, ParameterKind::plain, inclusion_range},
+    {LawKind::geometric, "block_time", &LawSpec::block_time, ParameterKind::positive},
+    {LawKind::retry, "drop", &LawSpec::drop, ParameterKind::plain, drop_range},
+    {LawKind::retry, "wait", &LawSpec::wait},
+    {LawKind::retry, "backoff", &LawSpec::backoff, ParameterKind::plain, backoff_range, true},
+    {LawKind::retry, "longest", &LawSpec::longest, ParameterKind::measured, {}, true},
+    {LawKind::retry, "attempts", &LawSpec::attempts, ParameterKind::plain, attempts_range, true},
+    {LawKind::window, "end", &LawSpec::end},
 };
 
 }  // namespace proofload::input

@@ -13,10 +13,6 @@
 namespace proofload {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-// ---- for people -----------------------------------------------------------------------------------------------------
-
 std::string percent(std::optional<double> fraction, int digits = 3) {
   return fraction ? fmt::format("{:.{}f}", 100.0 * *fraction, digits) : std::string("-");
 }
@@ -42,102 +38,276 @@ std::string confidence_text(double confidence) { return fmt::format("{:.10g} %",
 
 constexpr std::size_t second_name = 32;  // columns
 
-std::string heading(const Results& r) {
+std::string heading(const Results& r, const Answers& all) {
   std::string text = fmt::format("{}: {} liquidations, seed {}, {}\n", clipped(r.scenario.name, 50),
                                  grouped(r.tally.paths), r.seed, r.engine);
   text += fmt::format("{} ({}), {:.1f} s, {}\n", r.backend, r.device, r.wall_seconds, r.date);
   text += fmt::format("plan {}  tally {}\n", r.compiled.plan_hash, r.tally.hash());
-  text += wrapped("Prices: " + market_text(r.scenario), 2);
-  if (const std::string stress = stress_text(r.scenario); !stress.empty()) text += wrapped("Stressed: " + stress, 2);
+  const auto line = [&](const char* label, const std::string& words) {
+    if (!words.empty()) text += wrapped(label + words, 2);
+  };
+  line("Prices: ", market_text(r.scenario));
+  line("Stressed: ", stress_text(r.scenario));
+  line("Systemic: ", systemic_text(r.scenario));
+  line("Now: ", state_text(r.scenario));
   text += "\n";
   text += "All probabilities are per liquidation (given that a position has reached its threshold).\n";
-  text += fmt::format(
-      "Intervals ({:.4g} %, two-sided) hold the simulation error only, not that of the model or its data.\n",
-      100.0 * r.scenario.run.interval);
+  text += wrapped(interval_text(r, all), 0);
   return text;
 }
 
+/// One row for each confidence, the name before the first.
+void add_rows(Table& table, const CollateralAnswer& c, const std::string& name, const auto& cells) {
+  bool first = true;
+  for (const auto& h : c.haircuts) {
+    std::vector<std::string> row = {first ? name : "", confidence_text(h.confidence) + (h.beyond_cliff ? "*" : " ")};
+    for (auto& cell : cells(h)) row.push_back(std::move(cell));
+    table.row(std::move(row));
+    first = false;
+  }
+}
+
 std::string haircut_table(const Answers& all) {
-  Table table({"collateral", "at", "haircut", "low", "high", "shortfall", "no fail.", "price", "latency", "failure",
-               "liquidity"});
+  const bool parameters = std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) {
+    return std::any_of(c.haircuts.begin(), c.haircuts.end(), [](const auto& h) { return h.parameter_low.has_value(); });
+  });
+  std::vector<std::string> header = {"collateral", "at", "haircut", "low", "high"};
+  if (parameters) header.insert(header.end(), {"par. low", "par. high"});
+  header.insert(header.end(), {"shortfall", "no fail."});
+  Table table(header);
   const auto add = [&](const CollateralAnswer& c, const std::string& name) {
-    bool first = true;
-    for (const auto& h : c.haircuts) {
-      table.row({first ? name : "", confidence_text(h.confidence) + (h.beyond_cliff ? "*" : " "), percent(h.value),
-                 percent(h.low), percent(h.high), percent(h.expected_shortfall), percent(h.given_no_failure),
-                 percent(h.attribution.price), percent(h.attribution.latency), percent(h.attribution.failure),
-                 percent(h.attribution.liquidity)});
-      first = false;
-    }
+    add_rows(table, c, name, [&](const HaircutAnswer& h) {
+      std::vector<std::string> cells = {percent(h.value), percent(h.low), percent(h.high)};
+      if (parameters) cells.insert(cells.end(), {percent(h.parameter_low), percent(h.parameter_high)});
+      cells.insert(cells.end(), {percent(h.expected_shortfall), percent(h.given_no_failure)});
+      return cells;
+    });
   };
   for (const auto& c : all.collateral) add(c, c.name);
   if (all.portfolio) add(*all.portfolio, "the book as one");
   std::string text =
-      "\nHaircuts in % of value. shortfall: mean loss in the worst 1 - confidence; no fail.: if no layer fails;\n"
-      "price + latency + failure + liquidity: what the haircut is made of\n";
+      "\nHaircuts in % of value. shortfall: mean loss in the worst 1 - confidence; no fail.: if no layer fails\n";
+  if (parameters) text += "par. low, par. high: where the haircut may lie for what is not known of the parameters\n";
   if (all.minimum) {
     CollateralAnswer worst;  // a row of the same columns, most of them empty
     worst.haircuts = all.minimum->quantiles;
     add(worst, "the book's worst date");
-    text +=
+    text += wrapped(
         "the book's worst date: the loss of its price alone at the worst grid date up to the last sale, no failures or "
-        "sale "
-        "costs\n";
+        "sale costs",
+        2);
   }
   return text + table.text();
 }
 
-/// Without observers on a grid one table; with them there is one column more than fits, and failures get a table of their own.
-std::string policy_table(const Answers& all) {
-  const auto& collateral = all.collateral;
-  const bool breaches = all.minimum || std::any_of(collateral.begin(), collateral.end(),
-                                                   [](const auto& c) { return c.p_breach.has_value(); });
-  using Row = std::vector<std::string>;
-  const auto joined = [](Row row, const Row& more) { return row.insert(row.end(), more.begin(), more.end()), row; };
-  const Row failure_columns = {"P(layer fails)", "loss then"};
-  const auto policy_row = [&](const CollateralAnswer& c, const std::string& name,
-                              const std::optional<Estimate>& breach) {
-    const bool policy = c.policy_haircut.has_value();
-    Row row = {name, policy ? percent(c.policy_haircut, 2) + " %" : "-", policy ? probability(c.p_under) : "-"};
-    if (breaches) row.push_back(breach ? probability(*breach) : "-");
-    row.push_back(policy ? fmt::format("{:.3g} bp", 1e4 * c.mean_shortfall) : "-");
-    return row;
-  };
-  const auto failure_row = [](const CollateralAnswer& c) {
-    return Row{probability(c.p_failure), c.loss_given_failure ? percent(c.loss_given_failure, 1) + " %" : "-"};
-  };
+/// USD, or what is measured in them.
+std::string dollars(std::optional<double> x) {
+  if (!x) return "-";
+  if (*x >= 1e15) return fmt::format("{:.3g}", *x);
+  if (*x < 1000.0) return fmt::format("{:.4g}", *x);
+  return grouped(static_cast<std::uint64_t>(std::llround(*x)));
+}
+/// The same to three digits, for figures that are not known any better: 335M.
+std::string rough_dollars(std::optional<double> x) {
+  if (!x) return "-";
+  constexpr std::pair<double, const char*> units[] = {{1e12, "T"}, {1e9, "bn"}, {1e6, "M"}, {1e3, "k"}};
+  for (const auto& [unit, name] : units) {
+    if (*x >= 0.9995 * unit && *x < 9995.0 * unit) return fmt::format("{:.3g}{}", *x / unit, name);
+  }
+  return fmt::format("{:.3g}", *x);
+}
 
-  Row header = {"collateral", "in force", "P(loss > in force)"};
+std::string margin_table(const Results& r, const Answers& all) {
+  const MarginSpec& margin = r.scenario.margin;
+  if (margin.liability <= 0.0) return {};
+  Table table({"collateral", "at", "margin", "low", "high", "closed form", "margin / closed"});
+  const auto cells = [](const HaircutAnswer& h) {
+    const bool both = h.margin && h.margin_closed_form;
+    return std::vector{dollars(h.margin), dollars(h.margin_low), dollars(h.margin_high), dollars(h.margin_closed_form),
+                       both ? fmt::format("{:.4f}", *h.margin / *h.margin_closed_form) : std::string("-")};
+  };
+  for (const auto& c : all.collateral) add_rows(table, c, c.name, cells);
+  if (all.portfolio) add_rows(table, *all.portfolio, "the book as one", cells);
+  return "\n" +
+         wrapped(
+             fmt::format("Required margin in USD: what collateral must be worth at the call so that {} of its worth "
+                         "at the sale covers a liability of {} USD. closed form: Gaussian prices, the median delay, "
+                         "no failure, a free sale; -: no margin is enough, or the paths do not say",
+                         confidence_text(margin.liquidation_threshold), dollars(margin.liability)),
+             2) +
+         table.text();
+}
+
+std::string policy_table(const Answers& all) {
+  const bool breaches = all.minimum || std::any_of(all.collateral.begin(), all.collateral.end(),
+                                                   [](const auto& c) { return c.p_breach.has_value(); });
+  std::vector<std::string> header = {"collateral", "in force", "P(loss > in force)"};
   if (breaches) header.push_back("P(breach)");
   header.push_back("shortfall");
-  Table table(breaches ? header : joined(header, failure_columns)), failures(joined({"collateral"}, failure_columns));
-  for (const auto& c : collateral) {
-    const Row row = policy_row(c, c.name, c.p_breach);
-    table.row(breaches ? row : joined(row, failure_row(c)));
-    failures.row(joined({c.name}, failure_row(c)));
+  Table table(header);
+  bool any = false;
+  const auto add = [&](const CollateralAnswer& c, const std::string& name, const std::optional<Estimate>& breach) {
+    const bool policy = c.policy_haircut.has_value();
+    any |= policy;
+    std::vector<std::string> row = {name, policy ? percent(c.policy_haircut, 2) + " %" : "-",
+                                    policy ? probability(c.p_under) : "-"};
+    if (breaches) row.push_back(breach ? probability(*breach) : "-");
+    row.push_back(policy ? fmt::format("{:.3g} bp", 1e4 * c.mean_shortfall) : "-");
+    table.row(std::move(row));
+  };
+  for (const auto& c : all.collateral) add(c, c.name, c.p_breach);
+  if (all.portfolio && all.portfolio->policy_haircut)
+    add(*all.portfolio, "the book as one", all.minimum ? std::optional(all.minimum->p_breach) : std::nullopt);
+  if (!any) return {};
+  std::string text = "\nHaircut in force; shortfall: mean loss beyond it\n";
+  if (breaches) {
+    text += wrapped(
+        "P(breach): the price alone was down by more than it at a grid date up to the sale (of the book: up to its "
+        "last "
+        "sale), whether or not it was at the sale; sales before the first date have none to look at and count as 0",
+        2);
   }
-  if (all.portfolio && all.portfolio->policy_haircut) {
-    const Row row = policy_row(*all.portfolio, "the book as one",
-                               all.minimum ? std::optional(all.minimum->p_breach) : std::nullopt);
-    table.row(breaches ? row : joined(row, {"-", "-"}));
-  }
-  if (!breaches)
-    return "\nHaircut in force; shortfall: mean loss beyond it; loss then: mean loss if the layer fails\n" +
-           table.text();
-  return "\nHaircut in force; shortfall: mean loss beyond it; P(breach): the price alone was down by more than it at a "
-         "grid\n"
-         "date up to the sale (of the book: up to its last sale), whether or not it was at the sale; sales before the "
-         "first\n"
-         "date have none to look at and count as 0\n" +
-         table.text() + "\nFailures; loss then: mean loss if the layer fails\n" + failures.text();
+  return text + table.text();
 }
+
+/// Rounded down: nothing that is not priced is said to be.
+std::string rounded_down(double confidence) {
+  const double rest = 100.0 * (1.0 - confidence);
+  if (!(rest > 0.0)) return "100 %";
+  const int digits = std::clamp(1 - static_cast<int>(std::floor(std::log10(rest))), 0, 12);
+  const double unit = std::pow(10.0, digits);
+  return fmt::format("{:.{}f} %", std::floor(100.0 * confidence * unit) / unit, digits);
+}
+
+std::string exposure_text(const CollateralAnswer& c) {
+  const bool budget = c.exposure_cap_low.has_value();
+  const auto interval = [](auto low, auto high) {
+    return fmt::format(" [{}, {}]", rough_dollars(low), rough_dollars(high));
+  };
+  if (budget) return rough_dollars(c.exposure_cap) + interval(c.exposure_cap_low, c.exposure_cap_high);
+  if (!c.exposure_cap_per_loss_budget_low) return "-";
+  return rough_dollars(c.exposure_cap_per_loss_budget) +
+         interval(c.exposure_cap_per_loss_budget_low, c.exposure_cap_per_loss_budget_high);
+}
+
+std::string failure_table(const Results& r, const Answers& all) {
+  const bool any = std::any_of(all.collateral.begin(), all.collateral.end(),
+                               [](const auto& c) { return c.highest_priced_confidence.has_value(); });
+  if (!any) return {};
+  const double budget = r.scenario.margin.loss_budget;
+  Table table({"collateral", "P(layer fails)", "loss then", "exposure cap", "priced up to"});
+  for (const auto& c : all.collateral) {
+    table.row({c.name, probability(c.p_failure), c.loss_given_failure ? percent(c.loss_given_failure, 1) + " %" : "-",
+               exposure_text(c), c.highest_priced_confidence ? rounded_down(*c.highest_priced_confidence) : "-"});
+  }
+  const std::string cap = budget > 0.0
+                              ? fmt::format("USD for an expected loss of {} USD per liquidation", dollars(budget))
+                              : "USD for each USD of expected loss per liquidation";
+  return "\n" +
+         wrapped(
+             "Failures; loss then: mean loss if the layer fails; exposure cap: " + cap +
+                 "; priced up to: haircuts at higher confidences may be the loss given failure, which none can price",
+             2) +
+         table.text();
+}
+
+std::string rate_table(const Results& r, const Answers& all) {
+  const MarginSpec& margin = r.scenario.margin;
+  if (margin.calls_per_year <= 0.0) return {};
+  Table table({"collateral", "rate", "low", "high", "calls", "failures", "hazard a year"});
+  bool any = false, open = false;
+  const auto fine = [](std::optional<double> x) { return percent(x, 4); };
+  for (const auto& c : all.collateral) {
+    if (!c.risk_rate) continue;
+    const RiskRate& rate = *c.risk_rate;
+    any = true;
+    open |= !rate.error;
+    table.row({c.name, fine(rate.value), fine(rate.low), fine(rate.high), fine(rate.calls), fine(rate.failures),
+               fmt::format("{:.3g}", rate.hazard)});
+  }
+  if (!any) return {};
+  std::string text =
+      "\n" + wrapped(fmt::format("Latency-adjusted risk rate in % a year of what the haircut in force counts "
+                                 "on: {:.4g} risk-free, {:.4g} calls a year, failures; an expected loss, "
+                                 "not an arbitrage price",
+                                 100.0 * margin.risk_free, margin.calls_per_year),
+                     2);
+  if (open) {
+    text += wrapped(
+        "where fewer than 10 paths fell short or failed, low and high hold all that is possible, and no "
+        "standard error can be had",
+        2);
+  }
+  return text + table.text();
+}
+
+/// The second part: why haircuts are what they are, and what they leave to lend on.
+std::string attribution_table(const Answers& all) {
+  const bool wrapping =
+      std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) { return c.wrapped.has_value(); });
+  std::vector<std::string> header = {"collateral", "at", "price", "latency", "failure", "liquidity", "of single"};
+  if (wrapping) header.push_back("of wrapped");
+  Table table(header);
+  std::string against;
+  for (const auto& c : all.collateral) {
+    add_rows(table, c, c.name, [&](const HaircutAnswer& h) {
+      std::vector<std::string> cells = {percent(h.attribution.price), percent(h.attribution.latency),
+                                        percent(h.attribution.failure), percent(h.attribution.liquidity),
+                                        percent(h.efficiency, 2)};
+      if (wrapping) cells.push_back(percent(h.efficiency_wrapped, 2));
+      return cells;
+    });
+    if (c.wrapped)
+      against += fmt::format("{}{} against {}", against.empty() ? "" : ", ", clipped(c.name, second_name),
+                             clipped(*c.wrapped, second_name));
+  }
+  std::string text =
+      "\nWhat haircuts are made of, in % of value: price + latency + failure + liquidity\n" +
+      wrapped(
+          "of single: capital efficiency, 1 - haircut in % of what an engine leaves that sells after the oracle and "
+          "one block (price)",
+          2);
+  if (wrapping) text += wrapped("of wrapped: the same of what the wrapped token's haircut leaves: " + against, 2);
+  return text + table.text();
+}
+
+constexpr std::size_t most_stages = 80;  // rows; a book of many routes has its stages in JSON
 
 std::string route_table(const Answers& all) {
   Table table({"route", "p50", "p90", "p99", "p99.9", "unresolved"});
+  std::size_t stages = 0;
+  for (const auto& r : all.routes) stages += r.stages.size();
   for (const auto& r : all.routes) {
     table.row({r.name, duration(r.p50), duration(r.p90), duration(r.p99), duration(r.p999), grouped(r.unresolved)});
+    if (stages > most_stages) continue;
+    for (const auto& stage : r.stages) {
+      std::string name = "  " + stage.name;
+      if (stage.trigger) {
+        table.row({fmt::format("{}: {} or {:g} %", name, rounded_duration(stage.trigger->heartbeat),
+                               100.0 * stage.trigger->deviation)});
+        name = "  and its publication";
+      }
+      table.row({name, duration(stage.p50), duration(stage.p90), duration(stage.p99), duration(stage.p999)});
+    }
   }
-  return "\nDelays from the call to the sale (stalls of failed layers apart)\n" + table.text();
+  return "\n" +
+         wrapped(
+             stages > most_stages
+                 ? "Delays from the call to the sale (stalls of failed layers apart); show --json has the stages"
+                 : "Delays from the call to the sale (stalls of failed layers apart), as simulated; below each route "
+                   "its stages by themselves, whose quantiles do not add up, without outages",
+             2) +
+         table.text();
+}
+
+std::string outage_table(const Answers& all) {
+  if (all.outages.empty() || all.outages.size() > most_stages) return {};
+  Table table({"outage", "of", "a year", "median", "p99", "P(under way at the call)"});
+  for (const auto& o : all.outages) {
+    table.row({o.name, clipped(o.owner, second_name), fmt::format("{:.3g}", o.rate), duration(o.p50), duration(o.p99),
+               probability(o.under_way)});
+  }
+  return "\nOutages, which delays hold already\n" + table.text();
 }
 
 std::string layer_table(const Answers& all) {
@@ -163,6 +333,7 @@ std::string joint_table(const Answers& all) {
     double p, ratio;
   };
   std::vector<Pair> pairs;
+  if (!all.joint_counted) return {};
   for (std::size_t i = 0; i < all.joint_under.size(); ++i) {
     for (std::size_t j = i + 1; j < all.joint_under.size(); ++j) {
       const auto both = all.joint_under[i][j];
@@ -181,23 +352,39 @@ std::string joint_table(const Answers& all) {
   return "\n" + table.text();
 }
 
+/// Where the failure probability is more than a confidence leaves: what the haircut is there, and what to do instead.
+std::string cliff_text(const CollateralAnswer& c) {
+  std::string beyond, priced;
+  for (const auto& h : c.haircuts) {
+    if (!h.beyond_cliff) continue;
+    const std::string at = confidence_text(h.confidence);
+    beyond += (beyond.empty() ? "" : ", ") + at;
+    priced += fmt::format("{}at {} what {:.3g} % of failures take at most", priced.empty() ? "" : ", ", at,
+                          std::max(0.0, 100.0 * (1.0 - (1.0 - h.confidence) / c.p_failure.estimate)));
+  }
+  if (beyond.empty()) return {};
+  std::string text = fmt::format(
+      "{} is beyond the cliff at {}: its layer fails with probability {}, more than such a haircut may leave, so the "
+      "figure there is a loss given failure ({}), which no haircut can price. The highest confidence that is priced "
+      "for "
+      "certain is {}.",
+      c.name, beyond, probability(c.p_failure.estimate), priced, rounded_down(*c.highest_priced_confidence));
+  if (c.exposure_cap) {
+    text += fmt::format(" Cap the exposure instead: at most {} USD (for certain {}).", rough_dollars(c.exposure_cap),
+                        rough_dollars(c.exposure_cap_low));
+  } else if (c.exposure_cap_per_loss_budget) {
+    text += fmt::format(
+        " Cap the exposure instead: at most {} USD for each USD of expected loss per liquidation (for certain {}).",
+        rough_dollars(c.exposure_cap_per_loss_budget), rough_dollars(c.exposure_cap_per_loss_budget_low));
+  }
+  return text;
+}
+
 /// What the figures do not say by themselves.
 std::string warnings(const Results& r, const Answers& all) {
   std::string text;
   for (const auto& c : all.collateral) {
-    std::string beyond;
-    for (const auto& h : c.haircuts) {
-      if (h.beyond_cliff) beyond += (beyond.empty() ? "" : ", ") + confidence_text(h.confidence);
-    }
-    if (beyond.empty()) continue;
-    text += fmt::format("* {} is beyond the cliff at {}: its layer fails with probability {}, more than such a\n",
-                        c.name, beyond, probability(c.p_failure.estimate));
-    text += "  haircut may leave, so the figure is the loss given failure, which no haircut can price.\n";
-    if (c.exposure_cap_per_loss_budget) {
-      text +=
-          fmt::format("  Cap the exposure instead: at most {:.3g} USD for each USD of expected loss per liquidation.\n",
-                      *c.exposure_cap_per_loss_budget);
-    }
+    if (const std::string words = cliff_text(c); !words.empty()) text += wrapped("* " + words, 2);
   }
   const bool unbounded = std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) {
     return std::any_of(c.haircuts.begin(), c.haircuts.end(), [](const auto& h) { return !h.high; });
@@ -216,134 +403,13 @@ std::string warnings(const Results& r, const Answers& all) {
   return text.empty() ? text : "\n" + text;
 }
 
-// ---- for programs ---------------------------------------------------------------------------------------------------
-
-Json number(std::optional<double> x) { return x && std::isfinite(*x) ? Json(*x) : Json(nullptr); }
-
-Json estimate(const Estimate& e) {
-  return {{"estimate", number(e.estimate)}, {"low", number(e.low)}, {"high", number(e.high)}};
-}
-
-Json under(const CollateralAnswer& c) {
-  if (!c.policy_haircut) return nullptr;
-  Json out = {{"haircut", number(c.policy_haircut)}};
-  out.update(estimate(c.p_under));
-  out["mean_shortfall"] = number(c.mean_shortfall);
-  return out;
-}
-
-Json haircut(const HaircutAnswer& h) {
-  return {{"confidence", h.confidence},
-          {"value", number(h.value)},
-          {"low", number(h.low)},
-          {"high", number(h.high)},
-          {"expected_shortfall", number(h.expected_shortfall)},
-          {"expected_shortfall_low", number(h.expected_shortfall_low)},
-          {"expected_shortfall_high", number(h.expected_shortfall_high)}};
-}
-
-Json collateral(const CollateralAnswer& c) {
-  Json haircuts = Json::array();
-  for (const auto& h : c.haircuts) {
-    Json one = haircut(h);
-    one["given_no_failure"] = number(h.given_no_failure);
-    one["beyond_cliff"] = h.beyond_cliff;
-    one["attribution"] = {{"price", number(h.attribution.price)},
-                          {"latency", number(h.attribution.latency)},
-                          {"failure", number(h.attribution.failure)},
-                          {"liquidity", number(h.attribution.liquidity)}};
-    haircuts.push_back(std::move(one));
-  }
-  return {{"name", c.name},
-          {"asset", c.asset},
-          {"route", c.route},
-          {"p_under", under(c)},
-          {"p_failure", estimate(c.p_failure)},
-          {"haircuts", std::move(haircuts)},
-          {"loss_given_failure", number(c.loss_given_failure)},
-          {"exposure_cap_per_loss_budget", number(c.exposure_cap_per_loss_budget)},
-          {"unresolved", c.unresolved},
-          {"p_breach", c.p_breach ? estimate(*c.p_breach) : Json(nullptr)}};
-}
-
-/// The book's price at its worst grid date.
-Json minimum(const Answers& all) {
-  if (!all.minimum) return nullptr;
-  Json breach = {{"haircut", number(all.portfolio->policy_haircut)}}, quantiles = Json::array();
-  breach.update(estimate(all.minimum->p_breach));
-  for (const auto& h : all.minimum->quantiles) quantiles.push_back(haircut(h));
-  return {{"p_breach", std::move(breach)}, {"quantiles", std::move(quantiles)}};
-}
-
-Json matrix(const auto& rows) {
-  Json out = Json::array();
-  for (const auto& row : rows) {
-    Json line = Json::array();
-    for (const auto& x : row) line.push_back(number(x));
-    out.push_back(std::move(line));
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string show_table(const Results& r) {
   const Answers all = answer(r);
-  return heading(r) + haircut_table(all) + policy_table(all) + route_table(all) + layer_table(all) + joint_table(all) +
-         warnings(r, all);
-}
-
-Json show_json(const Results& r) {
-  const Answers all = answer(r);
-  Json out = {{"scenario", r.scenario.name},
-              {"schema", 1},
-              {"engine", r.engine},
-              {"backend", r.backend},
-              {"seed", r.seed},
-              {"paths", r.tally.paths},
-              {"interval", r.scenario.run.interval},
-              {"plan_hash", r.compiled.plan_hash},
-              {"tally_hash", r.tally.hash()},
-              {"unresolved", all.unresolved},
-              {"collateral", Json::array()},
-              {"routes", Json::array()}};
-  for (const auto& c : all.collateral) out["collateral"].push_back(collateral(c));
-  for (const auto& route : all.routes) {
-    out["routes"].push_back({{"name", route.name},
-                             {"delay_seconds",
-                              {{"p50", number(route.p50)},
-                               {"p90", number(route.p90)},
-                               {"p99", number(route.p99)},
-                               {"p999", number(route.p999)}}},
-                             {"unresolved", route.unresolved}});
-  }
-  out["joint_under"] = matrix(all.joint_under);
-  // Additions to the contract.
-  out["layers"] = Json::array();
-  for (const auto& layer : all.layers)
-    out["layers"].push_back({{"name", layer.name}, {"p_failure", estimate(layer.p_failure)}});
-  out["joint_failure"] = matrix(all.joint_failure);
-  out["portfolio"] = nullptr;
-  if (all.portfolio) {
-    Json haircuts = Json::array();
-    for (const auto& h : all.portfolio->haircuts) haircuts.push_back(haircut(h));
-    out["portfolio"] = {
-        {"p_under", under(*all.portfolio)}, {"haircuts", std::move(haircuts)}, {"minimum", minimum(all)}};
-  }
-  out["laws"] = Json::array();
-  for (const auto& law : r.compiled.laws) {
-    out["laws"].push_back({{"where", law.where}, {"error", number(law.error)}, {"tail_share", number(law.tail_share)}});
-  }
-  out["first_path"] = r.range.first;
-  out["device"] = r.device;
-  out["date"] = r.date;
-  out["wall_seconds"] = number(r.wall_seconds);
-  const std::string stress = stress_text(r.scenario), tails = tail_note(r, all);
-  out["prices"] = market_text(r.scenario);
-  out["stress"] = stress.empty() ? Json(nullptr) : Json(stress);
-  out["notes"] = Json::array();
-  if (!tails.empty()) out["notes"].push_back(tails);
-  return out;
+  return heading(r, all) + haircut_table(all) + margin_table(r, all) + policy_table(all) + failure_table(r, all) +
+         rate_table(r, all) + attribution_table(all) + route_table(all) + outage_table(all) + layer_table(all) +
+         joint_table(all) + warnings(r, all);
 }
 
 }  // namespace proofload

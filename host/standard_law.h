@@ -1,8 +1,9 @@
-/// standard_law.h -- the eight standard laws in 113-bit arithmetic: quantiles, distribution functions, means.
+/// standard_law.h -- the standard laws in 113-bit arithmetic: quantiles, distribution functions, means.
 ///
 /// Quads are computed with integer instructions: no libm, no contraction and no instruction set can change a digit.
 #pragma once
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include <boost/math/special_functions/erf.hpp>
@@ -38,15 +39,36 @@ inline Quad normal_quantile_quad(const Quad& p) {
                  : Quad(root_two * boost::math::erfc_inv(Quad(2 - 2 * p)));
 }
 
-enum class Family { constant, uniform, exponential, lognormal, weibull, pareto, gamma, beta };
+enum class Family {
+  constant,
+  uniform,
+  exponential,
+  lognormal,
+  weibull,
+  pareto,
+  gamma,
+  beta,
+  geometric,
+  excess,
+  fading
+};
 
 /// A law without location and scale; a, b: its shape parameters (unused ones are 0).
 ///   constant: 0        uniform on (0, 1)             exponential of mean 1     lognormal: exp(a Z)
 ///   weibull: shape a   pareto: min 1, alpha a, cap b   gamma: shape a          beta (a, b)
+///   geometric: K + U, P(K = k) = a (1 - a)^k           excess: generalised Pareto of shape a and scale 1
+///   fading: on (0, 1) with a density proportional to 1 - a x
+/// The functions of this file are of the whole law; residual_law.h has those of what is left of it.
 struct Standard {
   Family family = Family::constant;
   double a = 0.0, b = 0.0;
+  double from = 0.0, to = std::numeric_limits<double>::infinity();  ///< X - from, given from < X <= to
+  bool residual = false;  ///< of that, the residual of an interval under way at a random time: density (1 - F) / mean
 };
+
+inline bool is_whole(const Standard& law) {
+  return law.from == 0.0 && law.to == std::numeric_limits<double>::infinity() && !law.residual;
+}
 
 constexpr double series_end = 1e-32;  ///< relative size of the terms at which series and fractions end
 
@@ -100,7 +122,8 @@ inline Quad beta_fraction(const Quad& a, const Quad& b, const Quad& x) {
 /// Boost 1.74's overflow for large shapes, and because a tail shares its costly factor with the density.
 class Implicit {
  public:
-  explicit Implicit(const Standard& law) : a_(law.a), b_(law.b), is_beta_(law.family == Family::beta) {
+  explicit Implicit(const Standard& law) : Implicit(law.a, law.b, law.family == Family::beta) {}
+  Implicit(const Quad& a, const Quad& b, bool is_beta) : a_(a), b_(b), is_beta_(is_beta) {
     using boost::math::lgamma;
     ln_norm_ = is_beta_ ? Quad(lgamma(a_) + lgamma(b_) - lgamma(Quad(a_ + b_))) : lgamma(a_);
     reach_ = 2 + 1 / (is_beta_ && b_ < a_ ? b_ : a_);
@@ -185,16 +208,33 @@ class Implicit {
   bool is_beta_;
 };
 
+/// Of a geometric law, the block in which the survival function falls to `above`, and its value where that block begins.
+inline std::pair<Quad, Quad> block_of(const Standard& law, const Quad& above) {
+  const Quad ln_q = log(1 - Quad(law.a));
+  const Quad k = above < 1 ? Quad(floor(log(above) / ln_q)) : Quad(0);
+  return {k, k == 0 ? Quad(1) : Quad(exp(k * ln_q))};
+}
+
 /// Quantile of a standard law with a closed form.
 inline Quad closed_quantile(const Standard& law, const Tails& p) {
+  const Quad a = law.a;
   switch (law.family) {
     case Family::uniform: return p.below;
     case Family::exponential: return -log(p.above);
-    case Family::weibull: return pow(Quad(-log(p.above)), Quad(1 / Quad(law.a)));
+    case Family::weibull: return pow(Quad(-log(p.above)), Quad(1 / a));
     case Family::lognormal: return exp(law.a * normal_quantile_quad(p.below));
     case Family::pareto: {
       const Quad at_cap = pow(Quad(law.b), Quad(-law.a));  // P(X > cap) of the law that is not truncated
-      return pow(Quad(p.above + p.below * at_cap), Quad(-1 / Quad(law.a)));
+      return pow(Quad(p.above + p.below * at_cap), Quad(-1 / a));
+    }
+    case Family::geometric: {
+      const auto [k, before] = block_of(law, p.above);
+      return k == 0 ? Quad(p.below / a) : Quad(k + (1 - p.above / before) / a);
+    }
+    case Family::excess: return (pow(p.above, Quad(-a)) - 1) / a;
+    case Family::fading: {  // the root of x - a x^2 / 2 = p (1 - a / 2), without cancellation
+      const Quad root = sqrt(Quad((1 - a) * (1 - a) + a * (2 - a) * p.above));
+      return p.below * (2 - a) / (1 + root);
     }
     default: return 0;
   }
@@ -202,14 +242,14 @@ inline Quad closed_quantile(const Standard& law, const Tails& p) {
 
 inline bool is_implicit(const Standard& law) { return law.family == Family::gamma || law.family == Family::beta; }
 
-inline Quad standard_quantile(const Standard& law, const Tails& p) {
+inline Quad whole_quantile(const Standard& law, const Tails& p) {
   if (!is_implicit(law)) return closed_quantile(law, p);
   const Implicit implicit(law);
   return implicit.value(implicit.solve(p, implicit.guess(p)).w);
 }
 
 /// P(X <= x).
-inline Quad standard_cdf(const Standard& law, const Quad& x) {
+inline Quad whole_cdf(const Standard& law, const Quad& x) {
   if (law.family == Family::constant) return x >= 0 ? 1 : 0;
   if (x <= (law.family == Family::pareto ? 1 : 0)) return 0;
   switch (law.family) {
@@ -221,11 +261,20 @@ inline Quad standard_cdf(const Standard& law, const Quad& x) {
       return x >= law.b ? Quad(1) : Quad((1 - pow(x, Quad(-law.a))) / (1 - pow(Quad(law.b), Quad(-law.a))));
     case Family::gamma: return Implicit(law).at(log(x)).tails.below;
     case Family::beta: return x >= 1 ? Quad(1) : Implicit(law).at(log(x / (1 - x))).tails.below;
+    case Family::geometric: {
+      const Quad k = floor(x), before = pow(Quad(1 - Quad(law.a)), k);
+      return 1 - before * (1 - law.a * (x - k));
+    }
+    case Family::excess: {
+      const Quad grown = 1 + law.a * x;
+      return grown <= 0 ? Quad(1) : Quad(1 - pow(grown, Quad(-1 / Quad(law.a))));
+    }
+    case Family::fading: return x >= 1 ? Quad(1) : Quad(x * (2 - law.a * x) / (2 - Quad(law.a)));
     default: return 0;
   }
 }
 
-inline Quad standard_mean(const Standard& law) {
+inline Quad whole_mean(const Standard& law) {
   const Quad a = law.a, b = law.b;
   switch (law.family) {
     case Family::uniform: return 0.5;
@@ -238,6 +287,9 @@ inline Quad standard_mean(const Standard& law) {
     }
     case Family::gamma: return law.a;
     case Family::beta: return a / (a + b);
+    case Family::geometric: return 1 / a - 0.5;
+    case Family::excess: return a < 1 ? Quad(1 / (1 - a)) : std::numeric_limits<Quad>::infinity();
+    case Family::fading: return (3 - 2 * a) / (6 - 3 * a);
     default: return 0;
   }
 }

@@ -10,6 +10,10 @@
 #include <map>
 #include <stdexcept>
 
+#include "margin.h"
+#include "scenario_words.h"
+#include "uncertainty.h"
+
 namespace proofload {
 namespace {
 
@@ -138,10 +142,139 @@ HaircutAnswer haircut(const Histogram& losses, double confidence, const Sale& sa
   return a;
 }
 
+/// What a proportion of paths is taken from when a normal interval is drawn around a mean.
+constexpr std::uint64_t few = 10;
+
+/// Of a function of the loss over counted paths.
+struct Moments {
+  double mean = 0.0, variance = 0.0;
+  std::uint64_t positive = 0;  ///< paths on which it is positive
+  double error(double paths) const { return std::sqrt(variance / paths); }
+};
+template <class Function>
+Moments moments(const Histogram& losses, const Function& f) {
+  Moments m;
+  const double n = static_cast<double>(losses.total());
+  if (losses.total() == 0) return m;
+  double first = 0.0, second = 0.0;
+  for (int b = 0; b < loss_bins; ++b) {
+    if (losses.count[b] == 0) continue;
+    const double x = f(midpoint(b)), count = static_cast<double>(losses.count[b]);
+    if (x > 0.0) m.positive += losses.count[b];
+    first += count * x;
+    second += count * x * x;
+  }
+  m.mean = first / n;
+  m.variance = std::max(0.0, second / n - m.mean * m.mean);
+  return m;
+}
+
 /// Whether a layer can fail at all: without a hazard its probability is exactly 0, and no interval is drawn around
 /// that.
-bool can_fail(const Scenario& scenario, int layer) {
-  return layer != none && scenario.layers[layer].hazard + scenario.layers[layer].common_hazard > 0.0;
+bool can_fail(const Scenario& scenario, std::optional<std::size_t> layer) {
+  return layer && layer_hazard(scenario, scenario.layers[*layer]) > 0.0;
+}
+
+RiskRate risk_rate(const Results& r, int k, const Histogram& latency, const Sale& sale) {
+  const Tally& tally = r.tally;
+  const MarginSpec& margin = r.scenario.margin;
+  const CollateralSpec& spec = r.scenario.collateral[k];
+  const auto layer = layer_of(r.scenario, spec.route);
+  const double level = r.scenario.run.interval, score = interval_score(level);
+  const double paths = static_cast<double>(tally.paths), covered = 1.0 - *spec.haircut;
+  const std::uint64_t hits = tally.counts[tally.layout.hit(k)];
+  const auto beyond = [&](double loss) { return std::max(0.0, sale.loss(loss) - *spec.haircut); };
+
+  RiskRate rate;
+  rate.hazard = layer ? layer_hazard(r.scenario, r.scenario.layers[*layer]) : 0.0;
+  rate.risk_free = margin.risk_free;
+
+  const double per_call = margin.calls_per_year / covered;
+  const Moments spared = moments(latency, beyond);
+  rate.calls = per_call * static_cast<double>(tally.sums[tally.layout.shortfall_spared(k)]) * shortfall_unit / paths;
+  double calls_below = rate.calls, calls_above;  // how far the interval reaches
+  if (spared.positive >= few) {
+    rate.calls_error = per_call * spared.error(paths);
+    calls_below = calls_above = score * *rate.calls_error;
+  } else {  // no more than everything is lost, no more often than the upper bound says
+    const double most = margin.calls_per_year * proportion(spared.positive, tally.paths, level).high;
+    calls_above = std::max(0.0, most - rate.calls);
+  }
+
+  double failures_below = 0.0, failures_above = 0.0, common = 0.0;
+  const double per_failure = rate.hazard / covered;
+  if (rate.hazard == 0.0) {
+    rate.failures = rate.failures_error = 0.0;
+  } else if (hits == 0) {
+    failures_above = rate.hazard;
+  } else {
+    const double failed = static_cast<double>(hits);
+    rate.failures =
+        per_failure * static_cast<double>(tally.sums[tally.layout.shortfall_struck(k)]) * shortfall_unit / failed;
+    failures_below = *rate.failures;
+    failures_above = std::max(0.0, rate.hazard - *rate.failures);
+    if (hits >= few) {
+      const Moments struck = moments(histogram(tally, tally.layout.struck(k)), beyond);
+      const Moments before = moments(histogram(tally, tally.layout.spared(k)), beyond);
+      rate.failures_error = per_failure * struck.error(failed);
+      failures_below = failures_above = score * *rate.failures_error;
+      common = per_call * per_failure * std::sqrt(before.variance * struck.variance) / paths;
+    }
+  }
+
+  if (rate.failures) rate.value = rate.risk_free + rate.calls + *rate.failures;
+  const double known = rate.risk_free + rate.calls + rate.failures.value_or(0.0);
+  if (rate.calls_error && rate.failures_error) {
+    rate.error =
+        std::sqrt(*rate.calls_error * *rate.calls_error + *rate.failures_error * *rate.failures_error + 2.0 * common);
+    rate.low = known - score * *rate.error;
+    rate.high = known + score * *rate.error;
+  } else {  // bounds of different kinds: their sum is wider than need be
+    rate.low = known - calls_below - failures_below;
+    rate.high = known + calls_above + failures_above;
+  }
+  rate.low = std::max(rate.low, rate.risk_free);  // neither part is negative
+  return rate;
+}
+
+/// What may be exposed to a layer's failure: the caps, the highest confidence, and how they are bounded.
+void add_exposure(const Results& r, int k, const Sale& sale, CollateralAnswer& a) {
+  const Histogram struck = histogram(r.tally, r.tally.layout.struck(k));
+  const Estimate& p = a.p_failure;
+  const double budget = r.scenario.margin.loss_budget, score = interval_score(r.scenario.run.interval);
+  a.highest_priced_confidence = 1.0 - p.high;
+  a.exposure_cap_per_loss_budget_low = 1.0 / p.high;  // nobody loses more than everything
+  if (a.loss_given_failure && *a.loss_given_failure > 0.0) {
+    const double mean = *a.loss_given_failure;
+    a.exposure_cap_per_loss_budget = 1.0 / (p.estimate * mean);
+    if (struck.total() >= few) {
+      const Moments m = moments(struck, [&](double loss) { return sale.loss(loss); });
+      const double half = score * m.error(static_cast<double>(struck.total()));
+      const double above = std::hypot(std::log(p.high / p.estimate), std::log(std::min(1.0, mean + half) / mean));
+      a.exposure_cap_per_loss_budget_low = std::max(1.0 / p.high, *a.exposure_cap_per_loss_budget * std::exp(-above));
+      if (mean > half) {
+        const double below = std::hypot(std::log(p.estimate / p.low), std::log(mean / (mean - half)));
+        a.exposure_cap_per_loss_budget_high = *a.exposure_cap_per_loss_budget * std::exp(below);
+      }
+    }
+  }
+  if (budget <= 0.0) return;
+  const auto dollars = [&](std::optional<double> cap) { return cap ? std::optional(budget * *cap) : std::nullopt; };
+  a.exposure_cap = dollars(a.exposure_cap_per_loss_budget);
+  a.exposure_cap_low = dollars(a.exposure_cap_per_loss_budget_low);
+  a.exposure_cap_high = dollars(a.exposure_cap_per_loss_budget_high);
+}
+
+void add_margin(const MarginSpec& margin, HaircutAnswer& h) {
+  h.margin = required_margin(margin, h.value);
+  h.margin_low = required_margin(margin, h.low);
+  h.margin_high = required_margin(margin, h.high);
+}
+
+/// (1 - haircut) / (1 - other).
+std::optional<double> ratio_kept(std::optional<double> haircut, std::optional<double> other) {
+  if (!haircut || !other || *other >= 1.0) return std::nullopt;
+  return (1.0 - *haircut) / (1.0 - *other);
 }
 
 CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
@@ -165,11 +298,10 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
     if (at.breaches != 0) a.p_breach = proportion(tally.counts[at.breach(k)], tally.paths, level);
   }
   const std::uint64_t hits = tally.counts[at.hit(k)];
-  if (can_fail(r.scenario, plan.message[plan.leg[planned.leg].message].layer))
-    a.p_failure = proportion(hits, tally.paths, level);
   a.loss_given_failure = histogram(tally, at.struck(k)).mean(sale);
-  if (hits > 0 && *a.loss_given_failure > 0.0) {
-    a.exposure_cap_per_loss_budget = 1.0 / (a.p_failure.estimate * *a.loss_given_failure);
+  if (can_fail(r.scenario, layer_of(r.scenario, spec.route))) {
+    a.p_failure = proportion(hits, tally.paths, level);
+    add_exposure(r, k, sale, a);
   }
   a.unresolved = tally.counts[at.late(k)];
 
@@ -185,6 +317,7 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
                       a.name, tally.paths, h->total()));
     }
   }
+  if (planned.counted != 0 && r.scenario.margin.calls_per_year > 0.0) a.risk_rate = risk_rate(r, k, latency, sale);
   for (const double confidence : r.scenario.run.confidence) {
     HaircutAnswer h = haircut(failure, confidence, sale, level, ranks);
     if (const auto q = spared.quantile(confidence)) h.given_no_failure = sale.loss(*q);
@@ -198,6 +331,8 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
     h.attribution.latency = l - p;
     h.attribution.failure = f - l;
     h.attribution.liquidity = *h.value - f;
+    h.efficiency = ratio_kept(h.value, p);
+    add_margin(r.scenario.margin, h);
     a.haircuts.push_back(h);
   }
   return a;
@@ -230,6 +365,7 @@ CollateralAnswer portfolio_answer(const Results& r, Ranks& ranks) {
   }
   for (const double confidence : r.scenario.run.confidence) {
     a.haircuts.push_back(haircut(book, confidence, Sale{}, level, ranks));
+    add_margin(r.scenario.margin, a.haircuts.back());
   }
   return a;
 }
@@ -247,18 +383,9 @@ MinimumAnswer minimum_answer(const Results& r, Ranks& ranks) {
   return a;
 }
 
-/// Whether nothing about a route's delay is random.
-bool is_constant(const Plan& plan, int route) {
-  for (std::uint32_t t = 0; t < plan.terms; ++t) {
-    for (unsigned i = 0; i < plan.term[t].count; ++i) {
-      if (plan.references[plan.term[t].first + i] == plan.route_message[route]) return false;
-    }
-  }
-  return true;
-}
-
-/// Seconds, linear inside a bin (1/32 of an octave); absent when the quantile is an unresolved delay.
-std::optional<double> delay_quantile(const Plan& plan, const Tally& tally, int route, double p) {
+/// Seconds, linear inside a bin (1/32 of an octave); absent when the quantile is an unresolved delay. Where nothing of a route is
+/// random it is the delay itself: what outages add, if there are any, lies in other bins.
+std::optional<double> delay_quantile(const Tally& tally, int route, std::optional<double> fixed, double p) {
   const std::uint64_t* count = tally.counts.data() + tally.layout.delay(route);
   std::uint64_t total = 0, before = 0;
   for (int b = 0; b < delay_bins; ++b) total += count[b];
@@ -267,10 +394,91 @@ std::optional<double> delay_quantile(const Plan& plan, const Tally& tally, int r
   int bin = 0;
   while (before + count[bin] < rank) before += count[bin++];
   if (bin == delay_bins - 1) return std::nullopt;
-  if (is_constant(plan, route)) return plan.message[plan.route_message[route]].fixed / ticks_per_second;
+  if (fixed && delay_edge(bin) <= *fixed * ticks_per_second && *fixed * ticks_per_second < delay_edge(bin + 1))
+    return fixed;
   const double inside = (static_cast<double>(rank - before) - 0.5) / static_cast<double>(count[bin]);
   const double low = delay_edge(bin), high = delay_edge(bin + 1);
   return (low + inside * (high - low)) / ticks_per_second;
+}
+
+RouteAnswer route_answer(const Results& r, int i) {
+  const RouteSpec& spec = r.scenario.routes[i];
+  const auto fixed = fixed_delay(r.scenario, spec);
+  const auto quantile = [&](double p) { return delay_quantile(r.tally, i, fixed, p); };
+  RouteAnswer a{spec.name,
+                quantile(0.5),
+                quantile(0.9),
+                quantile(0.99),
+                quantile(0.999),
+                r.tally.counts[r.tally.layout.delay(i) + delay_bins - 1],
+                {}};
+  for (const StageSpec& stage : spec.stages) {
+    const auto of_law = [&](double p) { return r.scenario.stress.delays * law_quantile(stage.law, p); };
+    a.stages.push_back({stage_text(stage.name), input::scope_names[static_cast<std::size_t>(stage.scope)], of_law(0.5),
+                        of_law(0.9), of_law(0.99), of_law(0.999), stage.trigger});
+    if (auto& trigger = a.stages.back().trigger) trigger->heartbeat *= r.scenario.stress.delays;
+  }
+  return a;
+}
+
+/// Under way at the call with probability r E[D] / (1 + r E[D]) (DESIGN 1.3), when nothing is known of the present.
+void add_outages(const Scenario& s, Answers& all) {
+  const auto add = [&](const auto& owner, const std::vector<StateSpec::Down>& down, bool chain) {
+    const bool used = std::any_of(s.routes.begin(), s.routes.end(), [&](const RouteSpec& r) {
+      return chain ? r.from == owner.name || r.to == owner.name : r.layer == owner.name;
+    });
+    if (!used) return;
+    const auto& running = s.state.running;
+    const bool runs = std::find(running.begin(), running.end(), owner.name) != running.end();
+    for (const OutageSpec& outage : owner.outages) {
+      const bool known = std::any_of(down.begin(), down.end(), [&](const auto& d) {
+        return d.name == owner.name && (d.outage == outage.name || d.outage.empty());
+      });
+      const double share = outage.rate * law_mean(outage.duration) / seconds_per_year;
+      all.outages.push_back({owner.name, outage.name, chain, outage.rate, law_quantile(outage.duration, 0.5),
+                             law_quantile(outage.duration, 0.99),
+                             known  ? 1.0
+                             : runs ? 0.0
+                                    : share / (1.0 + share)});
+    }
+  };
+  for (const ChainSpec& chain : s.chains) add(chain, s.state.halted, true);
+  for (const LayerSpec& layer : s.layers) add(layer, s.state.paused, false);
+}
+
+/// What needs more than one answer: closed forms at a route's median delay, and comparisons with another collateral.
+void relate(const Results& r, Answers& all) {
+  for (std::size_t k = 0; k < all.collateral.size(); ++k) {
+    CollateralAnswer& a = all.collateral[k];
+    const auto route =
+        std::find_if(all.routes.begin(), all.routes.end(), [&](const auto& x) { return x.name == a.route; });
+    const auto other = wrapped_alternative(r.scenario, k);
+    if (other) a.wrapped = all.collateral[*other].name;
+    for (std::size_t i = 0; i < a.haircuts.size(); ++i) {
+      HaircutAnswer& h = a.haircuts[i];
+      if (route != all.routes.end() && route->p50)
+        h.margin_closed_form = closed_form_margin(r.scenario, a.asset, *route->p50, h.confidence);
+      if (other) h.efficiency_wrapped = ratio_kept(h.value, all.collateral[*other].haircuts[i].value);
+    }
+  }
+}
+
+/// Intervals that contain parameter error, when blocks of paths were run for them.
+void add_parameter_intervals(const Results& r, Answers& all) {
+  if (!r.blocks || r.blocks->done == 0) return;
+  const BlockHaircuts& blocks = *r.blocks;
+  all.blocks = blocks.done;
+  const auto intervals = parameter_intervals(blocks, r.scenario.run.interval);
+  for (std::size_t k = 0; k < all.collateral.size() && k < intervals.size(); ++k) {
+    for (HaircutAnswer& h : all.collateral[k].haircuts) {
+      const auto at = std::find(blocks.confidence.begin(), blocks.confidence.end(), h.confidence);
+      if (at == blocks.confidence.end()) continue;
+      const auto& interval = intervals[k][static_cast<std::size_t>(at - blocks.confidence.begin())];
+      if (!interval) continue;
+      h.parameter_low = interval->low;
+      h.parameter_high = interval->high;
+    }
+  }
 }
 
 }  // namespace
@@ -330,17 +538,14 @@ Answers answer(const Results& r) {
   Ranks ranks;
   Answers all;
   for (int k = 0; k < collaterals; ++k) all.collateral.push_back(collateral_answer(r, k, ranks));
-  for (int i = 0; i < static_cast<int>(at.routes); ++i) {
-    all.routes.push_back(
-        {r.scenario.routes[i].name, delay_quantile(r.compiled.plan, tally, i, 0.5),
-         delay_quantile(r.compiled.plan, tally, i, 0.9), delay_quantile(r.compiled.plan, tally, i, 0.99),
-         delay_quantile(r.compiled.plan, tally, i, 0.999), tally.counts[at.delay(i) + delay_bins - 1]});
-  }
+  for (int i = 0; i < static_cast<int>(at.routes); ++i) all.routes.push_back(route_answer(r, i));
   for (int i = 0; i < layers; ++i) {
     LayerAnswer layer{r.scenario.layers[i].name, {}};
-    if (can_fail(r.scenario, i)) layer.p_failure = proportion(tally.counts[at.failed(i, i)], tally.paths, level);
+    if (can_fail(r.scenario, std::size_t(i)))
+      layer.p_failure = proportion(tally.counts[at.failed(i, i)], tally.paths, level);
     all.layers.push_back(layer);
   }
+  add_outages(r.scenario, all);
   all.unresolved = tally.counts[at.unresolved()];
   all.joint_failure.assign(layers, std::vector<double>(layers));
   for (int i = 0; i < layers; ++i) {
@@ -349,13 +554,17 @@ Answers answer(const Results& r) {
       all.joint_failure[i][j] = static_cast<double>(both) / paths;
     }
   }
+  all.joint_counted = at.joint != 0;
   all.joint_under.assign(collaterals, std::vector<std::optional<double>>(collaterals));
   for (int i = 0; i < collaterals; ++i) {
     for (int j = 0; j < collaterals; ++j) {
       if (r.compiled.plan.collateral[i].counted == 0 || r.compiled.plan.collateral[j].counted == 0) continue;
+      if (i != j && !all.joint_counted) continue;
       all.joint_under[i][j] = static_cast<double>(tally.counts[at.under(std::min(i, j), std::max(i, j))]) / paths;
     }
   }
+  relate(r, all);
+  add_parameter_intervals(r, all);
   if (at.portfolio != 0) all.portfolio = portfolio_answer(r, ranks);
   if (at.lowest != 0) all.minimum = minimum_answer(r, ranks);
   return all;

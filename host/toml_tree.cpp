@@ -278,9 +278,12 @@ constexpr std::pair<string_view, string_view> alternatives[] = {{"correlation", 
                                                                 {"step", "steps"},
                                                                 {"p99", "sigma"},
                                                                 {"quantiles", "file"},
-                                                                {"quantiles", "column"}};
+                                                                {"quantiles", "column"},
+                                                                {"quantiles", "quantile_file"},
+                                                                {"quantile_file", "file"},
+                                                                {"quantile_file", "column"}};
 
-/// `names`: the keys of this table are names that the user chose ([routes], [layers], [chains], columns of a replay),
+/// `names`: the keys of this table are names that the user chose ([routes], [layers], columns of a replay and their like),
 /// not the format's.
 void merge(Node& base, Node&& over, bool names, int depth);
 
@@ -339,8 +342,9 @@ void merge(Node& base, Node&& over, bool names, int depth) {
     } else {
       Member& mine = base.members[match->second];
       mine.place = m.place;
-      const bool chosen =
-          (depth == 0 && (m.key == "routes" || m.key == "layers" || m.key == "chains")) || m.key == "columns";
+      const auto is_one_of = [&m](auto... keys) { return ((m.key == keys) || ...); };
+      const bool chosen = (depth == 0 && is_one_of("routes", "layers", "chains", "mechanisms")) ||
+                          is_one_of("columns", "hazards", "halted", "paused");
       merge(mine.value, std::move(m.value), chosen, depth + 1);
     }
   }

@@ -47,6 +47,7 @@ struct Count {
 
   PROOFLOAD_FN bool any(M m) const { return to.any(m); }
   PROOFLOAD_FN void stage(unsigned i, U ticks) { to.raw(0x10000u + i, ticks); }
+  PROOFLOAD_FN void outage(unsigned, U, U) {}  // what it does to delays is seen there
   PROOFLOAD_FN void delay(unsigned r, U ticks) {
     to.raw(0x20000u + r, ticks);
     to.bin(layout.delay(int(r)), layout.delay_order(int(r)), delay_bin<F>(ticks, plan.horizon));

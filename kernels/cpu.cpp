@@ -83,7 +83,8 @@ void flush(const TallyLayout& layout, Worker& worker, unsigned filled) {
   constexpr unsigned words = chunk_paths / 64;
   for (unsigned i = 0; i < layout.collaterals; ++i) {
     const std::uint64_t* a = worker.planes + i * words;
-    for (unsigned j = i; j < layout.collaterals; ++j) {
+    const unsigned last = layout.joint != 0 ? layout.collaterals : i + 1;
+    for (unsigned j = i; j < last; ++j) {
       const std::uint64_t* b = worker.planes + j * words;
       std::uint32_t pairs = 0;
       for (unsigned w = 0; w < words; ++w) pairs += static_cast<std::uint32_t>(__builtin_popcountll(a[w] & b[w]));
@@ -91,18 +92,6 @@ void flush(const TallyLayout& layout, Worker& worker, unsigned filled) {
     }
   }
   for (unsigned i = 0; i < layout.collaterals * words; ++i) worker.planes[i] = 0;
-}
-
-struct Arrays {
-  alignas(64) Word time[limit::messages + limit::readings], late[limit::messages];
-  Real failure[limit::layers], price[limit::legs], late_price[limit::legs], reading[limit::readings], low[limit::legs];
-  Real factor[(limit::messages + limit::readings) * (limit::factors + 1)];
-  Real late_factor[limit::messages * (limit::factors + 1)];
-};
-
-Workspace<Real> workspace(Arrays& a) {
-  return {{a.time},    {a.late}, {a.failure}, {a.price},      {a.late_price},
-          {a.reading}, {a.low},  {a.factor},  {a.late_factor}};
 }
 
 /// Calls pack(first path of the pack, active lanes) for the packs that cover the range.
@@ -120,8 +109,8 @@ PROOFLOAD_FN void for_packs(std::uint64_t first, std::uint32_t count, Pack pack)
 template <Process process, int N>
 void run_market(const Plan& plan, const Tables& tables, const Key& key, std::uint64_t first, std::uint32_t count,
                 Worker& worker) {
-  Arrays arrays;
-  const Workspace<Real> work = workspace(arrays);
+  Arrays<Real> arrays;
+  const Workspace<Real> work = arrays.workspace();
   Buffered counters(worker);
   Count<Real, Buffered> sink(plan, counters);
   for_packs(first, count, [&](std::uint64_t p, std::uint32_t active) {

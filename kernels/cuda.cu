@@ -41,8 +41,9 @@ SharedLayout shared_layout(const Plan& plan, std::size_t table_words) {
     return begin;
   };
   const Sizes n = sizes_of(plan);
-  s.at = {column(n.time),    column(n.late), column(n.failure), column(n.price),      column(n.late_price),
-          column(n.reading), column(n.low),  column(n.factor),  column(n.late_factor)};
+  s.at = {column(n.time),   column(n.late),        column(n.outage),   column(n.failure),
+          column(n.price),  column(n.late_price),  column(n.reading),  column(n.low),
+          column(n.factor), column(n.late_factor), column(n.condition)};
   s.tables = at;
   at += static_cast<unsigned>(table_words);
   s.delays = at;
@@ -56,9 +57,10 @@ SharedLayout shared_layout(const Plan& plan, std::size_t table_words) {
 __device__ Workspace<float> workspace(const SharedLayout& s, std::uint32_t* shared) {
   const unsigned t = threadIdx.x;
   float* reals = reinterpret_cast<float*>(shared);
-  return {{shared + s.at.time + t}, {shared + s.at.late + t},      {reals + s.at.failure + t},
-          {reals + s.at.price + t}, {reals + s.at.late_price + t}, {reals + s.at.reading + t},
-          {reals + s.at.low + t},   {reals + s.at.factor + t},     {reals + s.at.late_factor + t}};
+  return {{shared + s.at.time + t},       {shared + s.at.late + t},    {shared + s.at.outage + t},
+          {reals + s.at.failure + t},     {reals + s.at.price + t},    {reals + s.at.late_price + t},
+          {reals + s.at.reading + t},     {reals + s.at.low + t},      {reals + s.at.factor + t},
+          {reals + s.at.late_factor + t}, {reals + s.at.condition + t}};
 }
 
 /// The `Counters` of count.h on one GPU thread.
@@ -102,6 +104,7 @@ struct Atomics {
       const int i = __ffsll(static_cast<long long>(rows)) - 1;
       for (std::uint64_t columns = rows; columns != 0; columns &= columns - 1) {
         atomicAdd(counts + layout.under(i, __ffsll(static_cast<long long>(columns)) - 1), 1u);
+        if (layout.joint == 0) break;
       }
     }
     under_mask = 0;

@@ -47,11 +47,23 @@ PROOFLOAD_FN typename lane<F>::U to_ticks(F value, std::uint32_t horizon) {
   return select(beyond, broadcast_word<F>(horizon + 1), truncate(value));
 }
 
-/// Per-path arrays with run-time sizes; Sizes says how many of each a plan needs. `time`: ticks, messages then readings; `late`: with
-/// the stall, failed paths only.
+/// What Workspace::condition holds (condition.h).
+enum ConditionWord {
+  stress_factor,
+  copula_root,    ///< square root of the mixer of delay scores
+  return_scale,   ///< of diffusive returns
+  jump_scale,     ///< 1 / return_scale
+  failure_scale,  ///< of times to failure
+  outage_scale,   ///< of outage rates
+  price_factor,   ///< G times the root of the shocks' mixer
+  condition_words
+};
+
+/// Per-path arrays with run-time sizes; Sizes says how many of each a plan needs. `time`: ticks, of messages, then readings, then
+/// parts of messages, then the heartbeats of triggers; `late`: with the stall, failed paths only; `outage`: beginning and end of each.
 template <class F>
 struct Workspace {
-  Slots<typename lane<F>::U> time, late;
+  Slots<typename lane<F>::U> time, late, outage;
   Slots<F> failure;     ///< per layer
   Slots<F> price;       ///< per leg: driftless log price at its message's `time`
   Slots<F> late_price;  ///< per leg: at its message's `late`
@@ -59,11 +71,26 @@ struct Workspace {
   Slots<F> low;         ///< per leg: least log price, drift included, over the grid dates up to its `time`
   Slots<F> factor,
       late_factor;  ///< Process::factors: per message (and reading) the factors, then the sum of common jumps
+  Slots<F> condition;
+};
+
+/// A Workspace's memory at the plan's limits, where a stack has room for it.
+template <class F>
+struct Arrays {
+  using U = typename lane<F>::U;
+  alignas(64) U time[limit::times], late[limit::messages], outage[2 * limit::outages];
+  F failure[limit::layers], price[limit::legs], late_price[limit::legs], reading[limit::readings], low[limit::legs];
+  F factor[(limit::messages + limit::readings) * (limit::factors + 1)];
+  F late_factor[limit::messages * (limit::factors + 1)], condition[condition_words];
+  Workspace<F> workspace() {
+    return {{time},    {late}, {outage}, {failure},     {price},    {late_price},
+            {reading}, {low},  {factor}, {late_factor}, {condition}};
+  }
 };
 
 /// Elements of each member of a Workspace.
 struct Sizes {
-  unsigned time, late, failure, price, late_price, reading, low, factor, late_factor;
+  unsigned time, late, outage, failure, price, late_price, reading, low, factor, late_factor, condition;
 };
 PROOFLOAD_FN Sizes sizes_of(const Plan& plan) {
   const bool stalls = plan.stalls != 0;
@@ -71,18 +98,44 @@ PROOFLOAD_FN Sizes sizes_of(const Plan& plan) {
                           : plan.factors <= 4              ? 5
                                                            : 9;  // with_market's sizes, and the jumps
   const unsigned events = plan.messages + (plan.bridged != 0 ? 0 : plan.readings);
-  return {plan.messages + plan.readings,
+  const bool loaded = plan.conditioned != 0 || plan.delay_loading != 0.0f || plan.copula.count != 0;
+  return {plan.messages + plan.readings + plan.parts + plan.triggers,
           stalls ? plan.messages : 0,
+          2 * plan.outages,
           plan.layers,
           plan.legs,
           stalls ? plan.legs : 0,
           plan.bridged != 0 ? 0 : plan.readings,
           plan.breaches != 0 ? plan.legs : 0,
           events * padded,
-          stalls ? plan.messages * padded : 0};
+          stalls ? plan.messages * padded : 0,
+          loaded ? static_cast<unsigned>(condition_words) : 0};
 }
 
-/// Draws every stage once and adds it to the messages and readings that share it.
+/// The scores of a stage given the stress factor: a G + sqrt(1 - a^2) z, as they are (normal copula), or read as Student-t with one mixer
+/// for all (Student copula: late together in the tail too). t goes to its normal score by a table over Wallace's (1959) transform
+/// sign(t) sqrt(dof ln(1 + t^2 / dof)) (8 dof + 1) / (8 dof + 3), which is nearly that score already.
+template <class F>
+PROOFLOAD_FN void load_scores(const Plan& plan, const float* tables, const Workspace<F>& work, F (&z)[4]) {
+  PROOFLOAD_UNROLL
+  for (int i = 0; i < 4; ++i)
+    z[i] = fma(broadcast<F>(plan.delay_loading), work.condition[stress_factor], broadcast<F>(plan.delay_own) * z[i]);
+  if (plan.copula.count == 0) return;
+  const F one = broadcast<F>(1.0f);
+  PROOFLOAD_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const F t = z[i] * work.condition[copula_root], x = t * t * broadcast<F>(plan.copula_inverse_dof);
+    // sqrt(ln(1 + x) / x) by its series near 0, where ln(1 + x) has lost digits; |t| sqrt(1 / x) = sqrt(dof)
+    constexpr float c[] = {1.0f, -0.25f, 13.0f / 96, -35.0f / 384};
+    const F size = from_bits(bits(t) & broadcast_word<F>(0x7fffffffu));
+    const F near = size * broadcast<F>(plan.copula_inverse_root) * horner(x, c);
+    const F far = sqrt(broadcast<F>(0.5f) * minus_two_log(reciprocal(one + x)));
+    const F w = broadcast<F>(plan.copula_scale) * select(less(x, broadcast<F>(0.03125f)), near, far);
+    z[i] = law_at(plan, tables, plan.copula, flip_sign(w, bits(t)), broadcast_word<F>(0));
+  }
+}
+
+/// Draws every stage once and adds it to the messages, readings, parts and heartbeats that share it.
 template <class F, class Sink>
 PROOFLOAD_FN void delays(const Plan& plan, const float* tables, const Paths<F>& paths, const Workspace<F>& work,
                          Sink& sink) {
@@ -90,18 +143,30 @@ PROOFLOAD_FN void delays(const Plan& plan, const float* tables, const Paths<F>& 
   const auto& time = work.time;
   for (unsigned m = 0; m < plan.messages; ++m) time[m] = broadcast_word<F>(plan.message[m].fixed);
   for (unsigned p = 0; p < plan.readings; ++p) time[plan.messages + p] = broadcast_word<F>(plan.reading[p].fixed);
+  const unsigned first_part = plan.messages + plan.readings;
+  for (unsigned p = 0; p < plan.parts; ++p) time[first_part + p] = broadcast_word<F>(plan.part[p].fixed);
+  for (unsigned o = 0; o < plan.triggers; ++o) time[first_part + plan.parts + o] = broadcast_word<F>(0);
+  const bool loaded = plan.delay_loading != 0.0f || plan.copula.count != 0;
   const U late = broadcast_word<F>(plan.horizon + 1);
   for (unsigned b = 0; b < plan.blocks; ++b) {
     const Block& block = plan.block[b];
     const Stream<F> stream(paths, block.address);
     F z[4];
     normals(stream.draw(block.rank), broadcast<F>(1.0f), z);
+    if (loaded) load_scores(plan, tables, work, z);
+    F doubt = broadcast<F>(1.0f);
+    if (plan.delay_error > 0.0f) {
+      F error[4];
+      normals(stream.draw(doubt_rank), broadcast<F>(1.0f), error);
+      doubt = exp(broadcast<F>(plan.delay_error) * error[0]);
+    }
     Words<F> pick{};
     if (block.picks != 0) pick = stream.draw(block.rank + 1u);
     for (unsigned i = block.first; i < unsigned(block.first) + block.count; ++i) {
       const Term& term = plan.term[i];
-      const U ticks =
-          to_ticks(law_at(plan, tables, term.law, pick_of(z, term.word), pick_of(pick.word, term.word)), plan.horizon);
+      F value = law_at(plan, tables, term.law, pick_of(z, term.word), pick_of(pick.word, term.word));
+      if (plan.delay_error > 0.0f) value = value * doubt;
+      const U ticks = to_ticks(value, plan.horizon);
       sink.stage(i, ticks);
       for (unsigned r = term.first; r < unsigned(term.first) + term.count; ++r) {
         const unsigned to = plan.references[r];
@@ -109,17 +174,6 @@ PROOFLOAD_FN void delays(const Plan& plan, const float* tables, const Paths<F>& 
       }
     }
   }
-}
-
-/// One value of a law for a named object (a layer's recovery or stall, a token's basis).
-template <class F>
-PROOFLOAD_FN F draw_law(const Plan& plan, const float* tables, const Paths<F>& paths, Purpose purpose,
-                        std::uint32_t name, Law law) {
-  const Stream<F> stream(paths, static_cast<std::uint32_t>(purpose) << 16 | name);
-  F z[4];
-  normals(stream.draw(0), broadcast<F>(1.0f), z);
-  const auto pick = stream.draw(1).word[0];
-  return law_at(plan, tables, law, z[0], pick);
 }
 
 }  // namespace proofload

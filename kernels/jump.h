@@ -71,12 +71,18 @@ PROOFLOAD_FN void own_jumps(const Plan& plan, const Tables& tables, const Paths<
   }
 }
 
+/// A jump as it is added to diffusive returns, which are scaled when they are read: jumps are not.
+template <class F>
+PROOFLOAD_FN F unscaled(const Plan& plan, const Workspace<F>& work, F jump) {
+  return plan.conditioned != 0 ? jump * work.condition[jump_scale] : jump;
+}
+
 /// Adds what jumped over the last dt ticks.
 template <class Market, class F>
-PROOFLOAD_FN void jumps(const Plan& plan, const Tables& tables, const Paths<F>& paths, std::uint32_t rank, F dt,
-                        Market& market) {
+PROOFLOAD_FN void jumps(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Workspace<F>& work,
+                        std::uint32_t rank, F dt, Market& market) {
   if (plan.jumps & 1u) {
-    const F common = common_jumps(plan, paths, rank, dt);
+    const F common = unscaled(plan, work, common_jumps(plan, paths, rank, dt));
     if constexpr (Market::assets == 0) {
       market.jump = market.jump + common;  // each asset's loading comes later
     } else {
@@ -92,7 +98,7 @@ PROOFLOAD_FN void jumps(const Plan& plan, const Tables& tables, const Paths<F>& 
       F own[4];
       own_jumps(plan, tables, paths, rank, q, steps, own);
       PROOFLOAD_UNROLL
-      for (int j = 0; j < 4; ++j) market.add(4 * q + j, own[j]);
+      for (int j = 0; j < 4; ++j) market.add(4 * q + j, unscaled(plan, work, own[j]));
     }
   }
 }

@@ -47,7 +47,9 @@ PROOFLOAD_FN F mixing_variance(const Plan& plan, const Tables& tables, const Pat
   const Stream<F> stream(paths, address(Purpose::mixer, name));
   F z[4];
   normals(stream.draw(rank), broadcast<F>(1.0f), z);
-  return law_at(plan, tables.floats, plan.mixer, z[0], broadcast_word<F>(0));
+  auto pick = broadcast_word<F>(0);
+  if (plan.mixer.count > 1) pick = stream.draw(0x80000000u).word[0];  // dof that is not known for certain: one a path
+  return law_at(plan, tables.floats, plan.mixer, z[0], pick);
 }
 
 /// Keeps the log prices that this visit's events ask for: sales, stalled sales, and price-layer times where those are visits.

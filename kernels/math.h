@@ -89,6 +89,12 @@ PROOFLOAD_FN F exp(F x) {
   return from_bits(bits(horner(r, c)) + (bits(shifted) << 23));
 }
 
+/// (word + 1/2) / 2^32, rounded: in (0, 1].
+template <class F>
+PROOFLOAD_FN F uniform(typename lane<F>::U word) {
+  return fma(to_float_unsigned(word), broadcast<F>(0x1p-32f), broadcast<F>(0x1p-33f));
+}
+
 /// -ln(1 - v), v = (word + 1/2) / 2^32: a standard exponential time, with full relative precision near 0 where hazards live.
 template <class F>
 PROOFLOAD_FN F exponential(typename lane<F>::U word) {

@@ -3,17 +3,19 @@
 /// simulate() runs the paths of one pack. It draws the delay of every message, finds the failed layers, walks the correlated prices
 /// through the times at which somebody sells, and hands what each collateral brings to a sink that counts it (or prints, or hashes).
 #pragma once
+#include "condition.h"
 #include "failure.h"
+#include "regime.h"
 #include "walk.h"
 
 namespace proofload {
 
 /// Price ratio S(t) / S(0) of an asset from its driftless log price, 0 if unresolved; tells the sink of outcomes that are not finite.
 template <class F, class Sink>
-PROOFLOAD_FN F price_ratio(const Plan& plan, const Tables& tables, unsigned asset, F price, typename lane<F>::U time,
-                           Sink& sink) {
+PROOFLOAD_FN F price_ratio(const Plan& plan, const Tables& tables, const Workspace<F>& work, unsigned asset, F price,
+                           typename lane<F>::U time, Sink& sink) {
   const auto never = equal(time, broadcast_word<F>(absent));
-  const F x = log_price(plan, tables, asset, price, time);
+  const F x = log_price(plan, tables, work, asset, price, time);
   const auto finite = less(x, broadcast<F>(88.0f));  // false for a NaN
   sink.broken(without(equal(time, time), either(never, finite)));
   return select(without(finite, never), exp(x), broadcast<F>(0.0f));
@@ -31,9 +33,41 @@ PROOFLOAD_FN typename lane<F>::M give_up(const Plan& plan, const Workspace<F>& w
     work.time[m] = select(over, never, work.time[m]);
     unresolved = either(unresolved, over);
     if (!stalled) continue;
-    work.late[m] = select(over, never, work.late[m]);
+    work.late[m] = select(either(over, less(horizon, work.late[m])), never, work.late[m]);
     unresolved = either(unresolved, equal(work.late[m], never));
   }
+  return unresolved;
+}
+
+/// Messages and readings that wait for a trigger: at the latest for its heartbeat. At most 2 (horizon + 1) < 2^32.
+template <class F>
+PROOFLOAD_FN void heartbeats(const Plan& plan, const Workspace<F>& work) {
+  const unsigned first = plan.messages + plan.readings + plan.parts;
+  for (unsigned o = 0; o < plan.triggers; ++o) {
+    const Trigger& trigger = plan.trigger[o];
+    for (unsigned r = trigger.first; r < unsigned(trigger.first) + trigger.count; ++r)
+      work.time[plan.references[r]] = work.time[plan.references[r]] + work.time[first + o];
+  }
+}
+
+/// The state of the world, and how long each message takes, standstills included: with a trigger at the latest.
+template <class F, class Sink>
+PROOFLOAD_FN void arrivals(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Workspace<F>& work,
+                           Sink& sink) {
+  conditions(plan, tables, paths, work);
+  delays(plan, tables.floats, paths, work, sink);
+  regimes(plan, tables.floats, paths, work, sink);
+  heartbeats(plan, work);
+}
+
+/// Tells the sink of failures and delays, which are certain now, and gives up what takes too long.
+template <class F, class Sink>
+PROOFLOAD_FN typename lane<F>::M settle(const Plan& plan, const Workspace<F>& work, bool failed, bool stalled,
+                                        Sink& sink) {
+  if (failed) sink.layers_failed(work);
+  for (unsigned r = 0; r < plan.routes; ++r) sink.delay(r, work.time[plan.route_message[r]]);
+  const auto unresolved = give_up(plan, work, stalled);
+  sink.unresolved(work, unresolved, stalled);
   return unresolved;
 }
 
@@ -61,7 +95,7 @@ PROOFLOAD_FN void read_price_layer(const Plan& plan, const Tables& tables, const
     } else {
       x = work.reading[p];
     }
-    sink.price(p, price_ratio(plan, tables, reading.asset, x, at, sink));
+    sink.price(p, price_ratio(plan, tables, work, reading.asset, x, at, sink));
   }
 }
 
@@ -81,13 +115,17 @@ PROOFLOAD_FN Sale<F> sell(const Plan& plan, const Tables& tables, const Paths<F>
   F basis = broadcast<F>(c.basis_constant);
   if (c.basis.count != 0) basis = draw_law(plan, tables.floats, paths, Purpose::basis, c.basis_name, c.basis);
   Sale<F> sale;
-  sale.spared = sale.actual = basis * price_ratio(plan, tables, asset, work.price[c.leg], work.time[m], sink);
+  sale.spared = sale.actual = basis * price_ratio(plan, tables, work, asset, work.price[c.leg], work.time[m], sink);
   sale.hit = less(zero, zero);
   if (!failed || message.layer == none) return sale;
   const Layer& layer = plan.layer[message.layer];
   F frozen = sale.spared;
-  if (stalled) frozen = basis * price_ratio(plan, tables, asset, work.late_price[c.leg], work.late[m], sink);
-  const F recovered = draw_law(plan, tables.floats, paths, Purpose::recovery, layer.name, layer.recovery);
+  if (stalled) frozen = basis * price_ratio(plan, tables, work, asset, work.late_price[c.leg], work.late[m], sink);
+  F recovered = draw_law(plan, tables.floats, paths, Purpose::recovery, layer.name, layer.recovery);
+  if (layer.bond > 0.0f) {
+    const F whole = broadcast<F>(1.0f), refilled = recovered + broadcast<F>(layer.bond);
+    recovered = select(less(refilled, whole), refilled, select(less(whole, recovered), recovered, whole));
+  }
   sale.hit = is_hit(message, work.failure[message.layer], min(work.time[m], beyond));
   sale.actual = select(sale.hit, recovered * frozen, sale.spared);
   return sale;
@@ -99,17 +137,17 @@ PROOFLOAD_FN void simulate(const Plan& plan, const Tables& tables, const Key& ke
                            const Workspace<F>& work, Sink& sink) {
   const Paths<F> paths(key, first);
 
-  // How long each message takes; which layers fail meanwhile, whom that hits, and how long a failed layer stands still.
-  delays(plan, tables.floats, paths, work, sink);
-  const bool failed = sink.any(failures(plan, paths, work)), stalled = failed && plan.stalls != 0;
+  // How long each message takes; which layers fail meanwhile, whom that hits, and how long a failed layer stands still. With a
+  // trigger the prices have a say in it.
+  arrivals(plan, tables, paths, work, sink);
+  const bool failed = sink.any(failures(plan, tables.floats, paths, work)), stalled = failed && plan.stalls != 0;
   if (stalled) stalls(plan, tables.floats, paths, work);
-  if (failed) sink.layers_failed(work);
-  for (unsigned r = 0; r < plan.routes; ++r) sink.delay(r, work.time[plan.route_message[r]]);
-  const auto unresolved = give_up(plan, work, stalled);
-  sink.unresolved(work, unresolved, stalled);
+  auto unresolved = less(broadcast_word<F>(0), broadcast_word<F>(0));
+  if (plan.triggers == 0) unresolved = settle(plan, work, failed, stalled, sink);
 
   // Prices at the times of sale and, on the way there, at the price-layer times.
   const F lowest = prices<process, N>(plan, tables, paths, work, stalled, unresolved);
+  if (plan.triggers != 0) settle(plan, work, failed, stalled, sink);
   if (plan.lowest != 0) sink.lowest(lowest);
   read_price_layer(plan, tables, paths, work, sink);
 

@@ -9,7 +9,7 @@
 namespace proofload {
 
 /// Part of every plan hash: raise it whenever the same plan and seed would give other bits.
-inline constexpr std::uint32_t kernel_revision = 2;
+inline constexpr std::uint32_t kernel_revision = 3;
 
 /// Time on a path is an integer number of ticks of 2^-9 s, so that sums of stages are exact and ties are ties.
 inline constexpr double ticks_per_second = 512.0;
@@ -19,8 +19,9 @@ inline constexpr std::uint16_t none = 0xffff;         ///< "no such index"
 
 namespace limit {
 inline constexpr int assets = 64, walked_assets = 16, factors = 8, layers = 24, routes = 32, messages = 64, legs = 64,
-                     readings = 64, collaterals = 64;
-inline constexpr int blocks = 128, terms = 192, references = 512, components = 224, tables = 64;
+                     readings = 64, collaterals = 64, parts = 128, outages = 32, holds = 160, triggers = 32;
+inline constexpr int times = messages + readings + parts + triggers;  ///< Workspace::time
+inline constexpr int blocks = 160, terms = 256, references = 640, components = 480, tables = 96;
 }  // namespace limit
 
 /// What a random number is for. Philox counter = (rank, purpose << 16 | name id, path low, path high); key = seed.
@@ -42,6 +43,10 @@ enum class Purpose : std::uint32_t {
   common_jump,  ///< rank = visit << 1, and | 1 for sizes
   own_jump,     ///< rank = visit << 5 | asset / 4 << 1, and | 1 for sizes
   own,          ///< factor models: an asset's own noise, rank = how many of its own times came before << 4 | asset / 4
+  verifiers,    ///< failure time common to the layers of a verifier set
+  systemic,     ///< the stress factor; rank 1: the mixer of a Student copula of delays
+  uncertainty,  ///< what is not known of volatility (name id 0), and of the hazards of a group of layers
+  outage        ///< of a chain or a layer: when it begins; rank 1: how long it lasts
 };
 
 /// How prices move between two visits (market.h).
@@ -84,7 +89,9 @@ struct Law {
   std::uint16_t first, count;  ///< components
 };
 
-/// One Philox block of scores: four normals for the four stage names of a quad (host/compile.cpp), read by its terms.
+/// One Philox block of scores: four normals for the four stage names of a quad (host/compile.cpp), read by its terms. Rank
+/// `doubt_rank` of the same address: what is not known of the median delays of this owner.
+inline constexpr std::uint32_t doubt_rank = 64;
 struct Block {
   std::uint32_t address;       ///< purpose << 16 | name id
   std::uint16_t rank;          ///< counter word 0; rank + 1 is the block of the uniforms that pick components
@@ -95,7 +102,7 @@ struct Block {
 /// A distinct (score, law): its value in ticks is drawn once per path and added to the times that refer to it.
 struct Term {
   std::uint16_t word;          ///< 0..3: which normal of its block
-  std::uint16_t first, count;  ///< into Plan::references: the times to add to (messages first, then readings)
+  std::uint16_t first, count;  ///< into Plan::references: the times to add to (Workspace::time)
   Law law;
   std::uint16_t stage;  ///< StageName, for `explain`
 };
@@ -106,6 +113,35 @@ struct Message {
   std::uint32_t fixed;          ///< ticks: the constant stages together
   float exposure;               ///< ticks: the least window in which a failure of the layer hits this message
   std::uint16_t layer, unused;  ///< layer may be `none`
+};
+
+/// A part of a message: its stages in a row that wait for one owner (a chain or a layer), which outages hold up. Parts of a
+/// message lie together, in the order in which it goes through them.
+struct Part {
+  std::uint32_t fixed;  ///< ticks: the constant stages together
+  std::uint32_t cap;    ///< ticks: no outage holds it up by more (forced inclusion)
+  std::uint16_t message;
+  std::uint16_t first, count;  ///< into Plan::holds: indices of outages
+  std::uint16_t unused;
+};
+
+/// Whether an outage is under way at the call.
+enum class Known : std::uint32_t { nothing, under_way, running };
+
+/// A chain or a layer stands still from S to E, once per path: S = 0 where it is under way at the call, else exponential.
+struct Outage {
+  std::uint16_t name, unused;  ///< name id of owner and outage
+  Known known;
+  float up_mean;  ///< ticks it runs on average, 1 / rate
+  float share;    ///< rate times mean duration: under way at the call with probability share / (1 + share)
+  Law duration, residual;
+};
+
+/// An oracle that is pushed when the price of an asset has moved by `deviation` since the call, at the heartbeat at the latest.
+struct Trigger {
+  std::uint16_t asset, first, count;  ///< into Plan::references: the messages and readings that wait for it
+  std::uint16_t unused;
+  float deviation;  ///< of the log price
 };
 
 /// A leg is a distinct (route, asset): what a message liquidates, so one price is read for it. Legs are sorted by asset.
@@ -120,11 +156,14 @@ struct Reading {
   std::uint16_t unused;
 };
 
-/// A messaging layer fails at min(T_own, T_common), exponential with these means; layers of one network share T_common.
+/// A messaging layer fails at the least of three exponential times with these means: its own, one that the layers of a network share, and
+/// one that those of a verifier set share.
 struct Layer {
-  float own_mean, common_mean;  ///< ticks; 0: never
-  std::uint16_t name, network;  ///< name ids
-  Law recovery, stall;          ///< stall.count == 0: none
+  float own_mean, common_mean, verifier_mean;          ///< ticks; 0: never
+  float bond;                                          ///< added to what is recovered
+  std::uint16_t name, network, verifiers, doubt_name;  ///< name ids
+  Law recovery, stall;                                 ///< stall.count == 0: none
+  Law doubt;  ///< factor of the own time, from what is not known of the hazard; count 0: none
 };
 
 struct Collateral {
@@ -145,11 +184,13 @@ struct Collateral {
 struct Plan {
   std::uint32_t revision;
   std::uint32_t assets, layers, routes, messages, legs, readings, collaterals, blocks, terms;
-  std::uint32_t walked;     ///< messages that liquidate something come first; the others only have their delay reported
-  std::uint32_t horizon;    ///< ticks; a message that takes longer is unresolved
-  std::uint32_t grid;       ///< ticks between grid dates, the bar of a bar model; 0: no grid
-  std::uint32_t stalls;     ///< 1 when a layer can stall
-  std::uint32_t portfolio;  ///< 1 when the loss of the weighted book is tallied
+  std::uint32_t walked;   ///< messages that liquidate something come first; the others only have their delay reported
+  std::uint32_t horizon;  ///< ticks; a message that takes longer is unresolved
+  std::uint32_t grid;     ///< ticks between grid dates, the bar of a bar model; 0: no grid
+  std::uint32_t parts, outages, triggers;
+  std::uint32_t joint;        ///< 1 when pairs of under-collateralised tokens are counted
+  std::uint32_t stalls;       ///< 1 when a layer can stall
+  std::uint32_t portfolio;    ///< 1 when the loss of the weighted book is tallied
   float portfolio_threshold;  ///< the book is under-collateralised iff its proceeds are below this
   std::uint32_t breaches;     ///< 1 when grid dates with a price loss beyond the policy haircut are looked for
   std::uint32_t lowest;       ///< 1 when the least price of the weighted book over the grid dates is tallied
@@ -177,6 +218,19 @@ struct Plan {
   std::uint32_t shocks;   ///< planes of limit::assets: ticks (as bits, `absent`: none) and log size
   std::uint32_t weights;  ///< plane of walked_assets: shares of the book, for `lowest`
 
+  // The stress factor G (DESIGN 1.5), and what is not known for certain.
+  std::uint32_t conditioned;       ///< 1 when returns are scaled or shifted by them, or times to failure or outage are
+  float delay_loading, delay_own;  ///< scores of stages: loading a of G, sqrt(1 - a^2)
+  Law copula_mixer, copula;  ///< Student copula: dof / chi-square(dof), and the map to normal scores; count 0: normal
+  float copula_inverse_dof, copula_inverse_root,
+      copula_scale;  ///< 1 / dof, its root, sqrt(dof) (8 dof + 1) / (8 dof + 3)
+  float volatility_loading, volatility_shift, volatility_error;  ///< ln scale = gamma G - gamma^2 + s Z
+  float hazard_loading, hazard_shift;                            ///< ln of times to failure += eta^2 / 2 - eta G
+  float outage_loading, outage_shift;
+  float delay_error;             ///< relative standard error of medians; 0: none
+  std::uint32_t price_loaded;    ///< 1 when prices load on G
+  std::uint32_t price_loadings;  ///< offset into Tables::floats: plane of limit::assets, b sigma per sqrt(tick)
+
   float drift[limit::assets];  ///< per tick: mu - sigma^2 / 2 less the jumps' compensator (Heston: without sigma^2 / 2)
   float volatility[limit::assets];  ///< per square root of a tick, for the bridge to the price-layer time
   /// Row i at i (i + 1) / 2; of the correlation, and with constant variance times volatility * sqrt(tick).
@@ -185,6 +239,10 @@ struct Plan {
   std::uint16_t first_reading[limit::assets + 2];  ///< the same for readings
   std::uint32_t route_message[limit::routes];      ///< the message whose delay is tallied for the route
   Message message[limit::messages];
+  Part part[limit::parts];
+  std::uint16_t holds[limit::holds];
+  Outage outage[limit::outages];
+  Trigger trigger[limit::triggers];
   Leg leg[limit::legs];
   Reading reading[limit::readings];
   Layer layer[limit::layers];
@@ -236,6 +294,6 @@ auto with_market(const Plan& plan, const Run& run) {
   return run.template operator()<Process::diffusion, 16>();
 }
 
-static_assert(std::is_trivially_copyable_v<Plan> && sizeof(Plan) <= 16 * 1024 && sizeof(Plan) % 4 == 0);
+static_assert(std::is_trivially_copyable_v<Plan> && sizeof(Plan) <= 31 * 1024 && sizeof(Plan) % 4 == 0);
 
 }  // namespace proofload

@@ -38,6 +38,7 @@ inline constexpr double shortfall_unit = 1.0 / 16777216.0;
 /// Where each counter lies. Counters that fit 32 bits per worker come first; `sums` are 64-bit from the start.
 struct TallyLayout {
   std::uint32_t readings, collaterals, routes, layers, portfolio, breaches, lowest;
+  std::uint32_t joint;  ///< 1: pairs (i, j) of under-collateralised tokens are counted; 0: only (i, i)
 
   // histograms, `loss_bins` each
   constexpr std::size_t price(int reading) const {
@@ -61,10 +62,11 @@ struct TallyLayout {
   }
   // single counters
   constexpr std::size_t under(int i, int j) const {
-    return delay(int(routes)) + std::size_t(i) * collaterals + std::size_t(j);
-  }  ///< both; i <= j only
+    return delay(int(routes)) + std::size_t(i) * (joint != 0 ? collaterals : 0u) + std::size_t(j);
+  }  ///< both; i <= j only (i == j without `joint`)
   constexpr std::size_t failed(int i, int j) const {
-    return under(int(collaterals), 0) + std::size_t(i) * layers + std::size_t(j);
+    return delay(int(routes)) + std::size_t(collaterals) * (joint != 0 ? collaterals : 1u) + std::size_t(i) * layers +
+           std::size_t(j);
   }  ///< layers; i <= j
   constexpr std::size_t hit(int k) const {
     return failed(int(layers), 0) + std::size_t(k);
@@ -98,7 +100,8 @@ struct TallyLayout {
 };
 
 constexpr TallyLayout layout_of(const Plan& plan) {
-  return {plan.readings, plan.collaterals, plan.routes, plan.layers, plan.portfolio, plan.breaches, plan.lowest};
+  return {plan.readings,  plan.collaterals, plan.routes, plan.layers,
+          plan.portfolio, plan.breaches,    plan.lowest, plan.joint};
 }
 
 }  // namespace proofload

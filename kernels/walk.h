@@ -4,9 +4,18 @@
 
 namespace proofload {
 
-/// Log price with drift and, once its time has come, the stress overlay's shock.
+/// Log price from the driftless one: the stress factor's part of the path, its scale, the drift and, once its time has come, the
+/// overlay's shock.
 template <class F>
-PROOFLOAD_FN F log_price(const Plan& plan, const Tables& tables, unsigned asset, F x, typename lane<F>::U time) {
+PROOFLOAD_FN F log_price(const Plan& plan, const Tables& tables, const Workspace<F>& work, unsigned asset, F x,
+                         typename lane<F>::U time) {
+  if (plan.conditioned != 0) {
+    if (plan.price_loaded != 0) {
+      const F loading = planar<F>(tables, plan.price_loadings, limit::assets, 0, int(asset)) * sqrt(to_float(time));
+      x = fnma(loading, work.condition[price_factor], x);
+    }
+    x = x * work.condition[return_scale];
+  }
   x = fma(broadcast<F>(plan.drift[asset]), to_float(time), x);
   if (plan.shocked == 0) return x;
   const float* shock = tables.floats + plan.shocks + asset;
@@ -21,7 +30,7 @@ PROOFLOAD_FN void observe(const Plan& plan, const Tables& tables, const Workspac
   F book = broadcast<F>(0.0f);
   PROOFLOAD_UNROLL
   for (int a = 0; a < Market::assets; ++a) {
-    const F x = log_price(plan, tables, static_cast<unsigned>(a), market.x[a], now);
+    const F x = log_price(plan, tables, work, static_cast<unsigned>(a), market.x[a], now);
     for (unsigned l = plan.first_leg[a]; plan.breaches != 0 && l < plan.first_leg[a + 1]; ++l) {
       const unsigned m = plan.leg[l].message;
       const auto sold = less(stalled ? work.late[m] : work.time[m], now), lower = both(dated, less(x, work.low[l]));
@@ -30,6 +39,36 @@ PROOFLOAD_FN void observe(const Plan& plan, const Tables& tables, const Workspac
     if (plan.lowest != 0) book = fma(planar<F>(tables, plan.weights, limit::walked_assets, 0, a), exp(x), book);
   }
   if (plan.lowest != 0) lowest = select(both(dated, less(book, lowest)), book, lowest);
+}
+
+/// Oracles that are pushed at this visit: the price has moved by the deviation before the heartbeat came. What waits for them comes
+/// forward by as much.
+template <class Market, class F>
+PROOFLOAD_FN void fire(const Plan& plan, const Tables& tables, const Workspace<F>& work, bool stalled,
+                       const Market& market, typename lane<F>::U now) {
+  const auto never = broadcast_word<F>(absent);
+  const unsigned heartbeats = plan.messages + plan.readings + plan.parts;
+  for (unsigned o = 0; o < plan.triggers; ++o) {
+    const Trigger& trigger = plan.trigger[o];
+    F x = broadcast<F>(0.0f);
+    PROOFLOAD_UNROLL
+    for (int a = 0; a < Market::assets; ++a) {  // an indexed array would lie in a GPU's local memory
+      if (trigger.asset == a) x = market.x[a];
+    }
+    x = log_price(plan, tables, work, trigger.asset, x, now);
+    const F moved = from_bits(bits(x) & broadcast_word<F>(0x7fffffffu));
+    const auto due = work.time[heartbeats + o];
+    const auto pushed = both(less(now, due), less(broadcast<F>(trigger.deviation), moved));
+    if (!any(pushed)) continue;
+    const auto forward = select(pushed, due - now, broadcast_word<F>(0));
+    work.time[heartbeats + o] = due - forward;
+    for (unsigned r = trigger.first; r < unsigned(trigger.first) + trigger.count; ++r) {
+      const unsigned to = plan.references[r];
+      work.time[to] = work.time[to] - forward;
+      if (stalled && to < plan.walked)
+        work.late[to] = select(equal(work.late[to], never), never, work.late[to] - forward);
+    }
+  }
 }
 
 /// Steps the prices from event to event and keeps what each event needs. The next visit is the earliest event later than now, so equal
@@ -74,7 +113,10 @@ PROOFLOAD_FN F walk(const Plan& plan, const Tables& tables, const Paths<F>& path
     market.move(rank, to_float(dt), to_float(left));
     now = now + dt;
     if constexpr (extras) {
-      if (plan.jumps != 0) jumps(plan, tables, paths, rank, to_float(dt), market);
+      if (plan.jumps != 0) jumps(plan, tables, paths, work, rank, to_float(dt), market);
+    }
+    if constexpr (extras && Market::assets != 0) {
+      if (plan.triggers != 0) fire(plan, tables, work, stalled, market, now);
     }
     if (plan.grid != 0) {
       const M dated = equal(now, grid);
@@ -83,7 +125,7 @@ PROOFLOAD_FN F walk(const Plan& plan, const Tables& tables, const Paths<F>& path
         if ((plan.breaches | plan.lowest) != 0) observe(plan, tables, work, stalled, market, now, dated, lowest);
       }
       grid = select(dated, grid + broadcast_word<F>(plan.grid), grid);
-      if (!any(arrived)) continue;
+      if (plan.triggers == 0 && !any(arrived)) continue;
     }
     market.capture(work, now, stalled);
   }
@@ -137,7 +179,11 @@ PROOFLOAD_FN void own_noise(const Plan& plan, const Tables& tables, const Paths<
         now[j] = now[j] + step;
       }
       normals(stream.draw(round << 4 | q), mixer, z);
-      if (plan.jumps & 2u) own_jumps(plan, tables, paths, round, int(q), dt, jump);
+      if (plan.jumps & 2u) {
+        own_jumps(plan, tables, paths, round, int(q), dt, jump);
+        PROOFLOAD_UNROLL
+        for (unsigned j = 0; j < 4; ++j) jump[j] = unscaled(plan, work, jump[j]);
+      }
       PROOFLOAD_UNROLL
       for (unsigned j = 0; j < 4; ++j) {
         const unsigned a = 4 * q + j;

@@ -106,7 +106,217 @@ BAD_SCENARIOS = {
         'kind = "empirical", file = "nowhere.csv", column = "x"',
         ["nowhere.csv"],
     ),
-    "key of a later version": ("[run]", "[systemic]\nhazards = 1.0\n[run]", ["systemic.hazards", "version"]),
+    "loading of nothing": ("[run]", "[systemic]\nhazrads = 1.0\n[run]", ['did you mean "hazards"']),
+    "delays that are the stress factor": ("[run]", "[systemic]\ndelays = 1.0\n[run]", ["delays = 1", "less than 1"]),
+    "negative loading of hazards": ("[run]", "[systemic]\nhazards = -1.0\n[run]", ["negative"]),
+    "loading of volatility beyond sense": ("[run]", "[systemic]\nvolatility = 50\n[run]", ["from 0 to 5"]),
+    "loading of outages that is NaN": ("[run]", "[systemic]\noutages = nan\n[run]", ["not a finite number"]),
+    "price loadings of three assets": ("[run]", "[systemic]\nprices = [0.1, 0.1, 0.1]\n[run]", ["3 numbers", "has 2"]),
+    "price loadings of a moving variance": (
+        "[run]",
+        "[market.variance]\n"
+        'kind = "heston"\nmean_reversion = 4\nvol_of_vol = 1\ncorrelation = 0\n[systemic]\nprices = 0.3\n[run]',
+        ["systemic.prices", "heston", "constant variance"],
+    ),
+    "misspelt copula": ("[run]", '[systemic]\ncopula = "noraml"\n[run]', ['did you mean "normal"']),
+    "Student copula without dof": ("[run]", '[systemic]\ncopula = "student_t"\n[run]', ["has no dof"]),
+    "Student copula of dof 0": (
+        "[run]",
+        '[systemic]\ncopula = { kind = "student_t", dof = 0 }\n[run]',
+        ["dof = 0", "from 1"],
+    ),
+    "uncertainty of nothing": ("[run]", "[uncertainty]\nvolatilty = 0.1\n[run]", ['did you mean "volatility"']),
+    "standard error in words": ("[run]", '[uncertainty]\nvolatility = "5 %"\n[run]', ["write a number"]),
+    "negative standard error": ("[run]", "[uncertainty]\ndelays = -0.1\n[run]", ["negative"]),
+    "correlations of which nothing is known": ("[run]", "[uncertainty]\ncorrelation = 0.9\n[run]", ["from 0 to 0.5"]),
+    "error of dof that there are none of": ("[run]", "[uncertainty]\ndof = 0.5\n[run]", ["gaussian", "student_t"]),
+    "dof that may have no variance": (
+        MATRIX,
+        MATRIX + '\ninnovation = { kind = "student_t", dof = 3.0 }\n[uncertainty]\ndof = 0.8',
+        ["from dof = 3 down to 2", "less than 0.5"],
+    ),
+    "one block": ("[run]", "[uncertainty]\nblocks = 1\n[run]", ["from 8 to 1024"]),
+    "hazard of an unknown layer": (
+        "[run]",
+        "[uncertainty]\nhazards.brigde = { events = 2, years = 30.6 }\n[run]",
+        ['did you mean "bridge"'],
+    ),
+    "hazard known from no years": (
+        "[run]",
+        "[uncertainty]\nhazards.bridge = { events = 2, years = 0 }\n[run]",
+        ["years = 0", "zero"],
+    ),
+    "hazard known from less than nothing": (
+        "[run]",
+        "[uncertainty]\nhazards.bridge = { events = -2, years = 30.6 }\n[run]",
+        ["events = -2", "negative"],
+    ),
+    "hazard without years": ("[run]", "[uncertainty]\nhazards.bridge = { events = 2 }\n[run]", ["years is missing"]),
+    "halt of an unknown chain": (
+        "[run]",
+        '[chains.arbitrum]\n[state]\nhalted.arbitrm = "40m"\n[run]',
+        ['did you mean "arbitrum"'],
+    ),
+    "halt of a chain without outages": ("[run]", '[state]\nhalted.arbitrum = "40m"\n[run]', ["has no outages"]),
+    "halt without a unit": ("[run]", "[state]\nhalted.arbitrum = 40\n[run]", ["no unit"]),
+    "pause of a chain": ("[run]", '[state]\npaused.arbitrum = "40m"\n[run]', ["no layer of that name"]),
+    "pause that outlasts its law": (
+        'exposure = "72h"',
+        'exposure = "72h"\nstall = { kind = "constant", value = "1h" }\n[state]\npaused.bridge = "49h"\n'
+        '[[layers.bridge.outages]]\nname = "pause"\nrate = 0.2\nduration = { kind = "constant", value = "48h" }\n'
+        "[layers.other]",
+        ["state.paused.bridge is 49h", "one in a million"],
+    ),
+    "what both runs and stands still": (
+        'exposure = "72h"',
+        'exposure = "72h"\n[state]\npaused.bridge = "1h"\nrunning = ["bridge"]\n'
+        '[[layers.bridge.outages]]\nname = "pause"\nrate = 0.2\nduration = { kind = "constant", value = "48h" }\n'
+        "[layers.other]",
+        ['"bridge" is running, and in state.paused'],
+    ),
+    "what runs and is unknown": ("[run]", '[state]\nrunning = ["arbitrm"]\n[run]', ['did you mean "arbitrum"']),
+    "state of nothing": ("[run]", '[state]\nhalt.arbitrum = "40m"\n[run]', ['did you mean "halted"']),
+    "negative liability": ("[run]", "[margin]\nliability = -1e6\n[run]", ["negative"]),
+    "liquidation threshold in per cent": (
+        "[run]",
+        "[margin]\nliquidation_threshold = 85.0\n[run]",
+        ["more than 0 up to 1"],
+    ),
+    "calls per year that are infinite": ("[run]", "[margin]\ncalls_per_year = inf\n[run]", ["not a finite number"]),
+    "risk-free rate in per cent": ("[run]", "[margin]\nrisk_free = 40\n[run]", ["from -1 to 10"]),
+    "negative loss budget": ("[run]", "[margin]\nloss_budget = -1\n[run]", ["negative"]),
+    "margin of nothing": ("[run]", "[margin]\nlaibility = 1e6\n[run]", ['did you mean "liability"']),
+    "joint_under that is a number": ("paths = 20000", "paths = 20000\njoint_under = 1", ["true or false"]),
+    "reorganisation that is certain": (
+        "[run]",
+        '[chains.arbitrum]\nreorg = { probability = 1.0, delay = { kind = "constant", value = "1m" } }\n[run]',
+        ["probability = 1", "less than 1"],
+    ),
+    "chain law that is none": ("[run]", '[chains.arbitrum]\nfinality = "15m"\n[run]', ["a table with a kind"]),
+    "forced inclusion at once": ("[run]", '[chains.arbitrum]\nforced_inclusion = "0s"\n[run]', ["zero"]),
+    "outage without a duration": (
+        "[run]",
+        '[chains.arbitrum]\noutages = [ { name = "halt", rate = 0.5 } ]\n[run]',
+        ["duration is missing"],
+    ),
+    "two outages of one name": (
+        "[run]",
+        '[chains.arbitrum]\noutages = [ { name = "halt", rate = 0.5, duration = { kind = "constant", value = "1h" } }, '
+        '{ name = "halt", rate = 0.1, duration = { kind = "constant", value = "7h" } } ]\n[run]',
+        ['two outages named "halt"'],
+    ),
+    "chain that mostly stands still": (
+        "[run]",
+        "[chains.arbitrum]\n"
+        'outages = [ { name = "halt", rate = 500.0, duration = { kind = "exponential", mean = "1d" } } ]\n[run]',
+        ["more than half of the time"],
+    ),
+    "verifier hazard without verifiers": ("hazard = 1.0", "hazard = 1.0\nverifier_hazard = 0.1", ["without verifiers"]),
+    "verifiers that disagree": (
+        "hazard = 1.0",
+        'verifiers = "set"\nverifier_hazard = 0.1\n[layers.other]\nverifiers = "set"\nverifier_hazard = 0.2',
+        ["verifier_hazard is 0.2", '"bridge" says 0.1'],
+    ),
+    "bond of nothing secured": ("hazard = 1.0", "hazard = 1.0\nbond = 1e6", ["bond is given without secured"]),
+    "cost of corrupting nothing": ("hazard = 1.0", "corruption_cost = 1e6", ["without secured"]),
+    "exponent of nothing": ("hazard = 1.0", "corruption_exponent = 2", ["without corruption_cost"]),
+    "queue without a size": ("hazard = 1.0", 'queue = { delay = "24h" }', ["above is missing"]),
+    "unknown mechanism": (
+        'layer = "bridge"\n',
+        'mechanism = "gpm"\n[mechanisms.gmp]\n[routes.near]\nfrom = "a"\nto = "b"\n',
+        ['did you mean "gmp"'],
+    ),
+    "mechanism without a catalogue": ('layer = "bridge"', 'mechanism = "gmp"', ["no [mechanisms]", "include"]),
+    "misspelt key of a mechanism": ("[run]", '[mechanisms.gmp]\ntrsut = "x"\n[run]', ['did you mean "trust"']),
+    "oracle that has no price to watch": (
+        'kind = "uniform", min = "0s", max = "60s"',
+        'kind = "deviation", heartbeat = "1h", deviation = 0.005',
+        ["market.grid"],
+    ),
+    "oracle without a heartbeat": (
+        'kind = "uniform", min = "0s", max = "60s"',
+        'kind = "deviation", deviation = 0.005',
+        ["heartbeat is missing"],
+    ),
+    "deviation in per cent": (
+        MATRIX,
+        MATRIX + '\ngrid = { step = "1m" }\n[routes.near]\nfrom = "ethereum"\nto = "arbitrum"\nstages = ['
+        '{ name = "oracle", kind = "deviation", heartbeat = "1h", deviation = 50 } ]',
+        ["deviation = 50", "less than 1"],
+    ),
+    "block that is never made": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "geometric", probability = 0, block_time = "12s"',
+        ["probability = 0", "from 0.0001"],
+    ),
+    "geometric law without blocks": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "geometric", probability = 0.9',
+        ["block_time is missing"],
+    ),
+    "retry of what is always lost": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "retry", of = { kind = "constant", value = "1m" }, drop = 1.0, wait = "1m"',
+        ["drop = 1", "less than 1"],
+    ),
+    "retry of nothing": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "retry", drop = 0.1, wait = "1m"',
+        ["of is missing"],
+    ),
+    "half an attempt": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "retry", of = { kind = "constant", value = "1m" }, drop = 0.1, wait = "1m", attempts = 2.5',
+        ["attempts = 2.5", "whole"],
+    ),
+    "retry of a mixture": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "retry", of = { kind = "mixture", of = [] }, drop = 0.1, wait = "1m"',
+        ["a mixture law inside another one"],
+    ),
+    "window without an end": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "window", within = { kind = "constant", value = "1m" }, late = { kind = "constant", '
+        'value = "1m" }',
+        ["end is missing"],
+    ),
+    "window without what is late": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "window", within = { kind = "constant", value = "1m" }, end = "8h"',
+        ["late is missing"],
+    ),
+    "status without samples": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "empirical", quantiles = [ [0.0, "1s"], [0.9, "2s"] ], status = "x"',
+        ["status without file"],
+    ),
+    "tail that begins elsewhere": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "empirical", quantiles = [ [0.0, "1s"], [0.9, "2s"] ], tail = { share = 0.2, threshold = '
+        '"2s", shape = 0.1, scale = "1s" }',
+        ["does not begin where the quantiles end"],
+    ),
+    "tail without a mean": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "empirical", quantiles = [ [0.0, "1s"], [0.9, "2s"] ], tail = { share = 0.1, threshold = '
+        '"2s", shape = 1.0, scale = "1s" }',
+        ["shape = 1", "less than 1"],
+    ),
+    "quantiles of no file": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "empirical", quantile_file = "nowhere.csv"',
+        ["nowhere.csv"],
+    ),
+    "row of no file": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "empirical", quantiles = [ [0.0, "1s"], [0.9, "2s"] ], where = { to = "base" }',
+        ["where without quantile_file"],
+    ),
+    "relay that its chain should know": (
+        'name = "finality", kind = "lognormal", median = "15m", p99 = "1h"',
+        'name = "relay", kind = "chain"',
+        ["chains have no law of relay"],
+    ),
     "model without its parameters": (MATRIX, 'innovation = "student_t"\n' + MATRIX, ["student_t", "dof"]),
     "misspelt model": (MATRIX, 'innovation = "gausian"\n' + MATRIX, ['did you mean "gaussian"']),
     "Student-t without a variance": (

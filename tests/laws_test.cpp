@@ -1,12 +1,10 @@
 // laws_test.cpp -- laws against closed forms, Boost's double-precision inverses, mpmath, and their own tables.
-#include "../host/laws.h"
+#include "law_specs.h"
 
-#include <bit>
 #include <boost/math/special_functions/beta.hpp>
 #include <boost/math/special_functions/gamma.hpp>
 #include <cfenv>
 #include <cmath>
-#include <functional>
 #include <random>
 #include <tuple>
 
@@ -14,89 +12,6 @@
 
 namespace proofload {
 namespace {
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
-LawSpec law(LawKind kind, std::initializer_list<std::pair<double LawSpec::*, double>> values) {
-  LawSpec spec;
-  spec.kind = kind;
-  for (const auto& [member, value] : values) spec.*member = value;
-  return spec;
-}
-LawSpec constant(double value) { return law(LawKind::constant, {{&LawSpec::value, value}}); }
-LawSpec uniform(double min, double max) { return law(LawKind::uniform, {{&LawSpec::min, min}, {&LawSpec::max, max}}); }
-LawSpec exponential(double mean) { return law(LawKind::exponential, {{&LawSpec::mean, mean}}); }
-LawSpec lognormal(double median, double sigma) {
-  return law(LawKind::lognormal, {{&LawSpec::median, median}, {&LawSpec::sigma, sigma}});
-}
-LawSpec gamma(double shape, double mean) {
-  return law(LawKind::gamma, {{&LawSpec::shape, shape}, {&LawSpec::mean, mean}});
-}
-LawSpec weibull(double shape, double scale) {
-  return law(LawKind::weibull, {{&LawSpec::shape, shape}, {&LawSpec::scale, scale}});
-}
-LawSpec pareto(double min, double alpha, double cap) {
-  return law(LawKind::pareto, {{&LawSpec::min, min}, {&LawSpec::alpha, alpha}, {&LawSpec::cap, cap}});
-}
-LawSpec beta(double mean, double stdev) {
-  return law(LawKind::beta, {{&LawSpec::mean, mean}, {&LawSpec::stdev, stdev}});
-}
-LawSpec mixture(const std::vector<std::pair<double, LawSpec>>& parts) {
-  LawSpec spec;
-  spec.kind = LawKind::mixture;
-  for (const auto& [weight, part] : parts) {
-    spec.of.push_back(part);
-    spec.of.back().weight = weight;
-  }
-  return spec;
-}
-LawSpec empirical(std::vector<std::pair<double, double>> quantiles) {
-  LawSpec spec;
-  spec.kind = LawKind::empirical;
-  spec.quantiles = std::move(quantiles);
-  return spec;
-}
-
-constexpr double orders[] = {1e-9, 1e-6, 1e-4, 0.01, 0.1, 0.25, 0.5, 0.77, 0.9, 0.99, 0.9999, 0.999999, 1 - 1e-9};
-
-/// What a kernel makes of a component at score z (kernels/delay.h), but for the rounding of its own exp.
-float component_value(const Component& c, const TableSet& tables, float z) {
-  float x = 0.0f;
-  const float* table = tables.floats.data() + std::size_t{c.table} * table_floats;
-  if (c.shape == Shape::table) x = table_value(table, z);
-  if (c.shape == Shape::exp_table) x = static_cast<float>(std::exp(double{table_value(table, z)}));
-  if (c.shape == Shape::lognormal) x = static_cast<float>(std::exp(double{std::bit_cast<float>(c.table) * z}));
-  return std::fma(c.scale, x, c.offset);
-}
-
-/// Probabilities of the components.
-std::vector<double> weights(const CompiledLaw& compiled) {
-  std::vector<double> list;
-  double before = 0.0;
-  for (const Component& c : compiled.components) {
-    const double until = (static_cast<double>(c.until) + 1.0) * 0x1p-32;
-    list.push_back(until - before);
-    before = until;
-  }
-  return list;
-}
-
-/// The error of a smooth law's components, each standing for the next interval of p, at `points` scores off the nodes.
-double error_of(const LawSpec& spec, const CompiledLaw& compiled, const TableSet& tables, double unit, int points) {
-  const double floor = unit * std::max(law_quantile(spec, 0.01), 1e-9 * law_mean(spec));
-  const std::vector<double> weight = weights(compiled);
-  double worst = 0.0, from = 0.0;
-  for (std::size_t k = 0; k < weight.size(); ++k) {
-    for (int i = 0; i < points; ++i) {
-      const auto z = static_cast<float>(4.7534 * (2.0 * (i + 0.377) / points - 1.0));
-      const double exact = unit * law_quantile(spec, from + weight[k] * normal_cdf(double{z}));
-      const double value = component_value(compiled.components[k], tables, z);
-      worst = std::max(worst, std::abs(value - exact) / std::max(exact, floor));
-    }
-    from += weight[k];
-  }
-  return worst;
-}
 
 // ---------------------------------------------------------------------------------------------- host mathematics
 
@@ -254,14 +169,6 @@ TEST(Quantile, OfMixturesInvertsTheirDistribution) {
 }
 
 // ---------------------------------------------------------------------------------------------- means
-
-/// The mean by the trapezoid rule over scores, which is exact to rounding for laws smooth in z.
-double integrated(const std::function<double(double)>& at_score) {
-  double sum = 0.0;
-  constexpr double h = 1.0 / 64.0;
-  for (int i = -8 * 64; i <= 8 * 64; ++i) sum += at_score(i * h) * std::exp(-0.5 * i * h * i * h) * h;
-  return sum / std::sqrt(2.0 * std::acos(-1.0));
-}
 
 TEST(Mean, HasTheClosedForms) {
   EXPECT_EQ(law_mean(constant(3.0)), 3.0);
@@ -527,6 +434,23 @@ TEST(Empirical, TailThroughTwoQuantilesOfAnExponentialLawIsThatLaw) {
     EXPECT_NEAR(law_quantile(spec, p), -mean * std::log1p(-p), 1e-11) << p;
 }
 
+TEST(Empirical, HasAGeneralisedParetoTail) {
+  for (const double shape : {-0.4, -0.1, 0.0, 1e-9, 0.3, 0.9}) {
+    const LawSpec spec = with_tail(shape, 10.0, 0.1);
+    EXPECT_NEAR(law_quantile(spec, 0.45), 2.5, 1e-14);
+    for (const double above : {0.09, 0.01, 1e-4, 1e-7}) {
+      const double l = std::log(above / 0.1), excess = std::abs(shape) < 1e-6 ? -l : std::expm1(-shape * l) / shape;
+      EXPECT_NEAR(law_quantile(spec, 1.0 - above) / (5.0 + 10.0 * excess), 1.0, 1e-8) << shape << ' ' << above;
+    }
+    EXPECT_NEAR(law_mean(spec), 0.9 * 2.5 + 0.1 * (5.0 + 10.0 / (1.0 - shape)), 1e-7);
+    TableSet tables;
+    const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
+    EXPECT_LE(compiled.error, 1e-4) << shape;
+    EXPECT_LE(error_of(spec, compiled, tables, ticks_per_second, 41), 1.1 * compiled.error + 3e-6) << shape;
+    EXPECT_NEAR(compiled.tail_share, 0.1, 1e-15);
+  }
+}
+
 TEST(Empirical, HasItsCornerCases) {
   TableSet tables;
   const CompiledLaw single = compile_law(empirical({{0.5, 3.0}}), 1.0, tables);
@@ -539,6 +463,146 @@ TEST(Empirical, HasItsCornerCases) {
   const CompiledLaw flat = compile_law(empirical({{0.0, 1.0}, {0.5, 2.0}, {0.9, 2.0}}), 1.0, tables);
   EXPECT_EQ(flat.components.back().shape, Shape::constant);  // no rise between the last two: no tail to go on with
   EXPECT_NEAR(flat.tail_share, 0.1, 1e-16);
+}
+
+// ---------------------------------------------------------------------------------------------- laws made of laws
+
+/// Mean and variance of a compiled law.
+std::pair<double, double> moments(const CompiledLaw& compiled, const TableSet& tables) {
+  const std::vector<double> weight = weights(compiled);
+  double first = 0.0, second = 0.0;
+  for (std::size_t k = 0; k < weight.size(); ++k) {
+    const auto at = [&](double z) {
+      return double{component_value(compiled.components[k], tables, static_cast<float>(z))};
+    };
+    first += weight[k] * integrated(at);
+    second += weight[k] * integrated([&](double z) { return at(z) * at(z); });
+  }
+  return {first, second - first * first};
+}
+
+TEST(Geometric, HasTheQuantilesOfBlocks) {
+  for (const double p : {0.97, 0.6, 0.2, 0.013}) {
+    const LawSpec spec = geometric(p, 12.0);
+    double left = 1.0;  // q^k
+    for (int k = 0; k < 60; ++k, left *= 1.0 - p) {
+      if (k > 0 && left > 1e-7) { EXPECT_NEAR(law_quantile(spec, 1.0 - left), 12.0 * k, 12e-7) << p << ' ' << k; }
+      // In the middle of a block half of its probability has gone.
+      if (left > 1e-7) { EXPECT_NEAR(law_quantile(spec, 1.0 - left * (1.0 - p / 2)), 12.0 * (k + 0.5), 12e-7); }
+    }
+    EXPECT_NEAR(law_mean(spec), 12.0 * ((1.0 - p) / p + 0.5), 1e-12 / p);
+  }
+  EXPECT_NEAR(law_quantile(geometric(1.0, 12.0), 0.3), 3.6, 1e-14);
+}
+
+// A piece that is lost, or that has the probability of its neighbour, shows in the weights; q^k for k blocks too many in
+// the tail shows in the mean.
+TEST(Geometric, IsAMixtureOfBlocks) {
+  for (const double p : {0.97, 0.6, 0.35, 0.2, 0.013}) {
+    const LawSpec spec = geometric(p, 12.0);
+    TableSet tables;
+    const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
+    const std::vector<double> weight = weights(compiled);
+    ASSERT_LE(weight.size(), 33u);
+    for (std::size_t k = 0; k + 1 < weight.size(); ++k) {
+      EXPECT_NEAR(weight[k], p * std::pow(1.0 - p, static_cast<double>(k)), 0x1p-32) << p << ' ' << k;
+      EXPECT_EQ(compiled.components[k].offset, 6144.0f * static_cast<float>(k));
+      EXPECT_EQ(compiled.components[k].scale, 6144.0f);
+    }
+    const auto [mean, variance] = moments(compiled, tables);
+    // The tail's mean is off by p / 12 of a block where it is reached.
+    const double tail = std::pow(1.0 - p, 32.0), block = 6144.0;
+    EXPECT_NEAR(mean, block * ((1.0 - p) / p + 0.5), block * (tail * p / 6 + 3e-5 / p)) << p;
+    EXPECT_NEAR(variance / (block * block * ((1.0 - p) / (p * p) + 1.0 / 12.0)), 1.0, 1e-3 * tail + 3e-4) << p;
+    EXPECT_LE(compiled.error, 2e-3) << p;
+    if (tail < 1e-6) continue;  // where words, of 2^-32, are too coarse to tell where in p a piece is
+    EXPECT_LE(error_of(spec, compiled, tables, ticks_per_second, 41), compiled.error + 1e-5) << p;
+  }
+  TableSet tables;  // probable inclusion: exact to the last word
+  EXPECT_LE(compile_law(geometric(0.6, 12.0), ticks_per_second, tables).error, 1e-4);
+}
+
+TEST(Retry, AddsTheWaitsOfLostAttempts) {
+  const LawSpec spec = retry(exponential(20.0), 0.25, 30.0, 2.0, 100.0, 5);
+  const double waited[] = {0.0, 30.0, 90.0, 190.0, 290.0}, share[] = {0.75, 0.1875, 0.046875, 0.01171875, 0.00390625};
+  double mean = 0.0;
+  for (int n = 0; n < 5; ++n) mean += share[n] * (waited[n] + 20.0);
+  EXPECT_NEAR(law_mean(spec), mean, 1e-13 * mean);
+  for (const double p : orders) {
+    const double x = law_quantile(spec, p);
+    double above = 0.0;
+    for (int n = 0; n < 5; ++n) above += share[n] * std::min(1.0, std::exp(-(x - waited[n]) / 20.0));
+    EXPECT_NEAR(above / (1.0 - p), 1.0, 1e-13 + 1e-15 / (1.0 - p)) << p;
+  }
+  TableSet tables;
+  const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
+  EXPECT_EQ(tables.keys.size(), 1u);  // one table for all attempts
+  ASSERT_EQ(compiled.components.size(), 5u);
+  const std::vector<double> weight = weights(compiled);
+  for (std::size_t n = 0; n < 5; ++n) {
+    EXPECT_NEAR(weight[n], share[n], 0x1p-32);
+    EXPECT_EQ(compiled.components[n].offset, static_cast<float>(512.0 * waited[n]));
+  }
+  const auto [found, variance] = moments(compiled, tables);
+  double square = 0.0;
+  for (int n = 0; n < 5; ++n) square += share[n] * (waited[n] * waited[n] + 40.0 * waited[n] + 800.0);
+  EXPECT_NEAR(found / (512.0 * mean), 1.0, 2e-5);
+  EXPECT_NEAR(variance / (512.0 * 512.0 * (square - mean * mean)), 1.0, 2e-5);
+
+  EXPECT_EQ(law_quantile(retry(constant(7.0), 0.0, 30.0, 2.0, 100.0, 8), 0.999), 7.0);
+  EXPECT_EQ(law_quantile(retry(constant(7.0), 0.9, 30.0, 2.0, 100.0, 1), 0.999), 7.0);
+  EXPECT_EQ(law_quantile(retry(constant(7.0), 0.9, 30.0, 2.0, 10.0, 3), 0.95), 27.0);  // the first wait is cut too
+}
+
+TEST(Window, CutsALawAndAddsWhatIsLate) {
+  const double sigma = 1.1, end = 120.0, in_time = normal_cdf(std::log(end / 45.0) / sigma);
+  const LawSpec spec = window(lognormal(45.0, sigma), end, exponential(3600.0));
+  for (const double p : orders) {
+    const double expected = p < in_time ? 45.0 * std::exp(sigma * normal_quantile(p))
+                                        : end - 3600.0 * std::log((1.0 - p) / (1.0 - in_time));
+    EXPECT_NEAR(law_quantile(spec, p) / expected, 1.0, 1e-13 + 1e-15 / (1.0 - p)) << p;
+  }
+  const double inside = 45.0 * std::exp(sigma * sigma / 2) * normal_cdf(std::log(end / 45.0) / sigma - sigma);
+  EXPECT_NEAR(law_mean(spec), inside + (1.0 - in_time) * (end + 3600.0), 1e-11);
+  TableSet tables;
+  const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
+  ASSERT_EQ(compiled.components.size(), 2u);
+  EXPECT_NEAR(weights(compiled)[0], in_time, 0x1p-32);
+  EXPECT_EQ(compiled.components[1].offset, 61440.0f);
+  EXPECT_LE(error_of(spec, compiled, tables, ticks_per_second, 211), 1.1 * compiled.error + 3e-6);
+  EXPECT_LE(compiled.error, 1e-4);
+  EXPECT_NEAR(moments(compiled, tables).first / (512.0 * law_mean(spec)), 1.0, 2e-5);
+  for (const LawSpec& within : {gamma(0.5, 80.0), gamma(30.0, 80.0), weibull(0.6, 80.0), exponential(80.0),
+                                pareto(10.0, 1.2, 1e5), uniform(20.0, 300.0)}) {
+    const LawSpec cut = window(within, end, constant(1000.0));
+    TableSet own;
+    const CompiledLaw some = compile_law(cut, ticks_per_second, own);
+    EXPECT_LE(error_of(cut, some, own, ticks_per_second, 31), 1.1 * some.error + 3e-6);
+    EXPECT_LE(some.error, 1e-4) << static_cast<int>(within.kind);
+    const double last = law_quantile(cut, weights(some)[0] - 1e-9);
+    EXPECT_LE(last, end);
+    EXPECT_GT(last, end * (1.0 - 1e-5));
+    EXPECT_EQ(law_quantile(cut, 1.0 - 1e-9), 1120.0);
+  }
+  EXPECT_EQ(law_quantile(window(constant(8.0), 8.0, constant(5.0)), 0.5), 8.0);  // in time is at the end too
+  EXPECT_EQ(law_quantile(window(constant(9.0), 8.0, constant(5.0)), 0.5), 13.0);
+  EXPECT_EQ(law_quantile(window(uniform(9.0, 10.0), 8.0, constant(5.0)), 0.5), 13.0);
+  EXPECT_EQ(law_quantile(window(uniform(1.0, 10.0), 80.0, constant(5.0)), 0.5), 5.5);
+}
+
+TEST(Mixture, IsFlattened) {
+  const LawSpec spec = mixture({{0.5, geometric(0.5, 12.0)},
+                                {0.3, retry(constant(5.0), 0.5, 10.0, 1.0, 10.0, 2)},
+                                {0.2, window(uniform(0.0, 10.0), 4.0, constant(100.0))}});
+  // P(X <= 12) = 0.5 0.5 + 0.3 0.5 + 0.2 0.4: the 5 s, and what is inside the window.
+  EXPECT_NEAR(law_quantile(spec, 0.48), 12.0, 1e-12);
+  EXPECT_EQ(law_quantile(spec, 0.55), 15.0);
+  EXPECT_EQ(law_quantile(spec, 0.98), 104.0);
+  EXPECT_NEAR(law_mean(spec), 0.5 * 18.0 + 0.3 * 10.0 + 0.2 * (0.4 * 2.0 + 0.6 * 104.0), 1e-12);
+  TableSet tables;
+  const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
+  EXPECT_NEAR(moments(compiled, tables).first / (512.0 * law_mean(spec)), 1.0, 2e-5);
+  EXPECT_NEAR(weights(compiled)[0], 0.25, 0x1p-32);
 }
 
 // ---------------------------------------------------------------------------------------------- samples
@@ -654,7 +718,26 @@ TEST(BadLaws, AreRefusedWithAReason) {
                          empirical({{0.4, 3.0}, {0.5, 2.0}}),
                          empirical({{0.4, 3.0}, {1.5, 4.0}}),
                          empirical({{nan, 3.0}}),
-                         constant(1e308)};
+                         constant(1e308),
+                         geometric(0.0, 12.0),
+                         geometric(1.1, 12.0),
+                         geometric(0.5, 0.0),
+                         geometric(nan, 12.0),
+                         retry(constant(1.0), 1.0, 1.0, 2.0, 10.0, 3),
+                         retry(constant(1.0), -0.1, 1.0, 2.0, 10.0, 3),
+                         retry(constant(1.0), 0.1, 1.0, 0.5, 10.0, 3),
+                         retry(constant(1.0), 0.1, 1.0, 2.0, 10.0, 0),
+                         retry(constant(1.0), 0.1, 1.0, 2.0, 10.0, 2.5),
+                         retry(constant(1.0), 0.1, nan, 2.0, 10.0, 3),
+                         retry(geometric(0.5, 1.0), 0.1, 1.0, 2.0, 10.0, 3),
+                         law(LawKind::retry, {{&LawSpec::drop, 0.1}}),
+                         window(constant(1.0), nan, constant(2.0)),
+                         window(mixture({{1.0, constant(1.0)}}), 1.0, constant(2.0)),
+                         law(LawKind::window, {{&LawSpec::end, 1.0}}),
+                         with_tail(1.0, 10.0, 0.1),
+                         with_tail(-0.6, 10.0, 0.1),
+                         with_tail(0.2, 0.0, 0.1),
+                         with_tail(0.2, 10.0, 0.2)};
   for (const LawSpec& spec : bad) {
     TableSet tables;
     try {

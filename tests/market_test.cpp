@@ -1,5 +1,6 @@
 // Prices against closed forms: Student-t shocks, Merton's jumps, observers on the grid, factors, stress overlays. (Variance that
 // moves: heston_test.cpp, bars_test.cpp.) checks.h says what a check is and how it proves that it would see an error.
+#include <memory>
 #include <algorithm>
 
 #include "../kernels/path.h"
@@ -838,6 +839,7 @@ TEST(Factors, AgreeWithTheFullMatrix) {
 struct Silent {
   bool any(bool m) const { return m; }
   void stage(unsigned, std::uint32_t) {}
+  void outage(unsigned, std::uint32_t, std::uint32_t) {}
   void delay(unsigned, std::uint32_t) {}
   void price(unsigned, float) {}
   void broken(bool m) { EXPECT_FALSE(m); }
@@ -870,18 +872,15 @@ TEST(StudentT, LinearPortfolioOfEightAssets) {
         "linear", paths, [&](const World&) { return assets(list) + matrix + "]\n" + student_t(4.0) + sales; }, {}};
     const Compiled c = compile(parse_scenario(row.text({}), "test.toml"));
     const Tables tables{c.tables.floats.data(), c.rows.data()};
-    std::uint32_t time[16] = {}, late[8] = {};
-    float failure[1] = {}, price[8] = {}, late_price[8] = {}, reading[8] = {}, low[8] = {}, factor[1] = {},
-          late_factor[1] = {};
-    const Workspace<float> work{{time},    {late}, {failure}, {price},      {late_price},
-                                {reading}, {low},  {factor},  {late_factor}};
+    const auto arrays = std::make_unique<Arrays<float>>();
+    const Workspace<float> work = arrays->workspace();
     std::uint64_t below = 0;
     Silent sink;
     with_market(c.plan, [&]<Process process, int N>() {
       for (std::uint64_t p = 0; p < paths; ++p) {
         simulate<process, N>(c.plan, tables, make_key(7), p, work, sink);
         double sum = 0.0;
-        for (const float x : price) sum += double(x);
+        for (unsigned l = 0; l < 8; ++l) sum += double(work.price[l]);
         below += sum / 8.0 < -0.1 ? 1u : 0u;
       }
     });

@@ -63,6 +63,43 @@ route = "fast"
                         "stormy");
 }
 
+/// Chains and layers that stand still, shared verifiers, bonds, the stress factor, and parameters that are not known for certain.
+inline void disturb(Scenario& s) {
+  const auto law = [](LawKind kind, double LawSpec::*key, double value) {
+    LawSpec spec;
+    spec.kind = kind;
+    spec.*key = value;
+    return spec;
+  };
+  LawSpec hours = law(LawKind::lognormal, &LawSpec::median, 3900.0);
+  hours.sigma = 1.0;
+  for (ChainSpec& chain : s.chains)
+    chain.outages = {{"sequencer", 300.0, hours}, {"halt", 40.0, law(LawKind::exponential, &LawSpec::mean, 26640.0)}};
+  s.chains[0].forced_inclusion = 7200.0;
+  StageSpec inclusion;
+  inclusion.name = StageName::destination_inclusion;
+  inclusion.law = law(LawKind::constant, &LawSpec::value, 12.0);
+  s.routes[0].stages.push_back(inclusion);
+  s.layers[0].outages = {{"pause", 100.0, law(LawKind::constant, &LawSpec::value, 30000.0)}};
+  for (LayerSpec& layer : s.layers) {
+    layer.verifiers = "set";
+    layer.verifier_hazard = 1.0;
+  }
+  s.layers[0].bond = 1e7;
+  s.layers[0].secured = 1e8;
+  s.layers[0].queue_above = 5e5;
+  s.layers[0].queue_delay = 86400.0;
+  s.systemic.delays = 0.5;
+  s.systemic.volatility = 0.3;
+  s.systemic.hazards = 0.8;
+  s.systemic.outages = 1.1;
+  s.uncertainty.given = true;
+  s.uncertainty.volatility = 0.1;
+  s.uncertainty.delays = 0.2;
+  if (s.market.innovation.kind == InnovationKind::student_t) s.uncertainty.dof = 0.4;
+  s.uncertainty.hazards = {{s.layers[1].name, "", 1.0, 0.5}};
+}
+
 /// The stormy book under every kind of market that kernels are compiled for.
 inline std::map<std::string, Scenario> markets() {
   std::map<std::string, Scenario> all;
@@ -135,6 +172,22 @@ inline std::map<std::string, Scenario> markets() {
     for (auto& row : replay.returns) row[0] *= 0.01, row[1] *= 0.02;
     replay.calls = random ? 200 : 1;
     all.at(random ? "replay from anywhere" : "replay").stress.replay = replay;
+  }
+  for (const auto* name :
+       {"no grid", "student_t", "merton", "heston, student_t, merton", "gjr_garch", "factors, student_t, merton"}) {
+    Scenario s = all.at(name);
+    disturb(s);
+    // The stress factor's part of the path is known for constant variance and a full correlation only.
+    if (s.market.variance.kind == VarianceKind::constant && s.market.factors.empty()) s.systemic.prices = {0.3, 0.5};
+    if (!s.market.grid.step) s.systemic.copula_dof = 3.0;
+    all.emplace(std::string("disturbed, ") + name, s);
+  }
+  for (const auto* name : {"student_t", "merton", "gjr_garch from a forecast, student_t, merton"}) {
+    Scenario s = all.at(name);
+    disturb(s);
+    StageSpec& oracle = s.routes[0].stages[0];
+    oracle.trigger = {3600.0, 0.004};
+    all.emplace(std::string("oracle with a deviation, ") + name, s);
   }
   MarketSpec& stressed = make("stress");
   student(stressed);

@@ -700,7 +700,16 @@ TEST(Show, HasTheKeysOfTheContractInTheirOrder) {
   EXPECT_EQ(json["seed"].get<std::uint64_t>(), ~std::uint64_t{0});
   EXPECT_EQ(json["joint_under"].size(), 2u);
   EXPECT_EQ(json["joint_under"][1].size(), 2u);
-  EXPECT_EQ(keys(collateral).back(), "p_breach") << "additions come last";
+  EXPECT_EQ(keys(collateral), (Names{"name", "asset", "route", "p_under", "p_failure", "haircuts", "loss_given_failure",
+                                     "exposure_cap_per_loss_budget", "unresolved", "p_breach",
+                                     "exposure_cap_per_loss_budget_low", "exposure_cap_per_loss_budget_high",
+                                     "exposure_cap", "highest_priced_confidence", "risk_rate", "wrapped_alternative"}))
+      << "additions come last";
+  EXPECT_EQ(keys(collateral["haircuts"][0]).size(), 13u);
+  EXPECT_EQ(keys(collateral["haircuts"][0]["capital_efficiency"]), (Names{"single_chain", "wrapped"}));
+  EXPECT_EQ(keys(json["routes"][0]), (Names{"name", "delay_seconds", "unresolved", "stages"}));
+  EXPECT_EQ(keys(json["routes"][0]["stages"][0]), (Names{"name", "scope", "delay_seconds", "trigger"}));
+  EXPECT_EQ(keys(json["routes"][0]["stages"][0]["delay_seconds"]), (Names{"p50", "p90", "p99", "p999"}));
   EXPECT_EQ(keys(collateral["p_breach"]), (Names{"estimate", "low", "high"}));
   EXPECT_EQ(keys(json["portfolio"]), (Names{"p_under", "haircuts", "minimum"}));
   EXPECT_EQ(keys(json["portfolio"]["minimum"]), (Names{"p_breach", "quantiles"}));
@@ -738,6 +747,186 @@ void expect_lines_fit(const std::string& text) {
     EXPECT_LE(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; }), 120) << line;
     begin = end + 1;
   }
+}
+
+/// A scenario with a [margin], of which paths fail.
+Results with_margin() {
+  Results r = made_results(testing::as_book(testing::two_collaterals));
+  r.scenario.margin = {1e6, 0.85, 4.0, 0.04, 5e4};
+  for (int k = 0; k < 2; ++k) count_losses(r.tally, k, 0.01, 50, 0.9);
+  seal(r, 1000);
+  for (int k = 0; k < 2; ++k) r.tally.sums[r.tally.layout.shortfall_struck(k)] = std::uint64_t{40} << 24;
+  return r;
+}
+
+TEST(Show, HasMarginsRatesAndCapsWhenTheyAreAskedFor) {
+  const auto bare = show_json(filled());
+  for (const auto& c : bare["collateral"]) {
+    EXPECT_TRUE(c["risk_rate"].is_null() && c["exposure_cap"].is_null() && c["wrapped_alternative"].is_null());
+    for (const auto& h : c["haircuts"])
+      EXPECT_TRUE(h["required_margin"].is_null() && h["parameter_interval"].is_null());
+  }
+  for (const char* key : {"margin", "state", "systemic", "uncertainty"}) EXPECT_TRUE(bare[key].is_null()) << key;
+
+  const Results r = with_margin();
+  const auto json = show_json(r);
+  const CollateralAnswer a = answer(r).collateral[0];
+  const auto& c = json["collateral"][0];
+  EXPECT_EQ(c["haircuts"][1]["required_margin"]["value"], *a.haircuts[1].margin);
+  EXPECT_EQ(c["haircuts"][1]["required_margin"]["closed_form"], *a.haircuts[1].margin_closed_form);
+  EXPECT_EQ(c["haircuts"][1]["capital_efficiency"]["single_chain"], *a.haircuts[1].efficiency);
+  EXPECT_EQ(c["exposure_cap"]["value"], *a.exposure_cap);
+  EXPECT_EQ(c["exposure_cap"]["low"], *a.exposure_cap_low);
+  EXPECT_EQ(c["highest_priced_confidence"], *a.highest_priced_confidence);
+  EXPECT_EQ(c["risk_rate"]["value"], *a.risk_rate->value);
+  EXPECT_EQ(c["risk_rate"]["standard_error"].is_null(), !a.risk_rate->error);
+  EXPECT_EQ(json["portfolio"]["haircuts"][0]["required_margin"]["value"], *answer(r).portfolio->haircuts[0].margin);
+  EXPECT_EQ(json["margin"]["loss_budget"], 5e4);
+
+  const std::string table = show_table(r);
+  expect_lines_fit(table);
+  for (const char* part : {"Required margin in USD", "85 % of its worth", "liability of 1,000,000 USD", "closed form",
+                           "expected loss of 50,000 USD", "4 risk-free, 4 calls a year", "hazard a year",
+                           "low and high hold all that is possible", "of single"})
+    EXPECT_NE(table.find(part), std::string::npos) << part << " is not in\n" << table;
+  const std::string without = show_table(filled());
+  for (const char* part : {"Required margin", "risk rate", "of wrapped", "par. low"})
+    EXPECT_EQ(without.find(part), std::string::npos) << part;
+}
+
+/// On one line, with single spaces.
+std::string unwrapped(std::string text) {
+  std::string out;
+  for (const char c : text) {
+    const char x = c == '\n' ? ' ' : c;
+    if (x != ' ' || out.empty() || out.back() != ' ') out += x;
+  }
+  return out;
+}
+
+TEST(Show, SaysWhatAHaircutBeyondTheCliffIs) {
+  const Results r = with_margin();
+  const CollateralAnswer a = answer(r).collateral[0];
+  const std::string table = unwrapped(show_table(r));
+  // 5 % fail: of 1 - 99 % that are one fifth, of 1 - 99.9 % one fiftieth.
+  for (const char* part : {"* ETH@ethereum is beyond the cliff at 99 %, 99.9 %: its layer fails with probability 0.05,",
+                           "(at 99 % what 80 % of failures take at most, at 99.9 % what 98 % of failures take at most)",
+                           "which no haircut can price", "Cap the exposure instead: at most 1.11M USD (for certain"})
+    EXPECT_NE(table.find(part), std::string::npos) << part << " is not in\n" << table;
+  // 0.93 to 0.94 of all confidences are priced: rounded down, not up.
+  const double priced = 100.0 * *a.highest_priced_confidence;
+  EXPECT_NE(table.find(fmt::format("The highest confidence that is priced for certain is {:.1f} %.",
+                                   std::floor(10.0 * priced) / 10.0)),
+            std::string::npos)
+      << table;
+  Results unpriced = with_margin();
+  unpriced.scenario.margin = {};
+  EXPECT_NE(unwrapped(show_table(unpriced)).find("at most 22.2 USD for each USD of expected loss per liquidation"),
+            std::string::npos)
+      << show_table(unpriced);
+}
+
+TEST(Show, SaysWhatIntervalsHold) {
+  Results r = with_margin();
+  EXPECT_NE(show_json(r)["intervals"].get<std::string>().find("simulation error only"), std::string::npos);
+  r.scenario.uncertainty.given = true;
+  r.scenario.uncertainty.volatility = 0.05;
+  r.scenario.uncertainty.correlation = 0.03;
+  r.scenario.uncertainty.hazards = {{"one", "", 2.0, 30.6}};
+  EXPECT_EQ(uncertainty_text(r.scenario),
+            "volatility (5 %), correlation (0.03), the hazard of one (2 events in 30.6 years)");
+  std::string table = unwrapped(show_table(r));
+  EXPECT_NE(table.find("hold the simulation error only: the blocks"), std::string::npos) << table;
+  EXPECT_EQ(table.find("par. low"), std::string::npos);
+
+  BlockHaircuts blocks;
+  blocks.paths = 1000;
+  blocks.confidence = r.scenario.run.confidence;
+  blocks.collaterals = 2;
+  blocks.done = 64;
+  for (int b = 0; b < 64; ++b) {
+    for (int figure = 0; figure < 6; ++figure) blocks.haircut.push_back(0.1 * (figure + 1) + 0.001 * b);
+  }
+  r.blocks = blocks;
+  // At 95 % the least and the greatest of 64 blocks are the interval: k = floor(0.025 * 65) = 1.
+  const Answers all = answer(r);
+  EXPECT_EQ(all.blocks, 64u);
+  for (std::size_t k = 0; k < 2; ++k) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      const double least = 0.1 * (3.0 * static_cast<double>(k) + static_cast<double>(i) + 1.0);
+      EXPECT_NEAR(*all.collateral[k].haircuts[i].parameter_low, least, 1e-12);
+      EXPECT_NEAR(*all.collateral[k].haircuts[i].parameter_high, least + 0.063, 1e-12);
+    }
+  }
+  EXPECT_NEAR(show_json(r)["collateral"][1]["haircuts"][0]["parameter_interval"]["high"].get<double>(), 0.463, 1e-12);
+  table = show_table(r);
+  expect_lines_fit(table);
+  for (const char* part : {"par. low", "46.300", "from 64 blocks of paths", "(correlation: in blocks only)"})
+    EXPECT_NE(unwrapped(table).find(part), std::string::npos) << part << " is not in\n" << table;
+}
+
+TEST(Show, SaysOfWhichPresentItSpeaks) {
+  Results r = with_margin();
+  r.scenario.state.halted = {{"arbitrum", "sequencer", 2400.0}};
+  r.scenario.state.paused = {{"one", "", 3.0 * 3600.0}};
+  r.scenario.state.running = {"base"};
+  r.scenario.systemic.delays = 0.3;
+  r.scenario.systemic.prices = {0.2};
+  r.scenario.systemic.copula_dof = 4.0;
+  EXPECT_EQ(state_text(r.scenario), "arbitrum halted for 40.0 min (sequencer), one paused for 3.0 h, base running");
+  EXPECT_EQ(systemic_text(r.scenario),
+            "stress factor with loadings delays 0.3, prices 0.2; delays with a Student copula, dof 4");
+  const std::string table = show_table(r);
+  expect_lines_fit(table);
+  EXPECT_NE(table.find("\nNow: arbitrum halted for"), std::string::npos) << table;
+  EXPECT_NE(table.find("\nSystemic: stress factor"), std::string::npos) << table;
+  EXPECT_EQ(show_json(r)["state"], state_text(r.scenario));
+  EXPECT_EQ(show_json(r)["systemic"], systemic_text(r.scenario));
+}
+
+TEST(Show, HasStagesBelowTheirRoutes) {
+  Results r = with_margin();
+  r.scenario.routes[0].stages[0].trigger = TriggerSpec{3600.0, 0.005};
+  const std::string table = unwrapped(show_table(r));
+  EXPECT_NE(table.find(" fast 1.0 s 1.0 s 1.0 s 1.0 s 0 relay: 60.0 min or 0.5 % and its publication 6.9 min 23.0 min "
+                       "46.1 min 69.1 min slow"),
+            std::string::npos)
+      << table;
+  EXPECT_EQ(show_json(r)["routes"][0]["stages"][0]["trigger"]["heartbeat_seconds"], 3600.0);
+  EXPECT_TRUE(show_json(r)["routes"][1]["stages"][0]["trigger"].is_null());
+}
+
+TEST(Show, HasOutagesBesideDelays) {
+  Results r = with_margin();
+  EXPECT_EQ(show_table(r).find("Outages"), std::string::npos);
+  EXPECT_EQ(show_json(r)["outages"].size(), 0u);
+  LawSpec law;
+  law.kind = LawKind::uniform;
+  law.min = 0.0;
+  law.max = 7200.0;
+  r.scenario.layers[0].outages = {{"pause", 2.0, law}};
+  const std::string table = show_table(r);
+  expect_lines_fit(table);
+  EXPECT_NE(unwrapped(table).find(" pause one 2 60.0 min 118.8 min 0.000228 "), std::string::npos) << table;
+  EXPECT_EQ(show_json(r)["outages"][0]["owner"], "one");
+  EXPECT_EQ(show_json(r)["outages"][0]["of"], "layer");
+}
+
+TEST(Show, LeavesOutPairsThatWereNotCounted) {
+  Results r = made_results(testing::as_book(testing::two_collaterals));
+  TallyLayout layout = r.tally.layout;
+  layout.joint = 0;
+  r.tally = Tally(layout);
+  r.tally.counts[layout.under(0, 0)] = 7;
+  r.tally.counts[layout.under(1, 1)] = 5;
+  seal(r, 1000);
+  const Answers all = answer(r);
+  EXPECT_EQ(all.collateral[0].p_under.estimate, 0.007);
+  EXPECT_EQ(all.collateral[1].p_under.estimate, 0.005);
+  EXPECT_FALSE(all.joint_counted || all.joint_under[0][1] || all.joint_under[1][0]);
+  EXPECT_EQ(all.joint_under[1][1], 0.005);
+  EXPECT_TRUE(show_json(r)["joint_under"].is_null());
+  EXPECT_EQ(show_table(r).find("under-collateralised together"), std::string::npos);
 }
 
 TEST(Show, HasBreachesBesideWhatIsLostAtTheSale) {

@@ -364,7 +364,7 @@ TEST(BadInput, EachHasItsPlaceReasonAndSuggestion) {
       {"[[collateral]]",
        "[systemic]\nhazard_loading = 2\n[[collateral]]",
        "hazard_loading",
-       {"systemic.hazard_loading is not in this version"}},
+       {"unknown key \"hazard_loading\" in systemic"}},
       {"[[collateral]]\n", "[collateral]\n", "[collateral]", {"collateral is a table", "[[collateral]]"}},
   };
   for (const auto& c : cases) {

@@ -1,0 +1,106 @@
+#include "frontier_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "frontier.h"
+#include "mechanism_reader.h"
+#include "write_file.h"
+
+namespace proofload {
+namespace {
+
+struct Arguments {
+  std::string scenario, collateral, json, csv;
+  std::vector<std::string> mechanisms;
+  Overrides overrides;
+  BackendOptions backend;
+  std::optional<double> capital;
+};
+
+void print_out(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    throw Error(fmt::format("cannot write to standard output ({}) send it elsewhere", std::strerror(errno)));
+  }
+}
+
+void frontier(const Arguments& a) {
+  if (a.capital && !(*a.capital > 0.0 && *a.capital <= 1e15)) {
+    throw Error(
+        fmt::format("--capital {} (it is the USD that one liquidation moves) give a number above 0 and up to "
+                    "1e15, such as 1e6",
+                    *a.capital));
+  }
+  for (const auto& file : {a.json, a.csv}) {  // not after minutes of work
+    const auto folder = std::filesystem::path(file).parent_path();
+    std::error_code ignored;
+    if (!folder.empty() && !std::filesystem::is_directory(folder, ignored))
+      throw Error(
+          fmt::format("cannot write {} (there is no folder {}) create the folder first", file, folder.string()));
+  }
+  std::vector<std::string> mechanisms = a.mechanisms;
+  if (mechanisms.empty()) {
+    for (const auto& entry : input::read_catalogue({a.scenario}).mechanisms) {
+      if (entry.spec.name != "native")
+        mechanisms.push_back(entry.spec.name);  // no way across: efficiency compares with it
+    }
+    if (mechanisms.empty()) {
+      throw Error(fmt::format(
+          "{} has no [mechanisms] (a frontier compares those of a catalogue) include presets/mechanisms.toml in it",
+          a.scenario));
+    }
+  }
+  // every mistake of the scenario shows before the first path
+  const auto crossings = read_crossings(a.scenario, mechanisms, a.collateral, a.overrides);
+  const auto backend = make_backend(a.backend);
+  const FrontierRun run = run_frontier(crossings, *backend, a.capital);
+  if (!a.json.empty()) write_file(a.json, frontier_json(run).dump(2) + "\n", "the frontier");
+  if (!a.csv.empty()) write_file(a.csv, frontier_csv(run), "the frontier");
+  print_out(frontier_table(run));
+  for (const auto& file : {a.json, a.csv}) {
+    if (!file.empty()) fmt::print(stderr, "wrote {}\n", file);
+  }
+}
+
+}  // namespace
+
+void add_frontier(CLI::App& app, int&) {
+  auto a = std::make_shared<Arguments>();
+  const CLI::Validator digits(
+      [](std::string& text) {
+        const bool fine =
+            !text.empty() && text.size() < 20 && text.find_first_not_of("0123456789") == std::string::npos;
+        return fine ? std::string() : fmt::format("'{}' is not a whole number", text);
+      },
+      "", "digits");
+  app.add_option("SCENARIO", a->scenario, "scenario file (TOML) with a catalogue: include presets/mechanisms.toml")
+      ->required();
+  app.add_option("--mechanisms", a->mechanisms,
+                 "of the catalogue, ccip,htlc say (default: all but native): each\n"
+                 "takes the place of every route's mechanism, layer and stages, except\n"
+                 "how its oracle notices")
+      ->delimiter(',')
+      ->type_name("NAME,...");
+  app.add_option("--collateral", a->collateral, "only this one (default: all of the scenario's)")->type_name("NAME");
+  app.add_option("--capital", a->capital,
+                 "USD that one liquidation moves (default: sale.size of the collateral, else margin.liability)");
+  app.add_option("--paths", a->overrides.paths, "number of paths of each run instead of the scenario's")->check(digits);
+  app.add_option("--seed", a->overrides.seed, "seed instead of the scenario's")->check(digits);
+  app.add_option("--backend", a->backend.backend, "auto, cpu or cuda (auto: a GPU if there is one)");
+  app.add_option("--threads", a->backend.threads, "CPU threads (default: every core this process may use)");
+  app.add_option("--lanes", a->backend.lanes, "auto, scalar, avx2 or avx512: the same bits, other speeds");
+  app.add_option("--json", a->json, "write everything to this file too")->type_name("FILE");
+  app.add_option("--csv", a->csv, "write a line for each mechanism and confidence, for pictures")->type_name("FILE");
+  app.callback([a] { frontier(*a); });
+}
+
+}  // namespace proofload
