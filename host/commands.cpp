@@ -469,7 +469,7 @@ constexpr Command commands[] = {
      "proofload fit prices.csv --assets BTC,ETH --horizon 1h -o market.toml", add_fit},
     {"backtest", "models against a price history: did their haircuts hold?",
      "proofload backtest scenarios/multi-chain-book.toml prices.csv --delta 1h", add_backtest},
-    {"sensitivity", "what moves the haircuts: derivatives, elasticities, loadings of the stress factor",
+    {"sensitivity", "what moves the haircuts: derivatives, elasticities, stress loadings",
      "proofload sensitivity scenarios/gmp.toml --paths 4000000 --systemic", add_sensitivity},
     {"frontier", "the same collateral over many mechanisms: what each takes, which are dominated",
      "proofload frontier scenarios/phase-2-trusted-relayer.toml --mechanisms ccip,htlc,shared-proof", add_frontier},

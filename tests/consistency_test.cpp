@@ -14,8 +14,8 @@ using namespace testing;  // NOLINT: the vocabulary of checks
 struct Dial {
   double volatility = 0.8, relay = hour, hazard = 1.0, verifier_hazard = 0.5, exposure = 2 * day, recovery = 0.6,
          bond = 0.05, secured = 100e6, stall = 6 * hour, outage_rate = 10.0, outage = 8 * hour, pause_rate = 5.0,
-         forced = 10 * day, reorg = 0.001, queue = 0.0, delays = 0.3, gamma = 0.2, eta = 0.5, outages = 0.5, prices = 0.2,
-         volatility_error = 0.1, delay_error = 0.1;
+         forced = 10 * day, reorg = 0.001, queue = 0.0, delays = 0.3, gamma = 0.2, eta = 0.5, outages = 0.5,
+         prices = 0.2, volatility_error = 0.1, delay_error = 0.1;
 };
 
 std::string book(const Dial& d) {
@@ -25,22 +25,25 @@ std::string book(const Dial& d) {
              "\"40d\"\n") +
          one_asset(d.volatility, student_t(5.0)) +
          chain_with("a", {Standstill{d.outage_rate, lognormal_time(d.outage, 0.8)}},
-                    fmt::format("forced_inclusion = {}\nreorg = {{ probability = {}, delay = {} }}\n", seconds(d.forced),
-                                d.reorg, law_in(lasting(day)))) +
-         layer_with("l", key("hazard", d.hazard) + fmt::format("exposure = {}\n", seconds(d.exposure)) +
-                             fmt::format("recovery = {{ kind = \"constant\", value = {} }}\n", d.recovery) +
-                             "network = \"n\"\ncommon_hazard = 0.2\nverifiers = \"v\"\n" +
-                             key("verifier_hazard", d.verifier_hazard) + key("secured", d.secured) +
-                             (d.bond > 0.0 ? key("bond", d.bond * d.secured) : "") + "corruption_cost = 100e6\n" +
-                             fmt::format("stall = {}\n", law_in(lasting(d.stall))) +
-                             (d.queue > 0.0 ? fmt::format("queue = {{ above = 1e5, delay = {} }}\n", seconds(d.queue)) : "") +
-                             outages({Standstill{d.pause_rate, lasting(day), "pause"}})) +
-         route("r", exponential("finality", 20 * minute) + ", { name = \"reorg\", kind = \"chain\" }, " +
-                        exponential("relay", d.relay) + ", " + constant("destination_inclusion", 12.0),
+                    fmt::format("forced_inclusion = {}\nreorg = {{ probability = {}, delay = {} }}\n",
+                                seconds(d.forced), d.reorg, law_in(lasting(day)))) +
+         layer_with(
+             "l", key("hazard", d.hazard) + fmt::format("exposure = {}\n", seconds(d.exposure)) +
+                      fmt::format("recovery = {{ kind = \"constant\", value = {} }}\n", d.recovery) +
+                      "network = \"n\"\ncommon_hazard = 0.2\nverifiers = \"v\"\n" +
+                      key("verifier_hazard", d.verifier_hazard) + key("secured", d.secured) +
+                      (d.bond > 0.0 ? key("bond", d.bond * d.secured) : "") + "corruption_cost = 100e6\n" +
+                      fmt::format("stall = {}\n", law_in(lasting(d.stall))) +
+                      (d.queue > 0.0 ? fmt::format("queue = {{ above = 1e5, delay = {} }}\n", seconds(d.queue)) : "") +
+                      outages({Standstill{d.pause_rate, lasting(day), "pause"}})) +
+         route("r",
+               exponential("finality", 20 * minute) + ", { name = \"reorg\", kind = \"chain\" }, " +
+                   exponential("relay", d.relay) + ", " + constant("destination_inclusion", 12.0),
                "l") +
-         collateral("k", "X", "r", 0.1, "sale = { size = 2e5, depth = 1e7 }") + "[systemic]\n" + key("delays", d.delays) +
-         key("volatility", d.gamma) + key("hazards", d.eta) + key("outages", d.outages) + key("prices", d.prices) +
-         "[uncertainty]\n" + key("volatility", d.volatility_error) + key("delays", d.delay_error);
+         collateral("k", "X", "r", 0.1, "sale = { size = 2e5, depth = 1e7 }") + "[systemic]\n" +
+         key("delays", d.delays) + key("volatility", d.gamma) + key("hazards", d.eta) + key("outages", d.outages) +
+         key("prices", d.prices) + "[uncertainty]\n" + key("volatility", d.volatility_error) +
+         key("delays", d.delay_error);
 }
 
 struct Rise {
@@ -63,26 +66,27 @@ TEST_P(HaircutRises, WithEachValue) {
   }
 }
 // Where failures decide (99.9 %), where delays do (99 %). Common random numbers: no statistics, but quantiles of 100,000 paths.
-INSTANTIATE_TEST_SUITE_P(
-    Consistency, HaircutRises,
-    ::testing::Values(Rise{"volatility", &Dial::volatility, {0.4, 0.6, 0.8, 1.2}},
-                      Rise{"delay", &Dial::relay, {600.0, hour, 6 * hour, day}},
-                      Rise{"hazard", &Dial::hazard, {0.0, 1.0, 3.0}}, Rise{"exposure", &Dial::exposure, {hour, day, 5 * day}},
-                      Rise{"verifier_hazard", &Dial::verifier_hazard, {0.0, 1.0, 3.0}},
-                      Rise{"severity", &Dial::recovery, {0.9, 0.5, 0.2}, 2},
-                      Rise{"what_it_secures", &Dial::secured, {100e6, 300e6, 900e6}},
-                      Rise{"stall", &Dial::stall, {minute, day, 10 * day}, 2},
-                      Rise{"outage_rate", &Dial::outage_rate, {0.0, 10.0, 40.0}},
-                      Rise{"outage", &Dial::outage, {hour, 8 * hour, 2 * day}},
-                      Rise{"pause_rate", &Dial::pause_rate, {0.0, 5.0, 30.0}},
-                      Rise{"forced_inclusion", &Dial::forced, {600.0, 6 * hour, 10 * day}},
-                      Rise{"reorg", &Dial::reorg, {0.0, 0.01, 0.1}}, Rise{"queue", &Dial::queue, {0.0, hour, day}},
-                      Rise{"delays_and_prices", &Dial::delays, {0.0, 0.4, 0.8}},
-                      Rise{"volatility_with_everything", &Dial::gamma, {0.0, 0.4, 0.8}, 2},
-                      Rise{"prices_with_delays", &Dial::prices, {0.0, 0.4, 0.8}},
-                      Rise{"volatility_error", &Dial::volatility_error, {0.0, 0.3, 0.6}, 2},
-                      Rise{"delay_error", &Dial::delay_error, {0.0, 0.5, 1.0}}),
-    [](const auto& rise) { return std::string(rise.param.name); });
+INSTANTIATE_TEST_SUITE_P(Consistency, HaircutRises,
+                         ::testing::Values(Rise{"volatility", &Dial::volatility, {0.4, 0.6, 0.8, 1.2}},
+                                           Rise{"delay", &Dial::relay, {600.0, hour, 6 * hour, day}},
+                                           Rise{"hazard", &Dial::hazard, {0.0, 1.0, 3.0}},
+                                           Rise{"exposure", &Dial::exposure, {hour, day, 5 * day}},
+                                           Rise{"verifier_hazard", &Dial::verifier_hazard, {0.0, 1.0, 3.0}},
+                                           Rise{"severity", &Dial::recovery, {0.9, 0.5, 0.2}, 2},
+                                           Rise{"what_it_secures", &Dial::secured, {100e6, 300e6, 900e6}},
+                                           Rise{"stall", &Dial::stall, {minute, day, 10 * day}, 2},
+                                           Rise{"outage_rate", &Dial::outage_rate, {0.0, 10.0, 40.0}},
+                                           Rise{"outage", &Dial::outage, {hour, 8 * hour, 2 * day}},
+                                           Rise{"pause_rate", &Dial::pause_rate, {0.0, 5.0, 30.0}},
+                                           Rise{"forced_inclusion", &Dial::forced, {600.0, 6 * hour, 10 * day}},
+                                           Rise{"reorg", &Dial::reorg, {0.0, 0.01, 0.1}},
+                                           Rise{"queue", &Dial::queue, {0.0, hour, day}},
+                                           Rise{"delays_and_prices", &Dial::delays, {0.0, 0.4, 0.8}},
+                                           Rise{"volatility_with_everything", &Dial::gamma, {0.0, 0.4, 0.8}, 2},
+                                           Rise{"prices_with_delays", &Dial::prices, {0.0, 0.4, 0.8}},
+                                           Rise{"volatility_error", &Dial::volatility_error, {0.0, 0.3, 0.6}, 2},
+                                           Rise{"delay_error", &Dial::delay_error, {0.0, 0.5, 1.0}}),
+                         [](const auto& rise) { return std::string(rise.param.name); });
 
 /// A bond can only lower what is lost; more of it does.
 TEST(Consistency, HaircutFallsWithTheBond) {
@@ -117,11 +121,12 @@ TEST(Consistency, OracleAndOneBlockAreASingleChain) {
       "\"exponential\", mean = \"30s\" } }";
   struct {
     std::string market, oracle;
-  } const cases[] = {{"", exponential("oracle", 20 * minute)},
-                     {student_t(4.0), exponential("oracle", 20 * minute)},
-                     {"grid = { step = \"5m\" }\njumps = { kind = \"merton\", intensity = 300.0, mean = -0.05, stdev = 0.05 }\n",
-                      exponential("oracle", 20 * minute)},
-                     {"grid = { step = \"1m\" }\n", deviating}};
+  } const cases[] = {
+      {"", exponential("oracle", 20 * minute)},
+      {student_t(4.0), exponential("oracle", 20 * minute)},
+      {"grid = { step = \"5m\" }\njumps = { kind = \"merton\", intensity = 300.0, mean = -0.05, stdev = 0.05 }\n",
+       exponential("oracle", 20 * minute)},
+      {"grid = { step = \"1m\" }\n", deviating}};
   for (const auto& c : cases) {
     const Results r = run(c.market, c.oracle, 60.0, 0.0);
     const auto price = r.tally.layout.price(r.compiled.reading_of[0]), latency = r.tally.layout.latency(0);
@@ -192,13 +197,14 @@ struct Parts {
 Results run_parts(const Parts& p) {
   const Standstill halt{20.0, lognormal_time(6 * hour, 0.8)};
   const std::string failing = "hazard = 3.0\nexposure = \"10d\"\nnetwork = \"n\"\ncommon_hazard = 1.0\n";
-  return run_text("schema = 1\nname = \"d\"\n[run]\npaths = 50000\nseed = 7\nhorizon = \"20d\"\nconfidence = [0.9, 0.99]\n" +
-                  p.market + chain_with("a", {halt}) + chain_with("c", {halt}) + p.chains +
-                  layer_with("l", failing + outages({Standstill{10.0, lasting(day), "pause"}})) + layer_with("m", failing) +
-                  p.layers +
-                  route("x", exponential("source_inclusion", hour) + ", " + exponential("relay", hour) + p.x_stages, "l") +
-                  route("y", exponential("finality", hour) + ", " + exponential("relay", hour), "m", "c") + p.routes +
-                  collateral("x", "X", "x", 0.1) + collateral("y", "X", "y", 0.1) + p.collaterals + p.more);
+  return run_text(
+      "schema = 1\nname = \"d\"\n[run]\npaths = 50000\nseed = 7\nhorizon = \"20d\"\nconfidence = [0.9, 0.99]\n" +
+      p.market + chain_with("a", {halt}) + chain_with("c", {halt}) + p.chains +
+      layer_with("l", failing + outages({Standstill{10.0, lasting(day), "pause"}})) + layer_with("m", failing) +
+      p.layers +
+      route("x", exponential("source_inclusion", hour) + ", " + exponential("relay", hour) + p.x_stages, "l") +
+      route("y", exponential("finality", hour) + ", " + exponential("relay", hour), "m", "c") + p.routes +
+      collateral("x", "X", "x", 0.1) + collateral("y", "X", "y", 0.1) + p.collaterals + p.more);
 }
 
 TEST(Draws, OfOthersAreNotMovedByARouteAStageAnOutageOrALayer) {
@@ -211,9 +217,10 @@ TEST(Draws, OfOthersAreNotMovedByARouteAStageAnOutageOrALayer) {
   EXPECT_EQ(counts_of(run_parts(p), xy, {}), counts_of(plain, xy, {})) << "a route and its collateral";
 
   p = {};
-  p.layers = layer_with("k", "hazard = 5.0\nexposure = \"10d\"\nnetwork = \"n\"\ncommon_hazard = 1.0\nverifiers = \"v\"\n"
-                             "verifier_hazard = 2.0\nstall = { kind = \"exponential\", mean = \"1d\" }\n" +
-                                 outages({Standstill{30.0, exponential_time(day), "pause"}}));
+  p.layers = layer_with("k",
+                        "hazard = 5.0\nexposure = \"10d\"\nnetwork = \"n\"\ncommon_hazard = 1.0\nverifiers = \"v\"\n"
+                        "verifier_hazard = 2.0\nstall = { kind = \"exponential\", mean = \"1d\" }\n" +
+                            outages({Standstill{30.0, exponential_time(day), "pause"}}));
   EXPECT_EQ(counts_of(run_parts(p), xy, lm), both) << "a layer that nobody uses";
   p.routes = route("z", exponential("relay", hour), "k");
   p.collaterals = collateral("z", "X", "z", 0.1);
@@ -229,7 +236,8 @@ TEST(Draws, OfOthersAreNotMovedByARouteAStageAnOutageOrALayer) {
   p = {};
   p.chains = chain_with("b", {Standstill{50.0, exponential_time(day)}});
   EXPECT_EQ(counts_of(run_parts(p), xy, lm), both) << "outages of a chain on which neither waits";
-  p.layers = layer_with("k", "hazard = 0.0\nexposure = \"1h\"\n" + outages({Standstill{30.0, exponential_time(day), "pause"}}));
+  p.layers = layer_with(
+      "k", "hazard = 0.0\nexposure = \"1h\"\n" + outages({Standstill{30.0, exponential_time(day), "pause"}}));
   p.routes = route("z", exponential("oracle", hour), "k");
   p.collaterals = collateral("z", "X", "z", 0.1);
   EXPECT_EQ(counts_of(run_parts(p), xy, lm), both) << "and on which another one does";
@@ -249,7 +257,8 @@ TEST(Draws, OfPricesAreNotMovedWhereTheVisitsStay) {
     return std::vector<std::uint64_t>(first, first + loss_bins);
   };
   const Results plain = run("", ""), layered = run(layer_with("l", "hazard = 40.0\nexposure = \"10d\"\n"), "l");
-  const Results halted = run(layer_with("l", "hazard = 40.0\nexposure = \"10d\"\n" + outages({Standstill{40.0, lasting(day)}})), "l");
+  const Results halted =
+      run(layer_with("l", "hazard = 40.0\nexposure = \"10d\"\n" + outages({Standstill{40.0, lasting(day)}})), "l");
   EXPECT_EQ(losses(layered, 0), losses(plain, 0));
   EXPECT_EQ(losses(layered, 1), losses(plain, 1)) << "without the failure, as without the layer";
   EXPECT_EQ(losses(halted, 0), losses(plain, 0)) << "the earlier of two visits";

@@ -97,7 +97,8 @@ void exposures(std::vector<Row>& rows) {
     return 1.0 - std::exp(-h * e) * (-std::expm1(-e / m)) - std::exp(-(h + 1.0 / m) * e) / (1.0 + h * m);
   };
   const auto scenario = [](const World& w) {
-    return one_asset(0.0) + Layer{"l", 2.0 * w.size, 4.0}.text() + sale_over("l", exponential("relay", 5 * day * w.delay));
+    return one_asset(0.0) + Layer{"l", 2.0 * w.size, 4.0}.text() +
+           sale_over("l", exponential("relay", 5 * day * w.delay));
   };
   rows.push_back({"longer_than_the_exposure",
                   n,
@@ -116,8 +117,8 @@ void bonds(std::vector<Row>& rows) {
        n,
        [=](const World& w) {
          return one_asset(0.0) +
-                Layer{"l", 2.0, 20.0, 0.0, 0.0, "", "",
-                      any + secured + fmt::format("bond = {:.17g}\n", 500e6 * share(w))}
+                Layer{"l", 2.0, 20.0, 0.0,
+                      0.0, "",  "",   any + secured + fmt::format("bond = {:.17g}\n", 500e6 * share(w))}
                     .text() +
                 sale_over("l", constant("relay", 60));
        },
@@ -126,9 +127,8 @@ void bonds(std::vector<Row>& rows) {
             [=](const World& w) { return lost(40.0 / 365.0) * (0.7 - share(w) - 0.2) / 0.8; }, &World::size,
             loses(0, 0.3)),
         probability(
-            "P(any loss)", n,
-            [=](const World& w) { return lost(40.0 / 365.0) * (1.0 - 1e-5 - share(w) - 0.2) / 0.8; }, &World::size,
-            loses(0, 1e-5))}});
+            "P(any loss)", n, [=](const World& w) { return lost(40.0 / 365.0) * (1.0 - 1e-5 - share(w) - 0.2) / 0.8; },
+            &World::size, loses(0, 1e-5))}});
   // max(1, secured / cost)^exponent multiplies the own hazard only.
   const auto rate = [](const World& w) { return 0.3 * std::pow(2.5 * w.size, 1.5 * w.shape) + 0.5; };
   rows.push_back(
@@ -150,8 +150,8 @@ void bonds(std::vector<Row>& rows) {
             "P(failure), by exponent", n, [=](const World& w) { return lost(rate(w) * 30.0 / 365.0); }, &World::shape,
             both_fail(0, 0)),
         probability(
-            "P(failure) of what is not worth it", n,
-            [=](const World& w) { return lost(0.3 * w.delay * 30.0 / 365.0); }, &World::delay, both_fail(1, 1))}});
+            "P(failure) of what is not worth it", n, [=](const World& w) { return lost(0.3 * w.delay * 30.0 / 365.0); },
+            &World::delay, both_fail(1, 1))}});
 }
 
 /// A failed layer stands still; who was not hit does not wait. Outages come on top: the stall begins when the message would have arrived.
@@ -162,21 +162,23 @@ void stall(std::vector<Row>& rows) {
   const auto failed = [](const World& w) { return lost(2.0 * w.size * 20.0 / 365.0); };
   const auto scenario = [=](const World& w, bool halts) {
     return clocks({at}) + (halts ? chain_with("a", {outage(w)}) : "") +
-           Layer{"l", 2.0 * w.size, 20.0, 0.0, 0.0, "", "",
-                 "recovery = { kind = \"constant\", value = 1.0 }\nstall = " + law_in(whole(w)) + "\n"}
+           Layer{"l",  2.0 * w.size,
+                 20.0, 0.0,
+                 0.0,  "",
+                 "",   "recovery = { kind = \"constant\", value = 1.0 }\nstall = " + law_in(whole(w)) + "\n"}
                .text() +
            route("r", constant("source_inclusion", relay), "l") + watch(0, "r");
   };
-  rows.push_back({"stall",
-                  n,
-                  [=](const World& w) { return scenario(w, false); },
-                  {probability(
-                       "P(failed, 8 h late)", n,
-                       [=](const World& w) { return failed(w) * whole(w).beyond(at - relay); }, &World::size, under(0)),
-                   probability(
-                       "P(failed, 8 h late), by stall", n,
-                       [=](const World& w) { return failed(w) * whole(w).beyond(at - relay); }, &World::shape,
-                       under(0))}});
+  rows.push_back(
+      {"stall",
+       n,
+       [=](const World& w) { return scenario(w, false); },
+       {probability(
+            "P(failed, 8 h late)", n, [=](const World& w) { return failed(w) * whole(w).beyond(at - relay); },
+            &World::size, under(0)),
+        probability(
+            "P(failed, 8 h late), by stall", n, [=](const World& w) { return failed(w) * whole(w).beyond(at - relay); },
+            &World::shape, under(0))}});
   rows.push_back({"stall_after_an_outage",
                   n,
                   [=](const World& w) { return scenario(w, true); },
@@ -184,10 +186,10 @@ void stall(std::vector<Row>& rows) {
                       "P(8 h late)", n,
                       [=](const World& w) {
                         const double x = at - relay, m = 6 * hour, s = 12 * hour * w.shape, f = failed(w);
-                        const double late = outage(w).waits(0.0, 0.0, relay);  // the wait is exponential whatever it began
+                        const double late =
+                            outage(w).waits(0.0, 0.0, relay);  // the wait is exponential whatever it began
                         const double sum = (s * std::exp(-x / s) - m * std::exp(-x / m)) / (s - m);
-                        return (1.0 - late) * f * whole(w).beyond(x) +
-                               late * ((1.0 - f) * std::exp(-x / m) + f * sum);
+                        return (1.0 - late) * f * whole(w).beyond(x) + late * ((1.0 - f) * std::exp(-x / m) + f * sum);
                       },
                       &World::delay, under(0))}});
 }
@@ -213,16 +215,18 @@ TEST(FailuresRows, AreSound) { are_sound(rows(), 0.15); }
 // ---- what no interval is needed for ------------------------------------------------------------------------------------------
 
 std::string head(std::uint64_t paths) {
-  return fmt::format("schema = 1\nname = \"f\"\n[run]\npaths = {}\nseed = 5\nconfidence = [0.99, 0.999]\ninterval = {}\n",
-                     paths, level);
+  return fmt::format(
+      "schema = 1\nname = \"f\"\n[run]\npaths = {}\nseed = 5\nconfidence = [0.99, 0.999]\ninterval = {}\n", paths,
+      level);
 }
 
 /// A bond that is larger than what is secured pays no more than the loss: nobody gains, and nothing is lost.
 TEST(Bond, IsNeverMoreThanTheLoss) {
   const auto run = [](double bond) {
-    return run_text(head(20'000) + one_asset(0.0) +
-                    Layer{"l", 5000.0, 20.0, 0.0, 0.0, "", "", fmt::format("secured = 1e6\nbond = {:.17g}\n", bond)}.text() +
-                    sale_over("l", constant("relay", 60)));
+    return run_text(
+        head(20'000) + one_asset(0.0) +
+        Layer{"l", 5000.0, 20.0, 0.0, 0.0, "", "", fmt::format("secured = 1e6\nbond = {:.17g}\n", bond)}.text() +
+        sale_over("l", constant("relay", 60)));
   };
   for (const double bond : {1e6, 3e6}) {
     const Results r = run(bond);
@@ -238,9 +242,11 @@ TEST(Bond, IsNeverMoreThanTheLoss) {
 TEST(Cliff, IsFlaggedWhereAFailureIsLikelierThanTheConfidenceLeaves) {
   const double score = normal_score(0.001);
   const auto run = [](double hazard) {
-    return answer(run_text(head(1'000'000) + one_asset(0.8) +
-                           Layer{"l", hazard, 73.0, 0.0, 0.0, "", "", "recovery = { kind = \"constant\", value = 0.4 }\n"}.text() +
-                           sale_over("l", constant("relay", hour))))
+    return answer(
+               run_text(head(1'000'000) + one_asset(0.8) +
+                        Layer{"l", hazard, 73.0, 0.0, 0.0, "", "", "recovery = { kind = \"constant\", value = 0.4 }\n"}
+                            .text() +
+                        sale_over("l", constant("relay", hour))))
         .collateral[0];
   };
   const double t = hour / year;
@@ -264,9 +270,11 @@ TEST(Cliff, IsFlaggedWhereAFailureIsLikelierThanTheConfidenceLeaves) {
 /// Exposure cap: loss budget / (p_failure E[L | failure]); the mean loss is known, the count has its binomial interval.
 TEST(ExposureCap, IsTheBudgetOverTheExpectedLoss) {
   const auto run = [](double hazard) {
-    return answer(run_text(head(400'000) + one_asset(0.0) +
-                           Layer{"l", hazard, 73.0, 0.0, 0.0, "", "", "recovery = { kind = \"constant\", value = 0.4 }\n"}.text() +
-                           sale_over("l", constant("relay", hour))))
+    return answer(
+               run_text(head(400'000) + one_asset(0.0) +
+                        Layer{"l", hazard, 73.0, 0.0, 0.0, "", "", "recovery = { kind = \"constant\", value = 0.4 }\n"}
+                            .text() +
+                        sale_over("l", constant("relay", hour))))
         .collateral[0];
   };
   const auto allows = [](const CollateralAnswer& a, double p) {  // the cap's interval is that of p_failure

@@ -1,7 +1,8 @@
 // Prices against closed forms: Student-t shocks, Merton's jumps, observers on the grid, factors, stress overlays. (Variance that
 // moves: heston_test.cpp, bars_test.cpp.) checks.h says what a check is and how it proves that it would see an error.
-#include <memory>
+
 #include <algorithm>
+#include <memory>
 
 #include "../kernels/path.h"
 #include "checks.h"

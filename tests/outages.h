@@ -52,10 +52,10 @@ inline std::string watch(int i, const std::string& on, const std::string& more =
 
 /// A law of durations: as a scenario has it, and what theory needs of it. Times in seconds.
 struct Duration {
-  std::string text;                             ///< without braces
-  double mean;                                  ///< E[D]
-  std::function<double(double)> beyond;         ///< P(D > x)
-  std::function<double(double)> excess;         ///< E[(D - x)+]
+  std::string text;                                             ///< without braces
+  double mean;                                                  ///< E[D]
+  std::function<double(double)> beyond;                         ///< P(D > x)
+  std::function<double(double)> excess;                         ///< E[(D - x)+]
   double residual(double x) const { return excess(x) / mean; }  ///< P(what is left of one under way > x)
 };
 inline std::string law_in(const Duration& d) { return "{ " + d.text + " }"; }
@@ -70,8 +70,12 @@ inline Duration exponential_time(double mean) {
 }
 inline Duration uniform_time(double a, double b) {
   return {fmt::format("kind = \"uniform\", min = {}, max = {}", seconds(a), seconds(b)), 0.5 * (a + b),
-          [=](double x) { return x < a ? 1.0 : x < b ? (b - x) / (b - a) : 0.0; },
-          [=](double x) { return x < a ? 0.5 * (a + b) - x : x < b ? 0.5 * (b - x) * (b - x) / (b - a) : 0.0; }};
+          [=](double x) { return x < a   ? 1.0
+                                 : x < b ? (b - x) / (b - a)
+                                         : 0.0; },
+          [=](double x) { return x < a   ? 0.5 * (a + b) - x
+                                 : x < b ? 0.5 * (b - x) * (b - x) / (b - a)
+                                         : 0.0; }};
 }
 inline Duration lognormal_time(double median, double sigma) {
   const double mean = median * std::exp(0.5 * sigma * sigma);
@@ -121,7 +125,8 @@ inline std::string outages(const std::vector<Standstill>& list) {
   for (const Standstill& o : list) text += o.text() + ", ";
   return text + "]\n";
 }
-inline std::string chain_with(const std::string& name, const std::vector<Standstill>& list, const std::string& more = "") {
+inline std::string chain_with(const std::string& name, const std::vector<Standstill>& list,
+                              const std::string& more = "") {
   return fmt::format("[chains.{}]\n", name) + outages(list) + more;
 }
 inline std::string layer_with(const std::string& name, const std::string& more) {

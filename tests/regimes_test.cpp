@@ -45,14 +45,13 @@ void stationary(std::vector<Row>& rows) {
     const auto quantile_at = [&](double p) {
       return solve([&](double x) { return -kind.law(1.0).residual(x); }, -p, 0.0, 40 * day);
     };
-    rows.push_back({fmt::format("at_the_call_{}", kind.name),
-                    n,
-                    [=](const World& w) {
-                      return chain_with("a", {outage(w)}) + one_route(constant("source_inclusion", base));
-                    },
-                    {check("P(it waits)", 4.0, &World::size), check("P(more than the median)", quantile_at(0.5), &World::shape),
-                     check("P(more than the 95 %)", quantile_at(0.05), &World::shape)},
-                    "40d"});
+    rows.push_back(
+        {fmt::format("at_the_call_{}", kind.name),
+         n,
+         [=](const World& w) { return chain_with("a", {outage(w)}) + one_route(constant("source_inclusion", base)); },
+         {check("P(it waits)", 4.0, &World::size), check("P(more than the median)", quantile_at(0.5), &World::shape),
+          check("P(more than the 95 %)", quantile_at(0.05), &World::shape)},
+         "40d"});
   }
 }
 
@@ -78,15 +77,15 @@ void beginning(std::vector<Row>& rows) {
          "40d"});
   }
   // A part of random duration: the longer it takes, the likelier the outage.
-  const auto outage = [](const World& w) { return Standstill{200.0 * w.size, lognormal_time(5 * hour * w.shape, 0.7)}; };
+  const auto outage = [](const World& w) {
+    return Standstill{200.0 * w.size, lognormal_time(5 * hour * w.shape, 0.7)};
+  };
   const auto exact = [=](const World& w, double at) {
     const double mean = 6 * hour * w.delay;
     const Standstill o = outage(w);
-    return std::exp(-at / mean) + integral(
-                                      [&](double part) {
-                                        return std::exp(-part / mean) / mean * o.waits(at - part, 0.0, part);
-                                      },
-                                      0.0, at, 20);
+    return std::exp(-at / mean) +
+           integral([&](double part) { return std::exp(-part / mean) / mean * o.waits(at - part, 0.0, part); }, 0.0, at,
+                    20);
   };
   std::vector<Check> checks;
   const Knob knobs[] = {&World::size, &World::shape, &World::delay};
@@ -96,8 +95,7 @@ void beginning(std::vector<Row>& rows) {
         fmt::format("P(delay > {} h)", hours), n, [=](const World& w) { return exact(w, at); }, knobs[checks.size()],
         later(0, at)));
   }
-  rows.push_back({"begins_in_a_random_part",
-                  n,
+  rows.push_back({"begins_in_a_random_part", n,
                   [=](const World& w) {
                     return chain_with("a", {outage(w)}) +
                            one_route(stage("source_inclusion", exponential_time(6 * hour * w.delay)));
@@ -127,7 +125,9 @@ void later_parts(std::vector<Row>& rows) {
          "40d"});
   }
   // Twice on one chain, the relay in between: whoever waited in the first part meets a chain that runs.
-  const auto outage = [](const World& w) { return Standstill{150.0 * w.size, lognormal_time(4 * hour * w.shape, 0.8)}; };
+  const auto outage = [](const World& w) {
+    return Standstill{150.0 * w.size, lognormal_time(4 * hour * w.shape, 0.8)};
+  };
   const double base = 2 * part + relay;
   const auto check = [&](const std::string& name, double x, Knob knob) {
     const double at = edge_at(base + x);
@@ -139,16 +139,15 @@ void later_parts(std::vector<Row>& rows) {
         },
         knob, later(0, at));
   };
-  rows.push_back(
-      {"twice_on_a_chain",
-       n,
-       [=](const World& w) {
-         return chain_with("a", {outage(w)}) + one_route(constant("source_inclusion", part) + ", " +
-                                                         constant("relay", relay) + ", " +
-                                                         constant("destination_inclusion", part));
-       },
-       {check("P(it waits)", 0.3 * hour, &World::size), check("P(more than 5 h)", 5 * hour, &World::shape)},
-       "40d"});
+  rows.push_back({"twice_on_a_chain",
+                  n,
+                  [=](const World& w) {
+                    return chain_with("a", {outage(w)}) +
+                           one_route(constant("source_inclusion", part) + ", " + constant("relay", relay) + ", " +
+                                     constant("destination_inclusion", part));
+                  },
+                  {check("P(it waits)", 0.3 * hour, &World::size), check("P(more than 5 h)", 5 * hour, &World::shape)},
+                  "40d"});
 }
 
 /// Routes of one chain wait for the same outage, those of another chain for another one (errors: a draw per route; one for all).
@@ -161,11 +160,10 @@ void shared(std::vector<Row>& rows) {
     const Standstill o = outage(w);
     const double r = o.per_second(), p = o.under_way();
     return p * o.duration.residual(std::max(x0, proof + x1)) +
-           (1.0 - p) * integral(
-                           [&](double s) {
-                             return r * std::exp(-r * s) * o.duration.beyond(std::max(x0, proof + x1 - s));
-                           },
-                           0.0, part, 4);
+           (1.0 - p) *
+               integral(
+                   [&](double s) { return r * std::exp(-r * s) * o.duration.beyond(std::max(x0, proof + x1 - s)); },
+                   0.0, part, 4);
   };
   rows.push_back(
       {"shared_by_a_chain",
@@ -236,25 +234,21 @@ void owners(std::vector<Row>& rows) {
         fmt::format("{}{}", c.stage, c.more), n,
         [=](const World& w) { return of(c.rate * w.size, "").waits(x, 0.0, part); }, &World::size, under(i)));
   }
-  rows.push_back({"owners",
-                  n,
-                  [=](const World& w) {
-                    std::string text = clocks(at) + chain_with("b", {of(40.0 * w.size, "b")}) +
-                                       chain_with("a", {of(80.0 * w.size, "a")}) +
-                                       layer_with("l", "hazard = 0.0\nexposure = \"1h\"\n" +
-                                                           outages({of(160.0 * w.size, "l")}));
-                    for (std::size_t i = 0; i < at.size(); ++i) {
-                      text += route(fmt::format("r{}", i),
-                                    fmt::format("{{ name = \"{}\"{}, {} }}", cases[i].stage, cases[i].more,
-                                                lasting(part).text),
-                                    "l") +
-                              watch(int(i), fmt::format("r{}", i));
-                    }
-                    return text;
-                  },
-                  checks,
-                  "40d",
-                  true});
+  rows.push_back(
+      {"owners", n,
+       [=](const World& w) {
+         std::string text = clocks(at) + chain_with("b", {of(40.0 * w.size, "b")}) +
+                            chain_with("a", {of(80.0 * w.size, "a")}) +
+                            layer_with("l", "hazard = 0.0\nexposure = \"1h\"\n" + outages({of(160.0 * w.size, "l")}));
+         for (std::size_t i = 0; i < at.size(); ++i) {
+           text +=
+               route(fmt::format("r{}", i),
+                     fmt::format("{{ name = \"{}\"{}, {} }}", cases[i].stage, cases[i].more, lasting(part).text), "l") +
+               watch(int(i), fmt::format("r{}", i));
+         }
+         return text;
+       },
+       checks, "40d", true});
 }
 
 /// Forced inclusion bounds the wait for inclusion where the message arrives, and no other.
@@ -292,16 +286,16 @@ void states(std::vector<Row>& rows) {
     std::vector<Check> checks;
     const double shares[] = {0.7, 0.1};
     for (const double share : shares) {
-      const double x = solve([&](double t) { return -left(World{}, t); }, -share, 0.0, 60 * day), at = edge_at(part + x);
+      const double x = solve([&](double t) { return -left(World{}, t); }, -share, 0.0, 60 * day),
+                   at = edge_at(part + x);
       checks.push_back(probability(
           fmt::format("P(more than {:.1f} h are left)", (at - part) / hour), n,
           [=](const World& w) { return left(w, at - part); }, &World::shape, later(0, at)));
     }
-    rows.push_back({fmt::format("halted_{}", kind.name),
-                    n,
+    rows.push_back({fmt::format("halted_{}", kind.name), n,
                     [=](const World& w) {
-                      return chain_with("a", {Standstill{40.0, law(w)}}) + one_route(constant("source_inclusion", part)) +
-                             "[state]\nhalted.a = \"5h\"\n";
+                      return chain_with("a", {Standstill{40.0, law(w)}}) +
+                             one_route(constant("source_inclusion", part)) + "[state]\nhalted.a = \"5h\"\n";
                     },
                     checks, "40d"});
   }
@@ -334,7 +328,7 @@ void states(std::vector<Row>& rows) {
   for (const bool first : {true, false}) {
     const Standstill known{1.0, lasting(10 * hour), "known"};
     const auto second = [](const World& w) { return Standstill{1500.0 * w.size, lasting(2 * hour), "other"}; };
-    const double left = 9 * hour, at = edge_at(part + left + hour), more = at - part - left;
+    const double left = 9 * hour, late = edge_at(part + left + hour), more = late - part - left;
     rows.push_back({first ? "halted_by_one_of_two" : "halted_by_two_of_two",
                     n,
                     [=](const World& w) {
@@ -349,25 +343,24 @@ void states(std::vector<Row>& rows) {
                           const Standstill o = second(w);
                           return (1.0 - o.under_way()) * (o.begins(left + part) - o.begins(left + more - 2 * hour));
                         },
-                        &World::size, later(0, at))},
+                        &World::size, later(0, late))},
                     "40d"});
   }
   // A chain that runs: only an outage that begins matters.
   const auto runs = [](const World& w) { return Standstill{60.0 * w.size, exponential_time(day * w.shape)}; };
   const double begun = edge_at(12 * hour + 10 * hour);
-  rows.push_back({"running",
-                  n,
-                  [=](const World& w) {
-                    return chain_with("a", {runs(w)}) + one_route(constant("finality", 12 * hour)) +
-                           "[state]\nrunning = [\"a\"]\n";
-                  },
-                  {probability(
-                      "P(an outage begins and lasts)", n,
-                      [=](const World& w) {
-                        return runs(w).begins(12 * hour) * runs(w).duration.beyond(begun - 12 * hour);
-                      },
-                      &World::size, later(0, begun))},
-                  "40d"});
+  rows.push_back(
+      {"running",
+       n,
+       [=](const World& w) {
+         return chain_with("a", {runs(w)}) + one_route(constant("finality", 12 * hour)) +
+                "[state]\nrunning = [\"a\"]\n";
+       },
+       {probability(
+           "P(an outage begins and lasts)", n,
+           [=](const World& w) { return runs(w).begins(12 * hour) * runs(w).duration.beyond(begun - 12 * hour); },
+           &World::size, later(0, begun))},
+       "40d"});
 }
 
 /// Laws that come from the chain; a reorganisation; an execution window.
@@ -375,21 +368,21 @@ void chain_laws(std::vector<Row>& rows) {
   constexpr double block = 100.0;
   const auto reorg = [](const World& w) { return lognormal_time(2 * hour * w.shape, 0.6); };
   const double early = edge_at(hour), late = edge_at(3 * hour);
-  rows.push_back({"reorg",
-                  n,
-                  [=](const World& w) {
-                    return fmt::format("[chains.a]\nreorg = {{ probability = {:.17g}, delay = {} }}\n", 0.02 * w.size,
-                                       law_in(reorg(w))) +
-                           one_route(constant("relay", 60) + ", { name = \"reorg\", kind = \"chain\" }");
-                  },
-                  {probability(
-                       "P(sent again, an hour late)", n,
-                       [=](const World& w) { return 0.02 * w.size * reorg(w).beyond(early - 60.0); }, &World::size,
-                       later(0, early)),
-                   probability(
-                       "P(three hours late)", n,
-                       [=](const World& w) { return 0.02 * w.size * reorg(w).beyond(late - 60.0); }, &World::shape,
-                       later(0, late))}});
+  rows.push_back(
+      {"reorg",
+       n,
+       [=](const World& w) {
+         return fmt::format("[chains.a]\nreorg = {{ probability = {:.17g}, delay = {} }}\n", 0.02 * w.size,
+                            law_in(reorg(w))) +
+                one_route(constant("relay", 60) + ", { name = \"reorg\", kind = \"chain\" }");
+       },
+       {probability(
+            "P(sent again, an hour late)", n,
+            [=](const World& w) { return 0.02 * w.size * reorg(w).beyond(early - 60.0); }, &World::size,
+            later(0, early)),
+        probability(
+            "P(three hours late)", n, [=](const World& w) { return 0.02 * w.size * reorg(w).beyond(late - 60.0); },
+            &World::shape, later(0, late))}});
   const double blocks = edge_at(1024.0), final = edge_at(18 * minute);
   rows.push_back(
       {"inclusion_and_finality_of_a_chain",
@@ -419,21 +412,20 @@ void chain_laws(std::vector<Row>& rows) {
             &World::delay, later(1, final))}});
   const auto by_hand = [](const World& w) { return lognormal_time(10 * hour * w.shape, 0.5); };
   const double inside = edge_at(7 * hour), after = edge_at(20 * hour);
-  rows.push_back({"execution_window",
-                  n,
-                  [=](const World& w) {
-                    return one_route(fmt::format("{{ name = \"relay\", kind = \"window\", within = {}, end = \"8h\", late = {} }}",
-                                                 law_in(exponential_time(4 * hour * w.delay)), law_in(by_hand(w))));
-                  },
-                  {probability(
-                       "P(7 h)", n, [=](const World& w) { return std::exp(-inside / (4 * hour * w.delay)); },
-                       &World::delay, later(0, inside)),
-                   probability(
-                       "P(20 h)", n,
-                       [=](const World& w) {
-                         return std::exp(-2.0 / w.delay) * by_hand(w).beyond(after - 8 * hour);
-                       },
-                       &World::shape, later(0, after))}});
+  rows.push_back(
+      {"execution_window",
+       n,
+       [=](const World& w) {
+         return one_route(fmt::format("{{ name = \"relay\", kind = \"window\", within = {}, end = \"8h\", late = {} }}",
+                                      law_in(exponential_time(4 * hour * w.delay)), law_in(by_hand(w))));
+       },
+       {probability(
+            "P(7 h)", n, [=](const World& w) { return std::exp(-inside / (4 * hour * w.delay)); }, &World::delay,
+            later(0, inside)),
+        probability(
+            "P(20 h)", n,
+            [=](const World& w) { return std::exp(-2.0 / w.delay) * by_hand(w).beyond(after - 8 * hour); },
+            &World::shape, later(0, after))}});
 }
 
 const std::vector<Row>& rows() {
@@ -479,11 +471,13 @@ TEST(Regimes, WaitToTheSecond) {
 
 /// Sales of the limit or more wait in the governor's queue, smaller ones of the same route do not; the wait is the layer's, to the second.
 TEST(Governor, QueuesBySize) {
-  const std::string layer = layer_with("l", "hazard = 0.0\nexposure = \"1h\"\nqueue = { above = 250e3, delay = \"24h\" }\n");
+  const std::string layer =
+      layer_with("l", "hazard = 0.0\nexposure = \"1h\"\nqueue = { above = 250e3, delay = \"24h\" }\n");
   const auto sale = [](double size) { return fmt::format("sale = {{ size = {}, depth = 1e12 }}\n", size); };
-  const Results r = run_text(head(2'000) + clocks({hour, hour + 1.0, 25 * hour, 25 * hour + 1.0}) + layer +
-                             route("r", constant("relay", hour), "l") + watch(0, "r", sale(249'999)) +
-                             watch(1, "r", sale(249'999)) + watch(2, "r", sale(250'000)) + watch(3, "r", sale(250'000)));
+  const Results r =
+      run_text(head(2'000) + clocks({hour, hour + 1.0, 25 * hour, 25 * hour + 1.0}) + layer +
+               route("r", constant("relay", hour), "l") + watch(0, "r", sale(249'999)) + watch(1, "r", sale(249'999)) +
+               watch(2, "r", sale(250'000)) + watch(3, "r", sale(250'000)));
   EXPECT_EQ(count_under(r, 0, 0), r.tally.paths);
   EXPECT_EQ(count_under(r, 1, 1), 0u);
   EXPECT_EQ(count_under(r, 2, 2), r.tally.paths);
@@ -495,12 +489,13 @@ TEST(Governor, QueueIsPriceRiskForTheLargeSaleOnly) {
   constexpr double score = -2.0;
   const auto loss_after = [](double d) { return loss(score * 0.8 * std::sqrt(d / year) - 0.32 * d / year); };
   const auto run = [&](double delay) {
-    return run_text(head(400'000, fmt::format("interval = {}\n", level)) + one_asset(0.8) +
-                    layer_with("l", fmt::format("hazard = 0.0\nexposure = \"1h\"\nqueue = {{ above = 250e3, delay = {} }}\n",
-                                                seconds(delay))) +
-                    route("r", constant("relay", hour), "l") +
-                    collateral("s", "X", "r", loss_after(hour), "sale = { size = 1e5, depth = 1e15 }") +
-                    collateral("g", "X", "r", loss_after(25 * hour), "sale = { size = 1e6, depth = 1e15 }"));
+    return run_text(
+        head(400'000, fmt::format("interval = {}\n", level)) + one_asset(0.8) +
+        layer_with("l", fmt::format("hazard = 0.0\nexposure = \"1h\"\nqueue = {{ above = 250e3, delay = {} }}\n",
+                                    seconds(delay))) +
+        route("r", constant("relay", hour), "l") +
+        collateral("s", "X", "r", loss_after(hour), "sale = { size = 1e5, depth = 1e15 }") +
+        collateral("g", "X", "r", loss_after(25 * hour), "sale = { size = 1e6, depth = 1e15 }"));
   };
   const Results r = run(day);
   const Answers a = answer(r);

@@ -50,7 +50,8 @@ void hazards(std::vector<Row>& rows) {
        n,
        [=](const World& w) {
          return one_asset(0.8) + layer("one", 1.0 * w.size, 30.0) +
-                layer("two", 0.1, 50.0, "network = \"n\"\ncommon_hazard = 0.4\nverifiers = \"v\"\nverifier_hazard = 0.5\n") +
+                layer("two", 0.1, 50.0,
+                      "network = \"n\"\ncommon_hazard = 0.4\nverifiers = \"v\"\nverifier_hazard = 0.5\n") +
                 sale_over("one") + sale_over("two") + systemic(key("hazards", eta(w)));
        },
        {probability(
@@ -61,9 +62,7 @@ void hazards(std::vector<Row>& rows) {
             &World::correlation, both_fail(1, 1)),
         probability(
             "P(both)", n,
-            [=](const World& w) {
-              return mean(w, [&](double m) { return lost(w.size * e0 * m) * lost(e1 * m); });
-            },
+            [=](const World& w) { return mean(w, [&](double m) { return lost(w.size * e0 * m) * lost(e1 * m); }); },
             &World::correlation, both_fail(0, 1))}});
 }
 
@@ -87,42 +86,42 @@ void volatilities(std::vector<Row>& rows) {
   const auto score = [=](const World& w, double g) { return -2.6 / (w.volatility * scale(w, g)); };
   const double block = 3 * hour, hp = on_the_bins(loss(-2.4 * 0.8 * std::sqrt(block / year)));
   for (const char* grid : {"", "grid = { step = \"3h\" }\n"}) {
-    rows.push_back({*grid ? "volatility_on_a_grid" : "volatility",
-                    n,
-                    [=](const World& w) {
-                      const double s = 0.8 * w.volatility, mu = 0.5 * s * s;
-                      return block_of(block) + assets({{"X", s, mu}, {"Y", s, mu}}) + correlation(rho) + grid +
-                             route("r", constant("relay", d)) + collateral("x", "X", "r", h) +
-                             collateral("y", "Y", "r", h) + systemic(key("volatility", 0.4 * w.correlation));
-                    },
-                    {probability(
-                         "P(L > h)", n,
-                         [=](const World& w) { return over_normal([&](double g) { return normal(score(w, g)); }); },
-                         &World::correlation, under(0)),
-                     probability(
-                         "P(both)", n,
-                         [=](const World& w) {
-                           return over_normal([&](double g) { return bivariate(score(w, g), score(w, g), rho); });
-                         },
-                         &World::volatility, joint_under(0, 1)),
-                     probability(
-                         "P(L > h) at the price layer", n,
-                         [=](const World& w) {
-                           return over_normal([&](double g) {
-                             return normal(std::log1p(-hp) /
-                                           (0.8 * w.volatility * scale(w, g) * std::sqrt(block / year)));
-                           });
-                         },
-                         &World::correlation, price_layer_beyond(hp))}});
+    rows.push_back(
+        {*grid ? "volatility_on_a_grid" : "volatility",
+         n,
+         [=](const World& w) {
+           const double s = 0.8 * w.volatility, mu = 0.5 * s * s;
+           return block_of(block) + assets({{"X", s, mu}, {"Y", s, mu}}) + correlation(rho) + grid +
+                  route("r", constant("relay", d)) + collateral("x", "X", "r", h) + collateral("y", "Y", "r", h) +
+                  systemic(key("volatility", 0.4 * w.correlation));
+         },
+         {probability(
+              "P(L > h)", n, [=](const World& w) { return over_normal([&](double g) { return normal(score(w, g)); }); },
+              &World::correlation, under(0)),
+          probability(
+              "P(both)", n,
+              [=](const World& w) {
+                return over_normal([&](double g) { return bivariate(score(w, g), score(w, g), rho); });
+              },
+              &World::volatility, joint_under(0, 1)),
+          probability(
+              "P(L > h) at the price layer", n,
+              [=](const World& w) {
+                return over_normal([&](double g) {
+                  return normal(std::log1p(-hp) / (0.8 * w.volatility * scale(w, g) * std::sqrt(block / year)));
+                });
+              },
+              &World::correlation, price_layer_beyond(hp))}});
   }
   // A jump of exactly 4 % a day and a half on average.
   const double rate = 240.0, jump = -0.04, t = day / year;
   rows.push_back({"volatility_spares_jumps",
                   n,
                   [=](const World& w) {
-                    return one_asset(0.3, fmt::format("drift = {:.17g}\njumps = {{ kind = \"merton\", intensity = {:.17g}, "
-                                                      "mean = {:.17g}, stdev = 0.0 }}\n",
-                                                      0.045, rate, jump * w.size)) +
+                    return one_asset(0.3,
+                                     fmt::format("drift = {:.17g}\njumps = {{ kind = \"merton\", intensity = {:.17g}, "
+                                                 "mean = {:.17g}, stdev = 0.0 }}\n",
+                                                 0.045, rate, jump * w.size)) +
                            route("r", constant("relay", day)) + collateral("k", "X", "r", 0.06) +
                            systemic(key("volatility", 0.4 * w.correlation));
                   },
@@ -200,7 +199,8 @@ void prices(std::vector<Row>& rows) {
               [=](const World& w) {
                 const double c = loading(w) * l;
                 return over_normal([&](double z) {
-                  return normal((std::log1p(-h) / (s * std::sqrt(delay(w, z) / year)) + c * z) / std::sqrt(1.0 - c * c));
+                  return normal((std::log1p(-h) / (s * std::sqrt(delay(w, z) / year)) + c * z) /
+                                std::sqrt(1.0 - c * c));
                 });
               },
               &World::delay, under(0)),
@@ -209,7 +209,8 @@ void prices(std::vector<Row>& rows) {
               [=](const World& w) {
                 const double c = loading(w) * l;
                 return over_normal([&](double z) {
-                  return normal((std::log1p(-h) / (s * std::sqrt(delay(w, z) / year)) + c * z) / std::sqrt(1.0 - c * c));
+                  return normal((std::log1p(-h) / (s * std::sqrt(delay(w, z) / year)) + c * z) /
+                                std::sqrt(1.0 - c * c));
                 });
               },
               &World::size, under(0))}});
@@ -247,9 +248,7 @@ void delays(std::vector<Row>& rows) {
                        "P(r late)", n, [=](const World& w) { return normal(-moved(w)); }, &World::delay, under(0)),
                    probability(
                        "P(both late)", n,
-                       [=](const World& w) {
-                         return bivariate(-moved(w), -a1, 0.49 * w.correlation * w.correlation);
-                       },
+                       [=](const World& w) { return bivariate(-moved(w), -a1, 0.49 * w.correlation * w.correlation); },
                        &World::correlation, joint_under(0, 1))}});
   struct {
     const char* name;
@@ -315,25 +314,25 @@ void together(std::vector<Row>& rows) {
             &World::correlation, joint_under(0, 1))}});
   // Late and failed: clock 0 on a route that cannot fail; layer l recovers nothing of what is sold at once.
   const double l = 0.6, m0 = hour, s0 = 0.8, at = 3 * hour, load = 1.5 * 30.0 / 365.0;
-  rows.push_back(
-      {"delays_and_hazards",
-       n,
-       [=](const World& w) {
-         return clocks({at, 10 * day}) + layer("l", 1.5 * w.size, 30.0) +
-                route("r", fmt::format("{{ name = \"relay\", {} }}", lognormal_time(m0 * w.delay, s0).text)) +
-                route("f", constant("relay", 60), "l") + watch(0, "r") + watch(1, "f") +
-                systemic(key("delays", l) + key("hazards", eta(w)));
-       },
-       {probability(
-           "P(late and failed)", n,
-           [=](const World& w) {
-             const double z = std::log(at / (m0 * w.delay)) / s0;
-             return over_normal([&](double g) {
-               return normal((l * g - z) / std::sqrt(1.0 - l * l)) *
-                      lost(load * w.size * std::exp(eta(w) * g - 0.5 * eta(w) * eta(w)));
-             });
-           },
-           &World::correlation, joint_under(0, 1))}});
+  rows.push_back({"delays_and_hazards",
+                  n,
+                  [=](const World& w) {
+                    return clocks({at, 10 * day}) + layer("l", 1.5 * w.size, 30.0) +
+                           route("r",
+                                 fmt::format("{{ name = \"relay\", {} }}", lognormal_time(m0 * w.delay, s0).text)) +
+                           route("f", constant("relay", 60), "l") + watch(0, "r") + watch(1, "f") +
+                           systemic(key("delays", l) + key("hazards", eta(w)));
+                  },
+                  {probability(
+                      "P(late and failed)", n,
+                      [=](const World& w) {
+                        const double z = std::log(at / (m0 * w.delay)) / s0;
+                        return over_normal([&](double g) {
+                          return normal((l * g - z) / std::sqrt(1.0 - l * l)) *
+                                 lost(load * w.size * std::exp(eta(w) * g - 0.5 * eta(w) * eta(w)));
+                        });
+                      },
+                      &World::correlation, joint_under(0, 1))}});
   // Prices and hazards: the loss of a sale that has nothing to do with the layer that fails.
   const double s = 0.8, d = day, h = loss(-1.5 * s * std::sqrt(d / year));
   const auto b = [](const World& w) { return 0.5 * w.correlation; };
@@ -374,9 +373,9 @@ void uncertain(std::vector<Row>& rows) {
        n,
        [=](const World& w) {
          return one_asset(0.8) + layer("one", 1.0, 40.0) + layer("two", 1.0, 60.0) + layer("three", 1.0, 40.0) +
-                sale_over("one") + sale_over("two") + sale_over("three") + "[uncertainty]\nhazards = { one = " +
-                known(events(w), years(w), "g") + ", two = " + known(events(w), years(w), "g") +
-                ", three = " + known(0.0, years(w), "h") + " }\n";
+                sale_over("one") + sale_over("two") + sale_over("three") +
+                "[uncertainty]\nhazards = { one = " + known(events(w), years(w), "g") +
+                ", two = " + known(events(w), years(w), "g") + ", three = " + known(0.0, years(w), "h") + " }\n";
        },
        {probability(
             "P(one)", n, [=](const World& w) { return 1.0 - survives(events(w), years(w), e0); }, &World::size,
@@ -410,20 +409,23 @@ void uncertain(std::vector<Row>& rows) {
                   {probability(
                       "P(L > h)", n,
                       [=](const World& w) {
-                        return over_normal([&](double z) { return normal(-2.8 / w.volatility * std::exp(-0.3 * w.size * z)); });
+                        return over_normal(
+                            [&](double z) { return normal(-2.8 / w.volatility * std::exp(-0.3 * w.size * z)); });
                       },
                       &World::size, under(0))}});
   const double s0 = 0.8, m0 = hour, t0 = 5 * hour, t1 = 4 * hour, t2 = 6 * hour;
   const auto error = [](const World& w) { return 0.7 * w.size; };
   const auto spread = [=](const World& w) { return std::sqrt(s0 * s0 + error(w) * error(w)); };
   // Two stages of one chain share their factor but not their scores: r and q from chain a, u from chain c.
-  const auto staged = [=](const char* name) { return fmt::format("{{ name = \"{}\", {} }}", name, lognormal_time(m0, s0).text); };
+  const auto staged = [=](const char* name) {
+    return fmt::format("{{ name = \"{}\", {} }}", name, lognormal_time(m0, s0).text);
+  };
   rows.push_back({"delays_uncertain",
                   n,
                   [=](const World& w) {
-                    return clocks({t0, t1, t2}) + route("r", staged("source_inclusion")) + route("q", staged("finality")) +
-                           route("u", staged("finality"), "", "c") + watch(0, "r") + watch(1, "q") + watch(2, "u") +
-                           "[uncertainty]\n" + key("delays", error(w));
+                    return clocks({t0, t1, t2}) + route("r", staged("source_inclusion")) +
+                           route("q", staged("finality")) + route("u", staged("finality"), "", "c") + watch(0, "r") +
+                           watch(1, "q") + watch(2, "u") + "[uncertainty]\n" + key("delays", error(w));
                   },
                   {probability(
                        "P(r late)", n, [=](const World& w) { return normal(-std::log(t0 / m0) / spread(w)); },
@@ -444,10 +446,12 @@ void uncertain(std::vector<Row>& rows) {
 
   // dof with a standard error: the tail's mean over it.
   const auto mixed = [](const World& w, double x) {
-    return over_normal([&](double z) {
-      const double dof = std::max(2.05, 6.0 * w.shape + 1.5 * w.size * z);
-      return student(dof, x * std::sqrt(dof / (dof - 2.0)));
-    }, -(6.0 * w.shape - 2.05) / (1.5 * w.size));
+    return over_normal(
+        [&](double z) {
+          const double dof = std::max(2.05, 6.0 * w.shape + 1.5 * w.size * z);
+          return student(dof, x * std::sqrt(dof / (dof - 2.0)));
+        },
+        -(6.0 * w.shape - 2.05) / (1.5 * w.size));
   };
   const double far = loss(-4.0 * 0.8 * std::sqrt(day / year));
   rows.push_back({"dof_uncertain",
@@ -458,8 +462,8 @@ void uncertain(std::vector<Row>& rows) {
                            collateral("k", "X", "r", far) + "[uncertainty]\n" + key("dof", 1.5 * w.size);
                   },
                   {probability(
-                      "P(L > 4 deviations)", 4 * n,
-                      [=](const World& w) { return mixed(w, -4.0 / w.volatility); }, &World::volatility, under(0))}});
+                      "P(L > 4 deviations)", 4 * n, [=](const World& w) { return mixed(w, -4.0 / w.volatility); },
+                      &World::volatility, under(0))}});
 }
 
 const std::vector<Row>& rows() {
@@ -485,7 +489,8 @@ std::string book(const std::string& more) {
   return "schema = 1\nname = \"s\"\n[run]\npaths = 100000\nseed = 5\nconfidence = [0.99, 0.999]\n" +
          assets({{"X", 0.8}, {"Y", 0.6}}) + correlation(0.5) +
          chain_with("a", {Standstill{40.0, lognormal_time(6 * hour, 0.8)}}) +
-         layer("l", 3.0, 10.0, "network = \"n\"\ncommon_hazard = 1.0\nstall = { kind = \"exponential\", mean = \"1d\" }\n") +
+         layer("l", 3.0, 10.0,
+               "network = \"n\"\ncommon_hazard = 1.0\nstall = { kind = \"exponential\", mean = \"1d\" }\n") +
          route("r", exponential("finality", hour) + ", " + exponential("relay", hour), "l") +
          collateral("x", "X", "r", 0.05) + collateral("y", "Y", "r", 0.05) + more;
 }
