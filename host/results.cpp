@@ -71,10 +71,14 @@ std::vector<Section> count_sections(const TallyLayout& l) {
                {"route", "delay"},
                l.delay(0),
                "paths by delay of the message; the last bin: beyond the horizon"});
-  s.push_back({"under_count",
-               {"collateral", "collateral_other"},
-               l.under(0, 0),
-               "paths on which both are under-collateralised (upper triangle)"});
+  if (l.joint != 0) {
+    s.push_back({"under_count",
+                 {"collateral", "collateral_other"},
+                 l.under(0, 0),
+                 "paths on which both are under-collateralised (upper triangle)"});
+  } else {
+    s.push_back({"under_count", {"collateral"}, l.under(0, 0), "paths on which it is under-collateralised"});
+  }
   if (l.layers != 0) {
     s.push_back(
         {"failed_count", {"layer", "layer_other"}, l.failed(0, 0), "paths on which both layers fail (upper triangle)"});
@@ -440,6 +444,7 @@ TallyLayout adopt_older(hid_t file, std::uint64_t revision, const std::string& p
   TallyLayout layout = layout_of(r.compiled.plan);
   if (!has_dataset(file, "breach_count")) layout.breaches = 0;
   if (!has_dataset(file, "loss_least_count")) layout.lowest = 0;
+  layout.joint = 1;  // pairs were always counted
   return layout;
 }
 

@@ -123,6 +123,25 @@ TEST(Bits, PathsBeyondTwoToThe32AreOtherPathsAndTheBoundaryIsCrossed) {
   }
 }
 
+TEST(Bits, PairsAreCountedOnlyWhenAskedAndNothingElseChanges) {
+  Scenario s = stormy();
+  const Tally pairs = run(*cpu("auto", 2), compile(s), {{0, 30'000}});
+  s.run.joint_under = false;
+  const Compiled compiled = compile(s);
+  const Tally alone = run(*cpu("scalar", 1), compiled, {{0, 30'000}});
+  for (const auto& lanes : usable_lanes()) EXPECT_TRUE(run(*cpu(lanes, 2), compiled, {{0, 30'000}}) == alone) << lanes;
+  const TallyLayout &a = pairs.layout, &b = alone.layout;
+  const auto counted = [](const Tally& t, std::size_t from, std::size_t to) {
+    return std::vector<std::uint64_t>(t.counts.begin() + std::ptrdiff_t(from), t.counts.begin() + std::ptrdiff_t(to));
+  };
+  EXPECT_EQ(counted(alone, 0, b.under(0, 0)), counted(pairs, 0, a.under(0, 0)));
+  EXPECT_EQ(counted(alone, b.failed(0, 0), b.counters()), counted(pairs, a.failed(0, 0), a.counters()));
+  EXPECT_EQ(b.failed(0, 0) - b.under(0, 0), b.collaterals);
+  for (int k = 0; k < int(b.collaterals); ++k) EXPECT_EQ(alone.counts[b.under(k, k)], pairs.counts[a.under(k, k)]);
+  EXPECT_GT(alone.counts[b.under(0, 0)], 100u);
+  EXPECT_EQ(alone.sums, pairs.sums);
+}
+
 /// results/reference/tallies.json holds hashes of earlier builds: "the bits have not moved". When they have to move, raise
 /// kernel_revision and run this test with PROOFLOAD_UPDATE_REFERENCE=1.
 TEST(Bits, HaveNotMoved) {

@@ -110,6 +110,20 @@ TEST(Results, AreReadAsTheyWereWritten) {
   EXPECT_EQ(slurp(folder.path / "again.h5"), slurp(file)) << "equal results are equal files";
 }
 
+TEST(Results, HoldPairsOnlyWhereTheyAreCounted) {
+  const Folder folder;
+  const fs::path file = folder.path / "made.h5";
+  std::string text = full_scenario();
+  const std::size_t at = text.find("[run]\n");
+  ASSERT_NE(at, std::string::npos);
+  const Results r = filled(text.insert(at + 6, "joint_under = false\n"));
+  ASSERT_EQ(r.tally.layout.joint, 0u);
+  write_results(r, file);
+  const Results back = read_results(file);
+  EXPECT_TRUE(back.tally == r.tally);
+  EXPECT_EQ(show_json(back), show_json(r));
+}
+
 bool has_dataset(const fs::path& path, const char* name) {
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
   const htri_t found = H5Lexists(file, name, H5P_DEFAULT);
