@@ -78,9 +78,14 @@ void require(std::size_t wanted, int limit, const char* what) {
 /// Every number of a law, exactly: equal keys are equal laws.
 std::string key_of(const LawSpec& law) {
   std::string key = fmt::format("{}", static_cast<int>(law.kind));
+  const auto add = [&](double v) { key += fmt::format(" {:x}", std::bit_cast<std::uint64_t>(v)); };
   for (const double v : {law.value, law.min, law.max, law.mean, law.median, law.p99, law.sigma, law.shape, law.scale,
-                         law.alpha, law.cap, law.stdev, law.weight}) {
-    key += fmt::format(" {:x}", std::bit_cast<std::uint64_t>(v));
+                         law.alpha, law.cap, law.stdev, law.probability, law.block_time, law.drop, law.wait,
+                         law.backoff, law.longest, law.attempts, law.end, law.weight}) {
+    add(v);
+  }
+  if (law.tail) {
+    for (const double v : {law.tail->threshold, law.tail->share, law.tail->shape, law.tail->scale}) add(v);
   }
   for (const auto& [p, v] : law.quantiles) key += fmt::format(" {:a}:{:a}", p, v);
   for (const auto& part : law.of) key += " (" + key_of(part) + ")";
@@ -567,11 +572,12 @@ class Compiler {
                         plan.block[plan.blocks - 1].rank == key.rank;
       if (!same) {
         require(plan.blocks + 1, limit::blocks, "random objects");
-        plan.block[plan.blocks++] = {key.address, key.rank, static_cast<std::uint16_t>(plan.terms), 0, 0};
+        plan.block[plan.blocks++] = {key.address, key.rank, static_cast<std::uint16_t>(plan.terms), 0, 0, 0, 0};
       }
       Block& block = plan.block[plan.blocks - 1];
       ++block.count;
       if (key.law.count > 1) block.picks = 1;
+      block.pairs |= key.word < 2 ? 1u : 2u;
       plan.term[plan.terms++] = {key.word, refer(targets), static_cast<std::uint16_t>(targets.size()), key.law,
                                  key.stage};
     }

@@ -13,18 +13,18 @@ PROOFLOAD_FN void conditions(const Plan& plan, const Tables& tables, const Paths
   if (sizes_of(plan).condition == 0) return;
   const F one = broadcast<F>(1.0f), zero = broadcast<F>(0.0f);
   const Stream<F> stream(paths, address(Purpose::systemic));
-  F z[4];
-  normals(stream.draw(0), one, z);
+  F z[2];
+  normals(stream.draw(0), 0, z);
   const F g = z[0];
   work.condition[stress_factor] = g;
   work.condition[copula_root] = one;
   if (plan.copula.count != 0) {
-    normals(stream.draw(1), one, z);
+    normals(stream.draw(1), 0, z);
     work.condition[copula_root] = sqrt(law_at(plan, tables.floats, plan.copula_mixer, z[0], stream.draw(2).word[0]));
   }
   F log_scale = fma(broadcast<F>(plan.volatility_loading), g, broadcast<F>(plan.volatility_shift));
   if (plan.volatility_error > 0.0f) {
-    normals(Stream<F>(paths, address(Purpose::uncertainty)).draw(0), one, z);
+    normals(Stream<F>(paths, address(Purpose::uncertainty)).draw(0), 0, z);
     log_scale = fma(broadcast<F>(plan.volatility_error), z[0], log_scale);
   }
   work.condition[return_scale] = exp(log_scale);

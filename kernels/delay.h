@@ -69,8 +69,9 @@ struct Workspace {
   Slots<F> late_price;  ///< per leg: at its message's `late`
   Slots<F> reading;     ///< per reading: driftless log price at its time, where readings are visits
   Slots<F> low;         ///< per leg: least log price, drift included, over the grid dates up to its `time`
-  Slots<F> factor,
-      late_factor;  ///< Process::factors: per message (and reading) the factors, then the sum of common jumps
+  Slots<F> factor;      ///< Process::factors: at the call and at each visit the factors, then the sum of common jumps
+  /// Process::factors: where in `factor` the visit of an event lies. Events: messages, readings that are visits, stalled messages.
+  Slots<typename lane<F>::U> visit;
   Slots<F> condition;
 };
 
@@ -80,24 +81,27 @@ struct Arrays {
   using U = typename lane<F>::U;
   alignas(64) U time[limit::times], late[limit::messages], outage[2 * limit::outages];
   F failure[limit::layers], price[limit::legs], late_price[limit::legs], reading[limit::readings], low[limit::legs];
-  F factor[(limit::messages + limit::readings) * (limit::factors + 1)];
-  F late_factor[limit::messages * (limit::factors + 1)], condition[condition_words];
+  static constexpr int events = 2 * limit::messages + limit::readings;
+  F factor[(events + 1) * (limit::factors + 1)], condition[condition_words];
+  U visit[events];
   Workspace<F> workspace() {
-    return {{time},    {late}, {outage}, {failure},     {price},    {late_price},
-            {reading}, {low},  {factor}, {late_factor}, {condition}};
+    return {{time},    {late}, {outage}, {failure}, {price},    {late_price},
+            {reading}, {low},  {factor}, {visit},   {condition}};
   }
 };
 
+/// Words of Workspace::factor a visit: with_market's number of factors, and the jumps.
+PROOFLOAD_FN unsigned factor_words(const Plan& plan) { return plan.factors <= 4 ? 5 : 9; }
+
 /// Elements of each member of a Workspace.
 struct Sizes {
-  unsigned time, late, outage, failure, price, late_price, reading, low, factor, late_factor, condition;
+  unsigned time, late, outage, failure, price, late_price, reading, low, factor, visit, condition;
 };
 PROOFLOAD_FN Sizes sizes_of(const Plan& plan) {
   const bool stalls = plan.stalls != 0;
-  const unsigned padded = plan.process != Process::factors ? 0
-                          : plan.factors <= 4              ? 5
-                                                           : 9;  // with_market's sizes, and the jumps
-  const unsigned events = plan.messages + (plan.bridged != 0 ? 0 : plan.readings);
+  const bool factors = plan.process == Process::factors;
+  const unsigned events =
+      factors ? plan.messages + (plan.bridged != 0 ? 0 : plan.readings) + (stalls ? plan.messages : 0) : 0;
   const bool loaded = plan.conditioned != 0 || plan.delay_loading != 0.0f || plan.copula.count != 0;
   return {plan.messages + plan.readings + plan.parts + plan.triggers,
           stalls ? plan.messages : 0,
@@ -107,8 +111,8 @@ PROOFLOAD_FN Sizes sizes_of(const Plan& plan) {
           stalls ? plan.legs : 0,
           plan.bridged != 0 ? 0 : plan.readings,
           plan.breaches != 0 ? plan.legs : 0,
-          events * padded,
-          stalls ? plan.messages * padded : 0,
+          factors ? (events + 1) * factor_words(plan) : 0,
+          events,
           loaded ? static_cast<unsigned>(condition_words) : 0};
 }
 
@@ -151,13 +155,27 @@ PROOFLOAD_FN void delays(const Plan& plan, const float* tables, const Paths<F>& 
   for (unsigned b = 0; b < plan.blocks; ++b) {
     const Block& block = plan.block[b];
     const Stream<F> stream(paths, block.address);
-    F z[4];
-    normals(stream.draw(block.rank), broadcast<F>(1.0f), z);
+    const F zero = broadcast<F>(0.0f);
+    F z[4] = {zero, zero, zero, zero};
+    const Words<F> words = stream.draw(block.rank);
+    if (block.pairs == 3) {
+      normals(words, broadcast<F>(1.0f), z);
+    } else if (block.pairs == 1) {
+      F half[2];
+      normals(words, 0, half);
+      z[0] = half[0];
+      z[1] = half[1];
+    } else {
+      F half[2];
+      normals(words, 1, half);
+      z[2] = half[0];
+      z[3] = half[1];
+    }
     if (loaded) load_scores(plan, tables, work, z);
     F doubt = broadcast<F>(1.0f);
     if (plan.delay_error > 0.0f) {
-      F error[4];
-      normals(stream.draw(doubt_rank), broadcast<F>(1.0f), error);
+      F error[2];
+      normals(stream.draw(doubt_rank), 0, error);
       doubt = exp(broadcast<F>(plan.delay_error) * error[0]);
     }
     Words<F> pick{};

@@ -9,8 +9,8 @@ template <class F>
 PROOFLOAD_FN F draw_law(const Plan& plan, const float* tables, const Paths<F>& paths, Purpose purpose,
                         std::uint32_t name, Law law) {
   const Stream<F> stream(paths, static_cast<std::uint32_t>(purpose) << 16 | name);
-  F z[4];
-  normals(stream.draw(0), broadcast<F>(1.0f), z);
+  F z[2];
+  normals(stream.draw(0), 0, z);
   const auto pick = stream.draw(1).word[0];
   return law_at(plan, tables, law, z[0], pick);
 }

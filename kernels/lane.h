@@ -53,6 +53,10 @@ struct Slots {
   PROOFLOAD_FN T& operator[](unsigned i) const { return base[i * slot_stride]; }
 };
 
+/// slots[at + k] with an index that lanes do not share.
+template <class F>
+PROOFLOAD_FN F slot_at(const Slots<F>& slots, typename lane<F>::U at, unsigned k);
+
 // ---- float ----------------------------------------------------------------------------------------------------------------
 
 PROOFLOAD_FN float fma(float a, float b, float c) {
@@ -126,6 +130,10 @@ PROOFLOAD_FN std::uint32_t high(std::uint64_t p) { return static_cast<std::uint3
 PROOFLOAD_FN std::uint32_t low(std::uint64_t p) { return static_cast<std::uint32_t>(p); }
 PROOFLOAD_FN std::uint32_t exclusive_or(std::uint32_t a, std::uint32_t b, std::uint32_t c) { return a ^ b ^ c; }
 
+template <>
+PROOFLOAD_FN float slot_at<float>(const Slots<float>& slots, std::uint32_t at, unsigned k) {
+  return slots[at + k];
+}
 template <class F>
 PROOFLOAD_FN F broadcast(float a);
 template <>

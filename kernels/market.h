@@ -45,8 +45,8 @@ PROOFLOAD_FN F mixing_variance(const Plan& plan, const Tables& tables, const Pat
                                std::uint32_t rank) {
   if (plan.mixer.count == 0) return broadcast<F>(1.0f);
   const Stream<F> stream(paths, address(Purpose::mixer, name));
-  F z[4];
-  normals(stream.draw(rank), broadcast<F>(1.0f), z);
+  F z[2];
+  normals(stream.draw(rank), 0, z);
   auto pick = broadcast_word<F>(0);
   if (plan.mixer.count > 1) pick = stream.draw(0x80000000u).word[0];  // dof that is not known for certain: one a path
   return law_at(plan, tables.floats, plan.mixer, z[0], pick);
@@ -89,7 +89,7 @@ struct Diffusion {
   }
   PROOFLOAD_FN void close(std::uint32_t, M) {}
   PROOFLOAD_FN void add(int i, F jump) { x[i] = x[i] + jump; }
-  PROOFLOAD_FN void capture(const Workspace<F>& work, U now, bool stalled) const {
+  PROOFLOAD_FN void capture(const Workspace<F>& work, std::uint32_t, U now, bool stalled) const {
     capture_prices(plan, work, now, stalled, x);
   }
 };
@@ -176,7 +176,7 @@ struct Heston {
   }
   PROOFLOAD_FN void close(std::uint32_t, M) {}
   PROOFLOAD_FN void add(int i, F jump) { x[i] = x[i] + jump; }
-  PROOFLOAD_FN void capture(const Workspace<F>& work, U now, bool stalled) const {
+  PROOFLOAD_FN void capture(const Workspace<F>& work, std::uint32_t, U now, bool stalled) const {
     capture_prices(plan, work, now, stalled, x);
   }
 };
@@ -282,7 +282,7 @@ struct Bars {
     x[i] = x[i] + jump;
     open[i] = open[i] + jump;  // a jump is no news for the variance
   }
-  PROOFLOAD_FN void capture(const Workspace<F>& work, U now, bool stalled) const {
+  PROOFLOAD_FN void capture(const Workspace<F>& work, std::uint32_t, U now, bool stalled) const {
     capture_prices(plan, work, now, stalled, x);
   }
 };
@@ -317,17 +317,19 @@ struct Factors {
     }
   }
   PROOFLOAD_FN void close(std::uint32_t, M) {}
-  PROOFLOAD_FN void capture(const Workspace<F>& work, U now, bool stalled) const {
-    for (unsigned m = 0; m < plan.walked; ++m) keep(work.factor, m, equal(now, work.time[m]));
-    for (unsigned m = 0; stalled && m < plan.walked; ++m) keep(work.late_factor, m, equal(now, work.late[m]));
-    if (plan.bridged != 0) return;
-    for (unsigned p = 0; p < plan.readings; ++p)
-      keep(work.factor, plan.messages + p, equal(now, work.time[plan.messages + p]));
-  }
-  PROOFLOAD_FN void keep(const Slots<F>& slots, unsigned event, M here) const {
+  /// Keeps the factors of the visit once, and for each event which visit it was: the lanes of a pack are at events of their own.
+  PROOFLOAD_FN void capture(const Workspace<F>& work, std::uint32_t rank, U now, bool stalled) const {
+    const std::uint32_t at = (rank + 1) * (K + 1);
     PROOFLOAD_UNROLL
-    for (int k = 0; k < K; ++k) slots[event * (K + 1) + k] = select(here, f[k], slots[event * (K + 1) + k]);
-    if (plan.jumps != 0) slots[event * (K + 1) + K] = select(here, jump, slots[event * (K + 1) + K]);
+    for (int k = 0; k < K; ++k) work.factor[at + k] = f[k];
+    work.factor[at + K] = jump;
+    const U here = broadcast_word<F>(at);
+    for (unsigned m = 0; m < plan.walked; ++m) work.visit[m] = select(equal(now, work.time[m]), here, work.visit[m]);
+    unsigned event = plan.messages;
+    for (unsigned p = 0; plan.bridged == 0 && p < plan.readings; ++p, ++event)
+      work.visit[event] = select(equal(now, work.time[plan.messages + p]), here, work.visit[event]);
+    for (unsigned m = 0; stalled && m < plan.walked; ++m)
+      work.visit[event + m] = select(equal(now, work.late[m]), here, work.visit[event + m]);
   }
 };
 

@@ -52,28 +52,41 @@ PROOFLOAD_FN F minus_two_log(F q) {
   return out[0];
 }
 
-/// Four independent normals of variance `variance` from a Philox block (Box and Muller 1958). All 32 bits of a pair's first word make
-/// its radius, so |z| reaches 6.76; the second gives two signs (its top bits) and an angle inside a quarter turn (its low 23 bits).
-template <class F>
-PROOFLOAD_FN void normals(const Words<F>& words, F variance, F (&z)[4]) {
+/// M pairs of independent normals of variance `variance` (Box and Muller 1958). All 32 bits of a pair's first word make its radius, so |z|
+/// reaches 6.76; the second gives two signs (its top bits) and an angle inside a quarter turn (its low 23 bits).
+template <class F, int M>
+PROOFLOAD_FN void normal_pairs(const typename lane<F>::U (&first)[M], const typename lane<F>::U (&second)[M],
+                               F variance, F (&z)[2 * M]) {
   constexpr float ss[] = PROOFLOAD_SIN_QUARTER, cc[] = PROOFLOAD_COS_QUARTER;
-  F q[2], r[2], t[2], g[2], s[2], c[2];
+  F q[M], r[M], t[M], g[M], s[M], c[M];
   PROOFLOAD_UNROLL
-  for (int m = 0; m < 2; ++m) {
-    q[m] = fma(to_float_unsigned(words.word[2 * m]), broadcast<F>(0x1p-32f), broadcast<F>(0x1p-33f));  // (0, 1]
-    t[m] = one_to_two(words.word[2 * m + 1]) - broadcast<F>(1.5f);  // quarter turns from the quadrant's middle
+  for (int m = 0; m < M; ++m) {
+    q[m] = fma(to_float_unsigned(first[m]), broadcast<F>(0x1p-32f), broadcast<F>(0x1p-33f));  // (0, 1]
+    t[m] = one_to_two(second[m]) - broadcast<F>(1.5f);  // quarter turns from the quadrant's middle
     g[m] = t[m] * t[m];
   }
   minus_two_log(q, r);
   horner(g, ss, s);  // sin / t and cos of the angle, over sqrt 2: the point is (c - s, c + s) of the radius
   horner(g, cc, c);
   PROOFLOAD_UNROLL
-  for (int m = 0; m < 2; ++m) {
-    const auto angle = words.word[2 * m + 1];
+  for (int m = 0; m < M; ++m) {
     const F radius = sqrt(variance * r[m]), across = t[m] * radius, along = c[m] * radius;
-    z[2 * m] = flip_sign(fnma(s[m], across, along), angle);
-    z[2 * m + 1] = flip_sign(fma(s[m], across, along), angle << 1);
+    z[2 * m] = flip_sign(fnma(s[m], across, along), second[m]);
+    z[2 * m + 1] = flip_sign(fma(s[m], across, along), second[m] << 1);
   }
+}
+
+/// The four normals of a Philox block.
+template <class F>
+PROOFLOAD_FN void normals(const Words<F>& words, F variance, F (&z)[4]) {
+  const typename lane<F>::U first[2] = {words.word[0], words.word[2]}, second[2] = {words.word[1], words.word[3]};
+  normal_pairs(first, second, variance, z);
+}
+/// The first two of them (pair 0) or the last two (pair 1), at half the cost.
+template <class F>
+PROOFLOAD_FN void normals(const Words<F>& words, int pair, F (&z)[2]) {
+  const typename lane<F>::U first[1] = {words.word[2 * pair]}, second[1] = {words.word[2 * pair + 1]};
+  normal_pairs(first, second, broadcast<F>(1.0f), z);
 }
 
 /// exp(x) for x < 88; 0 to single precision below -87. The caller tests x (a NaN has no meaning here).

@@ -154,6 +154,11 @@ PROOFLOAD_FN avx512::U lane_index<avx512::F>() {
           _mm512_setr_epi32(16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31)};
 }
 template <>
+PROOFLOAD_FN avx512::F slot_at<avx512::F>(const Slots<avx512::F>& slots, avx512::U at, unsigned k) {
+  const avx512::U first = (at + broadcast_word<avx512::F>(k)) << 5;  // 32 lanes
+  return gather(reinterpret_cast<const float*>(slots.base), first + lane_index<avx512::F>());
+}
+template <>
 PROOFLOAD_FN avx512::M mask_from_bits<avx512::F>(std::uint32_t b) {
   return {static_cast<__mmask16>(b), static_cast<__mmask16>(b >> 16)};
 }
@@ -277,6 +282,11 @@ PROOFLOAD_FN avx2::U broadcast_word<avx2::F>(std::uint32_t a) {
 template <>
 PROOFLOAD_FN avx2::U lane_index<avx2::F>() {
   return {_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)};
+}
+template <>
+PROOFLOAD_FN avx2::F slot_at<avx2::F>(const Slots<avx2::F>& slots, avx2::U at, unsigned k) {
+  const avx2::U first = (at + broadcast_word<avx2::F>(k)) << 3;  // 8 lanes
+  return gather(reinterpret_cast<const float*>(slots.base), first + lane_index<avx2::F>());
 }
 template <>
 PROOFLOAD_FN avx2::M mask_from_bits<avx2::F>(std::uint32_t b) {

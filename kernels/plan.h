@@ -97,6 +97,8 @@ struct Block {
   std::uint16_t rank;          ///< counter word 0; rank + 1 is the block of the uniforms that pick components
   std::uint16_t first, count;  ///< terms
   std::uint16_t picks;         ///< 1 when a term is a mixture
+  std::uint16_t pairs;         ///< bit 0: a term reads word 0 or 1; bit 1: word 2 or 3
+  std::uint16_t unused;
 };
 
 /// A distinct (score, law): its value in ticks is drawn once per path and added to the times that refer to it.

@@ -77,8 +77,8 @@ PROOFLOAD_FN void regimes(const Plan& plan, const float* tables, const Paths<F>&
   for (unsigned o = 0; o < plan.outages; ++o) {
     const Outage& outage = plan.outage[o];
     const Stream<F> stream(paths, static_cast<std::uint32_t>(Purpose::outage) << 16 | outage.name);
-    F z[4];
-    normals(stream.draw(1), broadcast<F>(1.0f), z);
+    F z[2];
+    normals(stream.draw(1), 0, z);
     const U pick = stream.draw(2).word[0];
     const Beginning<F> begins = beginning(plan, outage, paths, work);
     const U whole = to_ticks(law_at(plan, tables, outage.duration, z[0], pick), plan.horizon);

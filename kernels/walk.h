@@ -127,21 +127,24 @@ PROOFLOAD_FN F walk(const Plan& plan, const Tables& tables, const Paths<F>& path
       grid = select(dated, grid + broadcast_word<F>(plan.grid), grid);
       if (plan.triggers == 0 && !any(arrived)) continue;
     }
-    market.capture(work, now, stalled);
+    market.capture(work, rank, now, stalled);
   }
   return lowest;
 }
 
-/// A leg's log price so far: what the factors (kept at `event`) mean for its asset.
+/// A leg's log price so far: what the factors at the visit of `event` mean for its asset.
 template <class F>
-PROOFLOAD_FN F from_factors(const Plan& plan, const Tables& tables, const Slots<F>& slots, unsigned event,
+PROOFLOAD_FN F from_factors(const Plan& plan, const Tables& tables, const Workspace<F>& work, unsigned event,
                             unsigned asset) {
-  const unsigned width = plan.factors <= 4 ? 4 : 8;
+  const unsigned width = factor_words(plan) - 1;
+  const auto at = work.visit[event];
   F x = broadcast<F>(0.0f);
-  for (unsigned k = 0; k < width; ++k)
-    x = fma(planar<F>(tables, plan.loadings, limit::factors, int(asset), int(k)), slots[event * (width + 1) + k], x);
+  for (unsigned k = 0; k < width; ++k) {
+    const F factor = slot_at(work.factor, at, k);
+    x = fma(planar<F>(tables, plan.loadings, limit::factors, int(asset), int(k)), factor, x);
+  }
   if (plan.jumps == 0) return x;
-  return fma(jump_parameter<F>(plan, tables, 0, int(asset)), slots[event * (width + 1) + width], x);
+  return fma(jump_parameter<F>(plan, tables, 0, int(asset)), slot_at(work.factor, at, width), x);
 }
 
 /// Factor models, after the factors have walked: each asset's own noise (and own jumps) from one of its own events to the next.
@@ -152,6 +155,7 @@ PROOFLOAD_FN void own_noise(const Plan& plan, const Tables& tables, const Paths<
   const U zero = broadcast_word<F>(0), one = broadcast_word<F>(1), past = broadcast_word<F>(0x80000000u);
   const F mixer = mixing_variance(plan, tables, paths, 0, 0);
   const Stream<F> stream(paths, address(Purpose::own));
+  const unsigned late = plan.messages + (plan.bridged != 0 ? 0u : plan.readings);  // first event of stalled messages
   for (unsigned q = 0; 4 * q < plan.assets; ++q) {
     unsigned rounds = 0;  // as many as the asset with most events of its own needs
     for (unsigned a = 4 * q; a < 4 * q + 4 && a < plan.assets; ++a) {
@@ -191,14 +195,14 @@ PROOFLOAD_FN void own_noise(const Plan& plan, const Tables& tables, const Paths<
         x[j] = fma(own * sqrt(dt[j]), z[j], x[j]) + jump[j];
         for (unsigned l = plan.first_leg[a]; l < plan.first_leg[a + 1]; ++l) {
           const unsigned m = plan.leg[l].message;
-          const F price = from_factors(plan, tables, work.factor, m, a) + x[j];
+          const F price = from_factors(plan, tables, work, m, a) + x[j];
           work.price[l] = select(equal(now[j], work.time[m]), price, work.price[l]);
           if (!stalled) continue;
-          const F late = from_factors(plan, tables, work.late_factor, m, a) + x[j];
-          work.late_price[l] = select(equal(now[j], work.late[m]), late, work.late_price[l]);
+          const F waited = from_factors(plan, tables, work, late + m, a) + x[j];
+          work.late_price[l] = select(equal(now[j], work.late[m]), waited, work.late_price[l]);
         }
         for (unsigned p = plan.first_reading[a]; plan.bridged == 0 && p < plan.first_reading[a + 1]; ++p) {
-          const F price = from_factors(plan, tables, work.factor, plan.messages + p, a) + x[j];
+          const F price = from_factors(plan, tables, work, plan.messages + p, a) + x[j];
           work.reading[p] = select(equal(now[j], work.time[plan.messages + p]), price, work.reading[p]);
         }
       }
@@ -215,8 +219,8 @@ PROOFLOAD_FN F prices(const Plan& plan, const Tables& tables, const Paths<F>& pa
   for (unsigned l = 0; stalled && l < plan.legs; ++l) work.late_price[l] = broadcast<F>(0.0f);
   for (unsigned p = 0; p < sizes.reading; ++p) work.reading[p] = broadcast<F>(0.0f);
   for (unsigned l = 0; l < sizes.low; ++l) work.low[l] = broadcast<F>(3.0e38f);
-  for (unsigned i = 0; i < sizes.factor; ++i) work.factor[i] = broadcast<F>(0.0f);
-  for (unsigned i = 0; stalled && i < sizes.late_factor; ++i) work.late_factor[i] = broadcast<F>(0.0f);
+  for (unsigned i = 0; i < sizes.visit; ++i) work.visit[i] = broadcast_word<F>(0);
+  for (unsigned i = 0; sizes.factor != 0 && i < factor_words(plan); ++i) work.factor[i] = broadcast<F>(0.0f);
   if constexpr (process == Process::heston)
     return walk<Heston<N, F>, true>(plan, tables, paths, work, stalled, unresolved);
   if constexpr (process == Process::bars) return walk<Bars<N, F>, true>(plan, tables, paths, work, stalled, unresolved);
