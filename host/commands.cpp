@@ -195,6 +195,7 @@ void run_blocks_of(Results& results, Backend& backend, const std::optional<Resul
   if (terminal) fmt::print(stderr, "\r{:70}\r", "");
   if (results.blocks->done == 0) {
     results.blocks.reset();
+    if (interrupted != 0) return;  // before the first block: not too few paths
     fmt::print(stderr,
                "{} paths make {} blocks of {} (too few to bound a haircut at any confidence): no interval contains "
                "parameter error; run more paths or fewer uncertainty.blocks\n",
@@ -252,7 +253,10 @@ int run(const RunArguments& a) {
         throw;
       }
     }
-    const bool partial = partial_paths || (results.blocks && results.blocks->done < blocks_wanted(scenario));
+    const bool begun = results.blocks && results.blocks->done > 0;
+    const bool partial_blocks =
+        begun ? results.blocks->done < blocks_wanted(scenario) : scenario.uncertainty.given && interrupted != 0;
+    const bool partial = partial_paths || partial_blocks;
     if (const std::string note = tail_note(results, answer(results)); !note.empty()) fmt::print(stderr, "{}\n", note);
     if (!file.empty()) {
       write_results(results, file);
@@ -277,7 +281,7 @@ int run(const RunArguments& a) {
       if (partial_paths) {
         fmt::print(stderr, "stopped after {} of {} paths\n", results.range.count, scenario.run.paths);
       } else {
-        fmt::print(stderr, "stopped after {} of {} blocks of [uncertainty]\n", results.blocks->done,
+        fmt::print(stderr, "stopped after {} of {} blocks of [uncertainty]\n", begun ? results.blocks->done : 0,
                    blocks_wanted(scenario));
       }
       if (!file.empty()) {
@@ -367,7 +371,7 @@ void add_validate(CLI::App& app, int&) {
     for (const LawReport& law : compiled.laws) {
       std::string line = fmt::format("# law {}: measured error {:.1e}", law.where, law.error);
       if (law.tail_share > 0.0)
-        line += fmt::format(", {:.2g} of paths beyond its last quantile (exponential tail)", law.tail_share);
+        line += fmt::format(", {:.2g} of paths beyond its last quantile (in its tail)", law.tail_share);
       if (law.error > 1e-4) line += ", above the goal of 1e-4";
       print(line);
     }

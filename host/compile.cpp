@@ -45,6 +45,7 @@ Place place_of(StageName name) {
 /// draws. (Price increments are addressed by the rank of the visit: another delay on the way does move those.)
 class NameIds {
  public:
+  NameIds() { taken_.emplace(std::pair{Purpose::uncertainty, std::uint16_t{0}}, "volatility"); }  // condition.h
   std::uint16_t id(Purpose purpose, const std::string& name) {
     const auto hash = static_cast<std::uint16_t>(XXH3_64bits(name.data(), name.size()) & 0xffffu);
     const auto [entry, fresh] = taken_.try_emplace({purpose, hash}, name);
@@ -79,9 +80,9 @@ void require(std::size_t wanted, int limit, const char* what) {
 std::string key_of(const LawSpec& law) {
   std::string key = fmt::format("{}", static_cast<int>(law.kind));
   const auto add = [&](double v) { key += fmt::format(" {:x}", std::bit_cast<std::uint64_t>(v)); };
-  for (const double v : {law.value, law.min, law.max, law.mean, law.median, law.p99, law.sigma, law.shape, law.scale,
-                         law.alpha, law.cap, law.stdev, law.probability, law.block_time, law.drop, law.wait,
-                         law.backoff, law.longest, law.attempts, law.end, law.weight}) {
+  for (const double v : {law.value, law.min,   law.max,     law.mean,    law.median,   law.p99,         law.sigma,
+                         law.shape, law.scale, law.alpha,   law.cap,     law.stdev,    law.probability, law.block_time,
+                         law.drop,  law.wait,  law.backoff, law.longest, law.attempts, law.end,         law.weight}) {
     add(v);
   }
   if (law.tail) {
@@ -303,9 +304,9 @@ class Compiler {
     Owner last;
     const auto part_of = [&](const Owner& owner, std::uint32_t cap) -> PartKey& {
       const std::vector<std::uint16_t> holds = outages_of(owner);
-      if (stages.parts.empty() || !(last == owner) || stages.parts.back().cap != cap) {
-        stages.parts.push_back({0, holds.empty() ? ~0u : cap, holds, {}});
-      }
+      const bool same = !stages.parts.empty() && (last == owner ? stages.parts.back().cap == cap || holds.empty()
+                                                                : stages.parts.back().holds.empty() && holds.empty());
+      if (!same) { stages.parts.push_back({0, holds.empty() ? ~0u : cap, holds, {}}); }
       last = owner;
       return stages.parts.back();
     };
@@ -318,7 +319,7 @@ class Compiler {
     for (const StageSpec& stage : route.stages) {
       const Owner owner = owner_of(stage, route);
       if (waits && owner.kind == Owner::Kind::layer) {
-        add_fixed(part_of(owner, ~0u), layer->queue_delay);
+        add_fixed(part_of(owner, ~0u), layer->queue_delay * s_.stress.delays);
         waits = false;
       }
       const bool is_oracle = stage.name == StageName::oracle || stage.name == StageName::publication;
@@ -330,11 +331,20 @@ class Compiler {
         continue;
       }
       StageSpec read = stage;
+      const auto published = [](const StageSpec& other) {
+        return other.name == StageName::publication && other.law.kind != LawKind::constant;
+      };
+      if (stage.trigger && std::any_of(route.stages.begin(), route.stages.end(), published)) {
+        throw Error(fmt::format(
+            "route '{}' has an oracle with a random latency and a random stage publication (both read one score) give "
+            "one of the two",
+            route.name));
+      }
       if (stage.trigger) read.name = StageName::publication;  // the score of its own: the heartbeat reads the oracle's
       part.terms.push_back(term(read, route, s_.market.assets[asset].name));
       if (is_oracle) stages.oracle.push_back(part.terms.back());
     }
-    if (waits) add_fixed(part_of({Owner::Kind::layer, route.layer}, ~0u), layer->queue_delay);
+    if (waits) add_fixed(part_of({Owner::Kind::layer, route.layer}, ~0u), layer->queue_delay * s_.stress.delays);
     const auto free = [](const PartKey& part) { return part.holds.empty(); };
     if (std::all_of(stages.parts.begin(), stages.parts.end(), free)) {
       PartKey whole;
@@ -438,8 +448,8 @@ class Compiler {
     Message& m = plan.message[index];
     m.layer = stages.layer;
     if (stages.layer != none) m.exposure = static_cast<float>(s_.layers[stages.layer].exposure * ticks_per_second);
-    if (stages.trigger != none) waiting_[stages.trigger].push_back({Target::Kind::message, index});
     const bool plain = stages.parts.size() == 1 && stages.parts[0].holds.empty();
+    if (stages.trigger != none && plain) waiting_[stages.trigger].push_back({Target::Kind::message, index});
     if (plain) m.fixed = stages.parts[0].fixed;
     for (const PartKey& part : stages.parts) {
       const Target to{plain ? Target::Kind::message : Target::Kind::part, plain ? index : plan.parts};
@@ -452,7 +462,7 @@ class Compiler {
                                  static_cast<std::uint16_t>(index),
                                  static_cast<std::uint16_t>(holds_),
                                  static_cast<std::uint16_t>(part.holds.size()),
-                                 0};
+                                 static_cast<std::uint16_t>(stages.trigger == none ? 0 : stages.trigger + 1)};
       for (const std::uint16_t o : part.holds) plan.holds[holds_++] = o;
     }
     plan.outages = static_cast<std::uint32_t>(outages_.size());

@@ -150,16 +150,21 @@ class MarketCompiler {
     }
   }
 
-  /// Student-t with dof that is known to a standard error: eight equally likely values, the middles of eighths of a normal law.
+  /// Student-t with dof that is known to a standard error: eight values with the weights of Gauss and Hermite for a normal law
+  /// (Abramowitz and Stegun 1964, table 25.10, nodes times sqrt 2).
   void mixer() {
     const double dof = market_.innovation.dof, error = uncertainty_.dof;
     if (!(error > 0.0)) {
       plan_.mixer = add_(compile_mixer(dof, out_.tables), "market.innovation");
       return;
     }
+    constexpr double node[] = {0.5390798113513751, 1.636519042435108, 2.802485861287542, 4.144547186125894};
+    constexpr double weight[] = {0.3730122576790777, 0.1172399076617590, 0.009635220120788262, 0.0001126145383753679};
     std::vector<std::pair<double, double>> mixture;
-    for (int i = 0; i < 8; ++i)
-      mixture.emplace_back(std::max(least_dof, dof + error * normal_quantile((i + 0.5) / 8.0)), 0.125);
+    for (int i = 0; i < 4; ++i) {
+      for (const double sign : {-1.0, 1.0})
+        mixture.emplace_back(std::max(least_dof, dof + sign * error * node[i]), weight[i]);
+    }
     plan_.mixer = add_(compile_mixer(mixture, out_.tables), "market.innovation");
   }
 

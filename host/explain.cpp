@@ -35,14 +35,16 @@ struct Record {
     const Term& term = plan.term[i];
     std::string who;
     for (unsigned r = term.first; r < unsigned(term.first) + term.count; ++r) {
-      const unsigned to = plan.references[r];
+      unsigned to = plan.references[r];
+      const unsigned first_part = plan.messages + plan.readings;  // as times lie in Workspace::time
+      if (to >= first_part && to < first_part + plan.parts) to = plan.part[to - first_part].message;
       if (to >= plan.messages) continue;
       for (unsigned l = 0; l < plan.legs; ++l) {
         if (plan.leg[l].message == to) who += (who.empty() ? "" : ", ") + leg_name(l);
       }
     }
-    stages += fmt::format("  {:<22} {:>14}   {}\n", stage_text(static_cast<StageName>(term.stage)),
-                          duration(ticks / ticks_per_second), who);
+    stages += fmt::format("  {:<22} {:>14}{}{}\n", stage_text(static_cast<StageName>(term.stage)),
+                          duration(ticks / ticks_per_second), who.empty() ? "" : "   ", who);
   }
   void outage(unsigned o, std::uint32_t begins, std::uint32_t ends) {
     if (begins > plan.horizon) return;

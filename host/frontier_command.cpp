@@ -7,13 +7,13 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "frontier.h"
 #include "mechanism_reader.h"
+#include "output_name.h"
 #include "write_file.h"
 
 namespace proofload {
@@ -40,13 +40,8 @@ void frontier(const Arguments& a) {
                     "1e15, such as 1e6",
                     *a.capital));
   }
-  for (const auto& file : {a.json, a.csv}) {  // not after minutes of work
-    const auto folder = std::filesystem::path(file).parent_path();
-    std::error_code ignored;
-    if (!folder.empty() && !std::filesystem::is_directory(folder, ignored))
-      throw Error(
-          fmt::format("cannot write {} (there is no folder {}) create the folder first", file, folder.string()));
-  }
+  check_output_name("--json", a.json, ".json");
+  check_output_name("--csv", a.csv, ".csv");
   std::vector<std::string> mechanisms = a.mechanisms;
   if (mechanisms.empty()) {
     for (const auto& entry : input::read_catalogue({a.scenario}).mechanisms) {
@@ -82,6 +77,7 @@ void add_frontier(CLI::App& app, int&) {
         return fine ? std::string() : fmt::format("'{}' is not a whole number", text);
       },
       "", "digits");
+  const CLI::Validator named([](std::string& name) { return std::string(name.empty() ? "a name is empty" : ""); }, "");
   app.add_option("SCENARIO", a->scenario, "scenario file (TOML) with a catalogue: include presets/mechanisms.toml")
       ->required();
   app.add_option("--mechanisms", a->mechanisms,
@@ -90,16 +86,20 @@ void add_frontier(CLI::App& app, int&) {
                  "how its oracle notices")
       ->delimiter(',')
       ->type_name("NAME,...");
-  app.add_option("--collateral", a->collateral, "only this one (default: all of the scenario's)")->type_name("NAME");
+  app.add_option("--collateral", a->collateral, "only this one (default: all of the scenario's)")
+      ->check(named)
+      ->type_name("NAME");
   app.add_option("--capital", a->capital,
-                 "USD that one liquidation moves (default: sale.size of the collateral, else margin.liability)");
+                 "USD that one liquidation moves (default: sale.size of the\ncollateral, else margin.liability)");
   app.add_option("--paths", a->overrides.paths, "number of paths of each run instead of the scenario's")->check(digits);
   app.add_option("--seed", a->overrides.seed, "seed instead of the scenario's")->check(digits);
   app.add_option("--backend", a->backend.backend, "auto, cpu or cuda (auto: a GPU if there is one)");
   app.add_option("--threads", a->backend.threads, "CPU threads (default: every core this process may use)");
   app.add_option("--lanes", a->backend.lanes, "auto, scalar, avx2 or avx512: the same bits, other speeds");
-  app.add_option("--json", a->json, "write everything to this file too")->type_name("FILE");
-  app.add_option("--csv", a->csv, "write a line for each mechanism and confidence, for pictures")->type_name("FILE");
+  app.add_option("--json", a->json, "write everything to this file too")->check(named)->type_name("FILE");
+  app.add_option("--csv", a->csv, "write a line for each mechanism and confidence, for pictures")
+      ->check(named)
+      ->type_name("FILE");
   app.callback([a] { frontier(*a); });
 }
 

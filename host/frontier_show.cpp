@@ -92,6 +92,50 @@ bool holds(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+/// USD, to three digits.
+std::string rough_dollars(double x) {
+  constexpr std::pair<double, const char*> units[] = {{1e12, "T"}, {1e9, "bn"}, {1e6, "M"}, {1e3, "k"}};
+  for (const auto& [unit, name] : units) {
+    if (x >= 0.9995 * unit) return fmt::format("{:.3g}{}", x / unit, name);
+  }
+  return fmt::format("{:.3g}", x);
+}
+
+/// Where figures are losses given failure, and what to do instead: mechanisms that are so at the same confidences together.
+std::string cliff_text(const Frontier& f) {
+  struct Group {
+    std::string at;
+    std::vector<std::string> names, caps;
+  };
+  std::vector<Group> groups;
+  for (const Choice& c : f.choices) {
+    std::vector<std::string> beyond;
+    for (const auto& h : c.haircuts) {
+      if (h.beyond_cliff) beyond.push_back(confidence_text(h.confidence));
+    }
+    if (beyond.empty()) continue;
+    const std::string at = fmt::format("{}", fmt::join(beyond, ", "));
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& one) { return one.at == at; });
+    if (group == groups.end()) group = groups.insert(groups.end(), {at, {}, {}});
+    group->names.push_back(c.mechanism.name);
+    if (c.exposure_cap_per_loss_budget) group->caps.push_back(rough_dollars(*c.exposure_cap_per_loss_budget));
+  }
+  std::string text;
+  for (const auto& [at, names, caps] : groups) {
+    const bool several = names.size() > 1;
+    text +=
+        wrapped(fmt::format("* {} {} beyond the cliff at {}: the figure is the loss given failure, which no haircut "
+                            "can price. Cap the exposure{}.",
+                            fmt::join(names, ", "), several ? "are" : "is", at,
+                            caps.empty() ? std::string()
+                                         : fmt::format(": at most {} USD for each USD of expected loss per "
+                                                       "liquidation",
+                                                       fmt::join(caps, ", "))),
+                2);
+  }
+  return text;
+}
+
 /// Safe, fast, cheap: whether one of them is all three, and if not what each gives up.
 std::string trilemma(const Frontier& f) {
   const auto safest = least(f, [](const Choice& c) { return c.p_failure.estimate; });
@@ -130,23 +174,7 @@ std::string trilemma(const Frontier& f) {
       text += wrapped(fmt::format("  {} gives up {}.", name, fmt::join(gives_up, ", ")), 4);
     }
   }
-  for (const Choice& c : f.choices) {
-    std::string beyond;
-    for (const auto& h : c.haircuts) {
-      if (h.beyond_cliff) beyond += (beyond.empty() ? "" : ", ") + confidence_text(h.confidence);
-    }
-    if (beyond.empty()) continue;
-    text +=
-        wrapped(fmt::format("* {} is beyond the cliff at {}: the figure is the loss given failure, which no haircut "
-                            "can price. Cap the exposure{}.",
-                            c.mechanism.name, beyond,
-                            c.exposure_cap_per_loss_budget
-                                ? fmt::format(": at most {:.3g} USD for each USD of expected loss per liquidation",
-                                              *c.exposure_cap_per_loss_budget)
-                                : std::string()),
-                2);
-  }
-  return text;
+  return text + cliff_text(f);
 }
 
 // ---- for programs -----------------------------------------------------------------------------------------------------------
@@ -218,14 +246,13 @@ std::string frontier_table(const FrontierRun& run) {
                                                : ", not that of the model or its data");
   if (run.risk_free == 0.0)
     text += "margin.risk_free is not given: capital costs nothing here, so locking it up does not either.\n";
+  if (!run.frontiers.empty()) text += trust_list(run.frontiers[0]);  // all have the same mechanisms
   for (const Frontier& f : run.frontiers) {
     const std::string at = f.compared_at ? confidence_text(*f.compared_at) : std::string();
     text += fmt::format("\n==== {} ({}, over {}) ====\n", f.collateral, f.asset, f.route);
-    text += trust_list(f);
     text += fmt::format(
         "\nHaircuts in % of value{}\nof single: 1 - haircut, in % of 1 - what a single-chain engine takes (the price "
-        "until "
-        "oracle and one block)\n",
+        "until oracle and one block)\n",
         run.parameters_uncertain ? "; low and high hold parameter error where there are blocks enough" : "");
     text += delay_table(f);
     text += fmt::format(

@@ -71,8 +71,13 @@ void read_inner(const Table& t, const char* key, const char* meaning, const Meas
 
 void read_retry(const Table& t, const Measure& measure, LawSpec& law) {
   if (!t.get("backoff")) law.backoff = usual_backoff;
-  if (!t.get("longest")) law.longest = usual_longest;
+  // the usual limit is one on waits that grow, and takes nothing off the first
+  if (!t.get("longest")) law.longest = std::max(usual_longest, law.wait);
   if (!t.get("attempts")) law.attempts = usual_attempts;
+  if (law.wait > law.longest)
+    t.report.add(t.place_of("longest"), fmt::format("{} is shorter than {}", t.path_of("longest"), t.path_of("wait")),
+                 "no wait is longer than that, so that the first would be cut as well",
+                 "give a longer `longest`, or a shorter wait");
   if (law.attempts != std::floor(law.attempts))
     t.report.add(t.place_of("attempts"),
                  fmt::format("{} = {} is not whole", t.path_of("attempts"), brief(law.attempts)),

@@ -480,7 +480,8 @@ void add_list(CLI::App& app, int&) {
       ->required()
       ->check(CLI::IsMember({"mechanisms", "chains", "laws", "stages"}))
       ->type_name("");
-  app.add_option("PATH", a->path, "file of presets, scenario, or folder of presets (default: scenarios/presets)");
+  app.add_option("PATH", a->path, "file of presets, scenario, or folder of presets (default: scenarios/presets)")
+      ->check(CLI::Validator([](std::string& name) { return string(name.empty() ? "no file is named" : ""); }, ""));
   app.add_flag("--json", a->json, "for programs");
   app.callback([a] {
     const Listing what = a->what == "mechanisms" ? Listing::mechanisms

@@ -153,6 +153,14 @@ void read_security(const Table& t, LayerSpec& spec) {
         "add secured, in USD");
   needs("corruption_exponent", "corruption_cost", "it is the power of secured/corruption_cost",
         "add corruption_cost, in USD, or take it out");
+  if (!(spec.corruption_cost > 0.0)) return;
+  const double factor = std::pow(std::max(1.0, spec.secured / spec.corruption_cost), spec.corruption_exponent);
+  if (factor > 1e6) {
+    t.report.add(t.place_of("corruption_cost"),
+                 fmt::format("{} makes the hazard {:.3g} times as large", t.path_of("corruption_cost"), factor),
+                 "(secured/corruption_cost)^corruption_exponent goes up to a million: beyond, a layer fails at once",
+                 "check that both are in USD, or lower corruption_exponent");
+  }
 }
 
 // -------------------------------------------------------------------------------------------------------------- stages

@@ -92,6 +92,9 @@ void read_price_loadings(const Table& t, const MarketSpec& market, const StressS
 
 // ---------------------------------------------------------------------------------------------------------- uncertainty
 
+/// The table of the posterior law holds shapes, events + 1/2, up to 1e5 (laws.h).
+constexpr double most_events = 99999.0;
+
 /// What a group of layers knows its hazard from.
 struct Evidence {
   string layer;
@@ -115,7 +118,7 @@ void read_hazards(const Table& t, const Node& n, const Node* catalogue, vector<L
     h.allow({"events", "years", "group"});
     UncertaintySpec::Hazard hazard{m.key, "", 0.0, 0.0};
     bool good = h.need("events", hazard.events,
-                       {0.0, 1e6, Open::none, "failures that were seen; part of one counts as part", "2"});
+                       {0.0, most_events, Open::none, "failures that were seen; part of one counts as part", "2"});
     good &= h.need("years", hazard.years, {0.0, 1e6, Open::low, "bridge-years in which they were seen", "30.6"});
     if (h.get("group")) good &= h.need_name("group", hazard.group, "layers of one group have one hazard", "gmp");
     if (!good || layer == std::ssize(names)) continue;

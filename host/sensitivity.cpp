@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "laws.h"
+#include "margin.h"
 
 namespace proofload {
 namespace {
@@ -149,15 +150,6 @@ const LayerSpec* layer_of(const Scenario& s, const CollateralSpec& collateral) {
   return nullptr;
 }
 
-/// Failures per year, all causes together.
-double total_hazard(const Scenario& s, const LayerSpec& layer) {
-  double own = layer.hazard;
-  if (layer.corruption_cost > 0.0 && layer.secured > layer.corruption_cost)
-    own *= host_pow(layer.secured / layer.corruption_cost, layer.corruption_exponent);
-  return s.stress.hazards * (own + (layer.network.empty() ? 0.0 : layer.common_hazard) +
-                             (layer.verifiers.empty() ? 0.0 : layer.verifier_hazard));
-}
-
 /// Recoveries x to bump + (1 - bump) x.
 LawSpec milder(LawSpec law, double bump) {
   const auto moved = [bump](double x) { return bump + (1.0 - bump) * x; };
@@ -195,10 +187,11 @@ double mean_severity(const LayerSpec& layer) { return 1.0 - law_mean(layer.recov
 std::optional<double> value_of(const Scenario& s, const Answers& base, std::size_t k, Sensitive parameter) {
   const CollateralSpec& collateral = s.collateral[k];
   const LayerSpec* layer = layer_of(s, collateral);
-  const bool fails = layer && total_hazard(s, *layer) > 0.0;
+  const bool fails = layer && layer_hazard(s, *layer) > 0.0;
   const auto if_positive = [](double x) { return x > 0.0 ? std::optional(x) : std::nullopt; };
   switch (parameter) {
     case Sensitive::volatility:
+      if (s.stress.replay) return std::nullopt;  // that of the record is not the one in the file
       for (const auto& asset : s.market.assets) {
         if (asset.name == collateral.asset) return if_positive(asset.volatility * s.stress.volatility);
       }
@@ -208,7 +201,7 @@ std::optional<double> value_of(const Scenario& s, const Answers& base, std::size
         if (route.name == collateral.route && route.p50) return if_positive(*route.p50);
       }
       return std::nullopt;
-    case Sensitive::hazard: return fails ? if_positive(total_hazard(s, *layer)) : std::nullopt;
+    case Sensitive::hazard: return fails ? if_positive(layer_hazard(s, *layer)) : std::nullopt;
     case Sensitive::exposure: return fails ? if_positive(layer->exposure) : std::nullopt;
     case Sensitive::severity: return fails ? if_positive(mean_severity(*layer)) : std::nullopt;
   }

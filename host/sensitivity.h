@@ -29,7 +29,8 @@ struct Derivative {
 /// from the call to the sale; failures per year of its layer, all causes together; exposure of its layer in seconds; mean fraction
 /// lost if its layer fails. Stress included.
 struct ParameterSensitivity {
-  std::optional<double> value;  ///< absent: nothing to vary (no layer, no random delay)
+  std::optional<double>
+      value;  ///< absent: nothing to vary (no layer, no random delay), or not known (volatility of a replay)
   std::vector<std::optional<Derivative>>
       haircuts;                         ///< per confidence; absent: value is, or paths are too few for a bound
   std::optional<Derivative> p_failure;  ///< absent: value is, or no path failed

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "output_name.h"
 #include "sensitivity.h"
 #include "write_file.h"
 
@@ -30,6 +31,7 @@ void print_out(const std::string& text) {
 }
 
 void sensitivity(const Arguments& a) {
+  check_output_name("--json", a.json, ".json");
   const Scenario scenario = read_scenario(a.scenario, a.overrides);
   const auto backend = make_backend(a.backend);
   const auto all = sensitivities(scenario, *backend, a.options);

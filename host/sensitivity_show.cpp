@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "engine.h"
+#include "notes.h"
 #include "sensitivity.h"
 #include "table.h"
 
@@ -115,10 +116,11 @@ std::string sensitivity_table(const Scenario& s, const std::vector<SensitivityAn
 }
 
 std::string systemic_table(const Scenario& s, const SystemicAnswer& all) {
-  std::string text = fmt::format(
-      "\nLoadings of the stress factor, {}: {}\n",
-      all.assumed ? "an example (the scenario has none), each alone" : "those of the scenario, the others as they are",
-      loading_text(all.full));
+  std::string text = "\n" + wrapped(fmt::format("Loadings of the stress factor, {}: {}",
+                                                all.assumed ? "an example (the scenario has none), each alone"
+                                                            : "those of the scenario, the others as they are",
+                                                loading_text(all.full)),
+                                    2);
   const auto cell = [](const LoadingAnswer& row, std::size_t k, std::size_t c) {
     return row.collateral.empty() ? std::string("-") : percent(row.collateral[k].haircuts[c].value);
   };
@@ -141,7 +143,7 @@ std::string systemic_table(const Scenario& s, const SystemicAnswer& all) {
   }
   text += table.text();
   for (const auto& row : all.rows) {
-    if (!row.why.empty()) text += fmt::format("- {} at {:.3g}: {}\n", row.loading, row.share, row.why);
+    if (!row.why.empty()) text += wrapped(fmt::format("- {} at {:.3g}: {}", row.loading, row.share, row.why), 2);
   }
   return text;
 }

@@ -87,7 +87,15 @@ std::string haircut_table(const Answers& all) {
   if (all.portfolio) add(*all.portfolio, "the book as one");
   std::string text =
       "\nHaircuts in % of value. shortfall: mean loss in the worst 1 - confidence; no fail.: if no layer fails\n";
-  if (parameters) text += "par. low, par. high: where the haircut may lie for what is not known of the parameters\n";
+  if (parameters) {
+    const bool open = std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) {
+      return std::any_of(c.haircuts.begin(), c.haircuts.end(), [](const auto& h) { return !h.parameter_low; });
+    });
+    text +=
+        wrapped(std::string("par. low, par. high: where the haircut may lie for what is not known of the parameters") +
+                    (open ? "; -: the paths of a block are too few, run more paths" : ""),
+                2);
+  }
   if (all.minimum) {
     CollateralAnswer worst;  // a row of the same columns, most of them empty
     worst.haircuts = all.minimum->quantiles;
@@ -279,7 +287,9 @@ std::string route_table(const Answers& all) {
   for (const auto& r : all.routes) stages += r.stages.size();
   for (const auto& r : all.routes) {
     table.row({r.name, duration(r.p50), duration(r.p90), duration(r.p99), duration(r.p999), grouped(r.unresolved)});
-    if (stages > most_stages) continue;
+    const auto constant = [](const StageAnswer& stage) { return stage.p50 == stage.p999; };
+    const bool told = r.stages.size() == 1 && !r.stages[0].trigger && constant(r.stages[0]) && r.p50 == r.p999;
+    if (stages > most_stages || told) continue;
     for (const auto& stage : r.stages) {
       std::string name = "  " + stage.name;
       if (stage.trigger) {
@@ -287,7 +297,10 @@ std::string route_table(const Answers& all) {
                                100.0 * stage.trigger->deviation)});
         name = "  and its publication";
       }
-      table.row({name, duration(stage.p50), duration(stage.p90), duration(stage.p99), duration(stage.p999)});
+      if (constant(stage))
+        table.row({name, duration(stage.p50)});
+      else
+        table.row({name, duration(stage.p50), duration(stage.p90), duration(stage.p99), duration(stage.p999)});
     }
   }
   return "\n" +
@@ -295,7 +308,8 @@ std::string route_table(const Answers& all) {
              stages > most_stages
                  ? "Delays from the call to the sale (stalls of failed layers apart); show --json has the stages"
                  : "Delays from the call to the sale (stalls of failed layers apart), as simulated; below each route "
-                   "its stages by themselves, whose quantiles do not add up, without outages",
+                   "its stages by themselves, whose quantiles do not add up, without outages (one figure: the same at "
+                   "all)",
              2) +
          table.text();
 }
@@ -352,40 +366,61 @@ std::string joint_table(const Answers& all) {
   return "\n" + table.text();
 }
 
-/// Where the failure probability is more than a confidence leaves: what the haircut is there, and what to do instead.
-std::string cliff_text(const CollateralAnswer& c) {
-  std::string beyond, priced;
-  for (const auto& h : c.haircuts) {
-    if (!h.beyond_cliff) continue;
-    const std::string at = confidence_text(h.confidence);
-    beyond += (beyond.empty() ? "" : ", ") + at;
-    priced += fmt::format("{}at {} what {:.3g} % of failures take at most", priced.empty() ? "" : ", ", at,
-                          std::max(0.0, 100.0 * (1.0 - (1.0 - h.confidence) / c.p_failure.estimate)));
+/// Where the failure probability is more than a confidence leaves: what the haircut is there, and what to do instead. One
+/// paragraph for all collateral of which the same is to be said, that is of one layer and window.
+std::string cliff_text(const Results& r, const Answers& all) {
+  struct Group {
+    std::string beyond, why;
+    std::vector<const CollateralAnswer*> members;
+  };
+  std::vector<Group> groups;
+  for (const auto& c : all.collateral) {
+    std::string beyond, priced;
+    for (const auto& h : c.haircuts) {
+      if (!h.beyond_cliff) continue;
+      const std::string at = confidence_text(h.confidence);
+      beyond += (beyond.empty() ? "" : ", ") + at;
+      priced += fmt::format("{}at {} what {:.3g} % of failures take at most", priced.empty() ? "" : ", ", at,
+                            std::max(0.0, 100.0 * (1.0 - (1.0 - h.confidence) / c.p_failure.estimate)));
+    }
+    if (beyond.empty()) continue;
+    std::string why = fmt::format(
+        "layer fails with probability {}, more than such a haircut may leave, so the figure there is a loss given "
+        "failure ({}), which no haircut can price. The highest confidence that is priced for certain is {}.",
+        probability(c.p_failure.estimate), priced, rounded_down(*c.highest_priced_confidence));
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& one) { return one.why == why; });
+    if (group == groups.end()) group = groups.insert(groups.end(), {beyond, why, {}});
+    group->members.push_back(&c);
   }
-  if (beyond.empty()) return {};
-  std::string text = fmt::format(
-      "{} is beyond the cliff at {}: its layer fails with probability {}, more than such a haircut may leave, so the "
-      "figure there is a loss given failure ({}), which no haircut can price. The highest confidence that is priced "
-      "for "
-      "certain is {}.",
-      c.name, beyond, probability(c.p_failure.estimate), priced, rounded_down(*c.highest_priced_confidence));
-  if (c.exposure_cap) {
-    text += fmt::format(" Cap the exposure instead: at most {} USD (for certain {}).", rough_dollars(c.exposure_cap),
-                        rough_dollars(c.exposure_cap_low));
-  } else if (c.exposure_cap_per_loss_budget) {
-    text += fmt::format(
-        " Cap the exposure instead: at most {} USD for each USD of expected loss per liquidation (for certain {}).",
-        rough_dollars(c.exposure_cap_per_loss_budget), rough_dollars(c.exposure_cap_per_loss_budget_low));
+  std::string text;
+  for (const Group& group : groups) {
+    const bool several = group.members.size() > 1;
+    const char* per = r.scenario.margin.loss_budget > 0.0 ? "" : " for each USD of expected loss per liquidation";
+    std::vector<std::string> names, caps;
+    for (const CollateralAnswer* c : group.members) {
+      names.push_back(several ? clipped(c->name, second_name) : c->name);
+      const bool budget = c->exposure_cap.has_value();
+      const auto& cap = budget ? c->exposure_cap : c->exposure_cap_per_loss_budget;
+      const auto& certain = budget ? c->exposure_cap_low : c->exposure_cap_per_loss_budget_low;
+      if (!cap) continue;
+      caps.push_back(several
+                         ? fmt::format("{} {} ({})", names.back(), rough_dollars(cap), rough_dollars(certain))
+                         : fmt::format("{} USD{} (for certain {})", rough_dollars(cap), per, rough_dollars(certain)));
+    }
+    std::string one = fmt::format("* {} {} beyond the cliff at {}: {} {}", fmt::join(names, ", "),
+                                  several ? "are" : "is", group.beyond, several ? "their" : "its", group.why);
+    if (!caps.empty()) {
+      one += fmt::format(" Cap the exposure instead: at most {}{}.", fmt::join(caps, ", "),
+                         several ? fmt::format(" USD{} (for certain)", per) : std::string());
+    }
+    text += wrapped(one, 2);
   }
   return text;
 }
 
 /// What the figures do not say by themselves.
 std::string warnings(const Results& r, const Answers& all) {
-  std::string text;
-  for (const auto& c : all.collateral) {
-    if (const std::string words = cliff_text(c); !words.empty()) text += wrapped("* " + words, 2);
-  }
+  std::string text = cliff_text(r, all);
   const bool unbounded = std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) {
     return std::any_of(c.haircuts.begin(), c.haircuts.end(), [](const auto& h) { return !h.high; });
   });

@@ -344,7 +344,7 @@ void merge(Node& base, Node&& over, bool names, int depth) {
       mine.place = m.place;
       const auto is_one_of = [&m](auto... keys) { return ((m.key == keys) || ...); };
       const bool chosen = (depth == 0 && is_one_of("routes", "layers", "chains", "mechanisms")) ||
-                          is_one_of("columns", "hazards", "halted", "paused");
+                          is_one_of("columns", "where", "quantiles_in", "hazards", "halted", "paused");
       merge(mine.value, std::move(m.value), chosen, depth + 1);
     }
   }

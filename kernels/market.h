@@ -48,7 +48,8 @@ PROOFLOAD_FN F mixing_variance(const Plan& plan, const Tables& tables, const Pat
   F z[2];
   normals(stream.draw(rank), 0, z);
   auto pick = broadcast_word<F>(0);
-  if (plan.mixer.count > 1) pick = stream.draw(0x80000000u).word[0];  // dof that is not known for certain: one a path
+  if (plan.mixer.count > 1)  // dof that is not known for certain: one a path
+    pick = Stream<F>(paths, address(Purpose::mixer)).draw(0x80000000u).word[0];
   return law_at(plan, tables.floats, plan.mixer, z[0], pick);
 }
 

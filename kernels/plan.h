@@ -19,7 +19,7 @@ inline constexpr std::uint16_t none = 0xffff;         ///< "no such index"
 
 namespace limit {
 inline constexpr int assets = 64, walked_assets = 16, factors = 8, layers = 24, routes = 32, messages = 64, legs = 64,
-                     readings = 64, collaterals = 64, parts = 128, outages = 32, holds = 160, triggers = 32;
+                     readings = 64, collaterals = 64, parts = 256, outages = 32, holds = 320, triggers = 32;
 inline constexpr int times = messages + readings + parts + triggers;  ///< Workspace::time
 inline constexpr int blocks = 160, terms = 256, references = 640, components = 480, tables = 96;
 }  // namespace limit
@@ -124,7 +124,7 @@ struct Part {
   std::uint32_t cap;    ///< ticks: no outage holds it up by more (forced inclusion)
   std::uint16_t message;
   std::uint16_t first, count;  ///< into Plan::holds: indices of outages
-  std::uint16_t unused;
+  std::uint16_t trigger;       ///< 1 + the trigger that the message waits for before its first part; 0: none
 };
 
 /// Whether an outage is under way at the call.

@@ -30,26 +30,46 @@ PROOFLOAD_FN Beginning<F> beginning(const Plan& plan, const Outage& outage, cons
   return {select(under_way, zero, to_ticks(waits, plan.horizon)), under_way};
 }
 
-/// Time of every message that has parts: each part in turn, and, where an outage runs over it, the wait for its end.
+/// When a part is done that is reached at `arrived` and takes `duration` while its owner runs. Outages are met in the order in which they
+/// begin, each once, so that those at the same time are one wait: from the beginning of the first to the end of the last.
+template <class F>
+PROOFLOAD_FN typename lane<F>::U passed(const Plan& plan, const Workspace<F>& work, const Part& part,
+                                        typename lane<F>::U arrived, typename lane<F>::U duration) {
+  using U = typename lane<F>::U;
+  const U late = broadcast_word<F>(plan.horizon + 1), one = broadcast_word<F>(1), never = broadcast_word<F>(absent);
+  U now = arrived, left = duration;
+  for (unsigned round = 0; round < part.count; ++round) {
+    U stop = never, go = never;
+    for (unsigned h = part.first; h < unsigned(part.first) + part.count; ++h) {
+      const unsigned o = plan.holds[h];
+      const U begins = work.outage[2 * o], ends = work.outage[2 * o + 1];
+      const U from = select(less(begins, now), now, begins);
+      const auto next = both(both(less(from, now + left + one), less(from, ends)), less(from, stop));
+      stop = select(next, from, stop);
+      go = select(next, ends, go);
+    }
+    const auto met = less(stop, never);
+    left = select(met, left - (stop - now), left);
+    now = select(met, min(go, late), now);
+  }
+  const U waited = now + left - arrived - duration;
+  return min(arrived + duration + min(waited, broadcast_word<F>(part.cap)), late);
+}
+
+/// Time of every message that has parts: from the heartbeat of the trigger that it waits for, or from the call, each part in turn, and,
+/// where outages run over it, the wait for their end.
 template <class F>
 PROOFLOAD_FN void pass_parts(const Plan& plan, const Workspace<F>& work, bool held) {
   using U = typename lane<F>::U;
-  const U late = broadcast_word<F>(plan.horizon + 1), one = broadcast_word<F>(1), zero = broadcast_word<F>(0);
-  const unsigned first = plan.messages + plan.readings;
+  const U late = broadcast_word<F>(plan.horizon + 1), zero = broadcast_word<F>(0);
+  const unsigned first = plan.messages + plan.readings, heartbeats = first + plan.parts;
   U now = zero;
   for (unsigned p = 0; p < plan.parts; ++p) {
     const Part& part = plan.part[p];
-    if (p == 0 || plan.part[p - 1].message != part.message) now = zero;
-    const U arrived = now;
-    now = min(now + work.time[first + p], late);
-    for (unsigned h = part.first; held && h < unsigned(part.first) + part.count; ++h) {
-      const unsigned o = plan.holds[h];
-      const U begins = work.outage[2 * o], ends = work.outage[2 * o + 1];
-      const U from = select(less(begins, arrived), arrived, begins);
-      const auto hit = both(less(begins, now + one), less(from, ends));
-      const U wait = min(select(hit, ends - from, zero), broadcast_word<F>(part.cap));
-      now = min(now + wait, late);
-    }
+    if (p == 0 || plan.part[p - 1].message != part.message)
+      now = part.trigger == 0 ? zero : min(work.time[heartbeats + part.trigger - 1], late);
+    const U taken = work.time[first + p];
+    now = held && part.count != 0 ? passed(plan, work, part, now, taken) : min(now + taken, late);
     work.time[part.message] = now;
   }
 }
@@ -70,7 +90,7 @@ PROOFLOAD_FN void regimes(const Plan& plan, const float* tables, const Paths<F>&
   }
   auto held = less(zero, zero);
   for (unsigned o = 0; o < plan.outages; ++o) {
-    work.outage[2 * o] = beginning(plan, plan.outage[o], paths, work).at;
+    work.outage[2 * o] = work.outage[2 * o + 1] = beginning(plan, plan.outage[o], paths, work).at;
     held = either(held, less(work.outage[2 * o], last + broadcast_word<F>(1)));
   }
   if (!sink.any(held)) return;

@@ -1,6 +1,7 @@
 /// walk.h -- the walk of DESIGN 1.2: prices go from event to event, merged with the grid, and are read at events, never re-scaled.
 #pragma once
 #include "jump.h"
+#include "regime.h"
 
 namespace proofload {
 
@@ -68,6 +69,13 @@ PROOFLOAD_FN void fire(const Plan& plan, const Tables& tables, const Workspace<F
       if (stalled && to < plan.walked)
         work.late[to] = select(equal(work.late[to], never), never, work.late[to] - forward);
     }
+    if (plan.parts == 0) continue;
+    // Messages that outages hold up: the end of an outage does not come forward.
+    for (unsigned m = 0; stalled && m < plan.walked; ++m)
+      work.late[m] = select(equal(work.late[m], never), never, work.late[m] - work.time[m]);
+    pass_parts(plan, work, true);
+    for (unsigned m = 0; stalled && m < plan.walked; ++m)
+      work.late[m] = select(equal(work.late[m], never), never, work.late[m] + work.time[m]);
   }
 }
 
@@ -98,6 +106,8 @@ PROOFLOAD_FN F walk(const Plan& plan, const Tables& tables, const Paths<F>& path
     for (unsigned p = 0; plan.bridged == 0 && p < plan.readings; ++p)
       gap = min(gap, work.time[plan.messages + p] - later);
     if constexpr (extras) {
+      // A message of a route that nobody uses waits for its oracle too, which looks at visits.
+      for (unsigned m = plan.walked; plan.triggers != 0 && m < plan.messages; ++m) gap = min(gap, work.time[m] - later);
       if ((plan.breaches | plan.lowest) != 0) gap = min(gap, end - later);
     }
     const M alive = less(gap, past);

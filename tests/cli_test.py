@@ -27,7 +27,19 @@ from pathlib import Path
 
 ROOT = Path.cwd()
 PROGRAM = os.path.abspath(os.environ.get("PROOFLOAD", "build/proofload"))
-COMMANDS = ("run", "show", "compare", "export", "validate", "explain", "doctor", "bench")
+COMMANDS = (
+    "run",
+    "show",
+    "compare",
+    "export",
+    "validate",
+    "explain",
+    "list",
+    "frontier",
+    "sensitivity",
+    "doctor",
+    "bench",
+)
 
 BASE = """schema = 1
 name = "small"
@@ -65,6 +77,30 @@ sale = { size = 1e6, depth = 5e7, cost = 50.0 }
 """
 
 MATRIX = "correlation = [[1.0, 0.8], [0.8, 1.0]]"
+# Two ways across for the same stages: a mechanism of the catalogue in the place of the layer, and a slower one.
+CATALOGUE = (
+    BASE.replace('layer = "bridge"\nstages', 'mechanism = "quick"\nstages')
+    .replace('  { name = "finality", kind = "lognormal", median = "15m", p99 = "1h" },\n', "")
+    .replace(
+        "[layers.bridge]",
+        """[mechanisms.quick]
+description = "a signature"
+trust = "the signer"
+cost = 2.0
+stages = [ { name = "relay", kind = "exponential", mean = "1m" } ]
+[mechanisms.quick.layer]""",
+    )
+    .replace(
+        "[routes.far]",
+        """[mechanisms.slow]
+trust = "nobody"
+lock_up = "1d"
+cost = 9.0
+stages = [ { name = "challenge", kind = "constant", value = "7d" } ]
+[routes.far]""",
+    )
+)
+UNCERTAIN = BASE + "[uncertainty]\nvolatility = 0.1\ndelays = 0.1\nhazards.bridge = { events = 2, years = 30.6 }\n"
 THIRD = '  { name = "SOL", price = 150.0, volatility = 1.0 },\n]\n' + MATRIX
 # What is replaced, what takes its place, and what the message must hold: every mistake on the line of the replacement.
 BAD_SCENARIOS = {
@@ -185,6 +221,14 @@ BAD_SCENARIOS = {
     "calls per year that are infinite": ("[run]", "[margin]\ncalls_per_year = inf\n[run]", ["not a finite number"]),
     "risk-free rate in per cent": ("[run]", "[margin]\nrisk_free = 40\n[run]", ["from -1 to 10"]),
     "negative loss budget": ("[run]", "[margin]\nloss_budget = -1\n[run]", ["negative"]),
+    "blocks that are no whole number": ("[run]", "[uncertainty]\nblocks = 8.5\n[run]", ["8.5", "integer"]),
+    "layers of one group that disagree": (
+        "[run]",
+        '[layers.other]\n[uncertainty]\nhazards.bridge = { events = 2, years = 30.6, group = "g" }\n'
+        'hazards.other = { events = 3, years = 30.6, group = "g" }\n[run]',
+        ['"g"', "3"],
+    ),
+    "negative time of a halt": ("[run]", '[chains.arbitrum]\n[state]\nhalted.arbitrum = "-40m"\n[run]', ["-40m"]),
     "margin of nothing": ("[run]", "[margin]\nlaibility = 1e6\n[run]", ['did you mean "liability"']),
     "joint_under that is a number": ("paths = 20000", "paths = 20000\njoint_under = 1", ["true or false"]),
     "reorganisation that is certain": (
@@ -219,7 +263,13 @@ BAD_SCENARIOS = {
     ),
     "bond of nothing secured": ("hazard = 1.0", "hazard = 1.0\nbond = 1e6", ["bond is given without secured"]),
     "cost of corrupting nothing": ("hazard = 1.0", "corruption_cost = 1e6", ["without secured"]),
+    "bond that is infinite": ("hazard = 1.0", "hazard = 1.0\nsecured = 1e9\nbond = inf", ["not a finite number"]),
     "exponent of nothing": ("hazard = 1.0", "corruption_exponent = 2", ["without corruption_cost"]),
+    "layer that is corrupted at once": (
+        "hazard = 1.0",
+        "hazard = 1.0\nsecured = 1e9\ncorruption_cost = 1e-300\ncorruption_exponent = 10",
+        ["corruption_cost makes the hazard inf times", "a million"],
+    ),
     "queue without a size": ("hazard = 1.0", 'queue = { delay = "24h" }', ["above is missing"]),
     "unknown mechanism": (
         'layer = "bridge"\n',
@@ -263,6 +313,22 @@ BAD_SCENARIOS = {
         'kind = "lognormal", median = "15m", p99 = "1h"',
         'kind = "retry", drop = 0.1, wait = "1m"',
         ["of is missing"],
+    ),
+    "status that no column has": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "empirical", file = "transfers.csv", column = "latency", status = "stat"',
+        ['no column "stat"', 'did you mean "state"'],
+    ),
+    "quantiles of no row": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "empirical", quantile_file = "transfers.csv", where = { state = "lost" }, '
+        "quantiles_in = { latency = 0.5, state = 0.9 }",
+        ["0 of the 200 rows", "transfers.csv"],
+    ),
+    "tail of nearly everything": (
+        'kind = "lognormal", median = "15m", p99 = "1h"',
+        'kind = "empirical", file = "transfers.csv", column = "latency", tail = { share = 0.9 }',
+        ["share = 0.9", "0.5"],
     ),
     "half an attempt": (
         'kind = "lognormal", median = "15m", p99 = "1h"',
@@ -517,6 +583,8 @@ def workplace():
 
 def check_bad_scenarios(folder):
     bad = folder / "bad.toml"
+    delays = "".join(f"{50 + i},{'pending' if i % 9 == 0 else 'delivered'}\n" for i in range(200))
+    (folder / "transfers.csv").write_text("latency,state\n" + delays)
     for name, (old, new, holds) in BAD_SCENARIOS.items():
         assert old in BASE, name
         bad.write_text(BASE.replace(old, new, 1))
@@ -594,7 +662,7 @@ def check_arguments(folder):
     refused("bench --paths abc", folder, "bench", "--paths", "abc", holds=["--paths"])
     refused("no command", folder)
     refused("unknown command", folder, "simulate", "base.toml", holds=["simulate"])
-    for command in ("run", "show", "compare", "export", "validate", "explain"):
+    for command in ("run", "show", "compare", "export", "validate", "explain", "list", "frontier", "sensitivity"):
         refused(f"{command} of nothing", folder, command)
     refused("explain --path -1", folder, "explain", "base.toml", "--path", "-1", holds=["--path"])
     refused("explain --path abc", folder, "explain", "base.toml", "--path", "abc", holds=["--path"])
@@ -910,6 +978,28 @@ def check_show(folder):
     )
 
 
+def check_delays_of_a_file(folder):
+    """Delays with what is undelivered, and a fitted tail: the effective scenario names neither file nor column."""
+    draws = random.Random(3)
+    rows = [(draws.paretovariate(2.0) * 100, draws.random() < 0.1) for _ in range(3000)]
+    lines = [f"{x / 2 if lost else x:.3f},{'pending' if lost else 'delivered'}" for x, lost in rows]
+    (folder / "transfers.csv").write_text("\n".join(["latency,state", *lines]) + "\n")
+    law = 'kind = "empirical", file = "transfers.csv", column = "latency", status = "state", tail = true'
+    text = BASE.replace('kind = "lognormal", median = "15m", p99 = "1h"', law)
+    (folder / "measured.toml").write_text(text)
+    valid = run(folder, "validate", "measured.toml")
+    check("delays of a file: valid", valid.returncode == 0 and b"transfers.csv" not in valid.stdout, valid.stderr)
+    tail = re.search(rb"tail = \{ share = (\S+), .*shape = (\S+), scale .* shape_error = (\S+),", valid.stdout)
+    share, shape, error = map(float, tail.groups()) if tail else (0, 0, 0)
+    # beyond a threshold u a Pareto law of index 2 is a generalised one of shape 1/2
+    near = share == 0.05 and 0 < error < 0.3 and abs(shape - 0.5) < 3 * error
+    check("delays of a file: the tail that they have", near, (share, shape, error))
+    (folder / "effective.toml").write_bytes(valid.stdout)
+    again = run(folder, "validate", "effective.toml").stdout
+    plans = [re.findall(rb"^# plan ([0-9a-f]{32})", x, re.MULTILINE) for x in (valid.stdout, again)]
+    check("delays of a file: the same plan without it", len(plans[0]) == 1 and plans[0] == plans[1], plans)
+
+
 def check_validate(folder):
     scenarios = sorted(ROOT.glob("scenarios/*.toml"))
     check("scenarios ship", len(scenarios) >= 6, scenarios)
@@ -972,20 +1062,22 @@ def check_export(folder):
     check("export: the schema wants the tally hash", not validator.is_valid(exported))
 
 
-def interrupted_on_terminal(folder, *arguments):
-    """SIGINT after the first progress line; gives the process, its stdout and what a terminal was sent as stderr."""
+def interrupted_on_terminal(folder, *arguments, after=b""):
+    """SIGINT after the first progress line (that holds `after`); gives the process, its stdout and what a terminal was
+    sent as stderr."""
     ours, theirs = pty.openpty()
     with open(folder / "stdout", "wb") as stdout:
         process = subprocess.Popen(
             [PROGRAM, *arguments], cwd=folder, stdin=subprocess.DEVNULL, stdout=stdout, stderr=theirs
         )
     os.close(theirs)
-    text = b""
+    text, sent = b"", False
     with contextlib.suppress(OSError):  # EIO: the other side was closed
         while piece := os.read(ours, 65536):
-            if not text:
-                process.send_signal(signal.SIGINT)
             text += piece
+            if not sent and after in text:
+                process.send_signal(signal.SIGINT)
+                sent = True
     os.close(ours)
     process.wait(timeout=60)
     return process, (folder / "stdout").read_bytes(), text.decode()
@@ -1029,6 +1121,168 @@ def check_interrupt(folder):
     check("SIGINT: no temporary file", not [n for n in names if n.endswith(".tmp")], names)
 
 
+# ---- many mechanisms, many parameters --------------------------------------------------------------------------------
+
+
+def check_list(folder):
+    (folder / "catalogue.toml").write_text(CATALOGUE)
+    for what in ("mechanisms", "chains"):
+        shipped = run(folder, "list", what, ROOT / "scenarios/presets")
+        listed = json.loads(run(folder, "list", what, ROOT / "scenarios/presets", "--json").stdout)
+        lines = shipped.stdout.decode().splitlines()
+        check(f"list {what}: exit status 0", shipped.returncode == 0 and not shipped.stderr, shipped.stderr)
+        check(f"list {what}: at most 120 wide", max(map(len, lines)) <= 120, max(map(len, lines)))
+        unsourced = [m["name"] for m in listed if not m["source"]]
+        check(f"list {what}: all of them with a source", len(listed) > 9 and not unsourced, unsourced)
+        untold = [m["name"] for m in listed if not any(line.startswith(m["name"] + ":") for line in lines)]
+        check(f"list {what}: the same in words", not untold, untold)
+    mine = json.loads(run(folder, "list", "mechanisms", "catalogue.toml", "--json").stdout)
+    check("list mechanisms: of a scenario", [m["name"] for m in mine] == ["quick", "slow"], mine)
+    check("list mechanisms: in seconds", mine[0]["mean_own_delay_seconds"] == 60, mine[0])
+    for what in ("laws", "stages"):
+        words = run(folder, "list", what)
+        rows = json.loads(run(folder, "list", what, "--json").stdout)
+        unknown = [row for row in rows if row.get("kind", row.get("name")) not in words.stdout.decode()]
+        check(f"list {what}", words.returncode == 0 and len(rows) >= 12 and not unknown, unknown)
+    (folder / "empty").mkdir()
+    for arguments, holds in {
+        ("bridges",): ["bridges", "mechanisms"],
+        ("mechanisms", "nowhere.toml"): ["nowhere.toml", "does not exist"],
+        ("mechanisms", "empty"): ["empty", "no *.toml"],
+        ("chains", "/dev/null"): ["not a regular file"],
+        ("laws", "catalogue.toml"): ["leave the path out"],
+    }.items():
+        refused(f"list {' '.join(arguments)}", folder, "list", *arguments, holds=holds)
+    (folder / "bad.toml").write_text("[mechanisms.m]\ncost = -1\nwrap_depth = nan\n[mechanisms.m.layer]\nhazrad = 1\n")
+    for holds in (["cost = -1", "negative"], ["wrap_depth = nan"], ['did you mean "hazard"']):
+        place = r"bad\.toml:\d: "
+        refused("list of a bad catalogue", folder, "list", "mechanisms", "bad.toml", holds=holds, place=place)
+
+
+def check_frontier(folder):
+    (folder / "catalogue.toml").write_text(CATALOGUE)
+    command = ("frontier", "catalogue.toml", "--capital", "1e6")
+    made = run(folder, *command, "--json", "out.json", "--csv", "out.csv")
+    check("frontier: exit status 0", made.returncode == 0, made.stderr)
+    lines = made.stdout.decode().splitlines()
+    check("frontier: at most 120 wide", max(map(len, lines)) <= 120, max(map(len, lines)))
+    found = json.loads((folder / "out.json").read_text())
+    choices = {c["mechanism"]: c for c in found["collateral"][0]["choices"]}
+    check("frontier: every mechanism", list(choices) == ["quick", "slow"], list(choices))
+    # 7 days of one, against an oracle of 30 s and a relay whose 99 % is 277 s
+    slow, quick = choices["slow"]["delay_seconds"], choices["quick"]["delay_seconds"]
+    near = abs(slow["p50"] / 604830 - 1) < 0.03 and 250 < quick["p99"] < 400
+    check("frontier: delays of theory", near, (slow, quick))
+    check("frontier: what cannot fail does not", choices["slow"]["p_failure"]["estimate"] == 0, choices["slow"])
+    cost = [c["cost_usd"]["total"] for c in choices.values()]
+    check("frontier: costs of the catalogue", cost == [2, 9], cost)
+    with open(folder / "out.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    cells = [(r["collateral"], r["mechanism"], float(r["confidence"]), float(r["haircut"] or "nan")) for r in rows]
+    wanted = [
+        (f["name"], c["mechanism"], h["confidence"], h["value"])
+        for f in found["collateral"]
+        for c in f["choices"]
+        for h in c["haircuts"]
+    ]
+    check("frontier: the CSV says what the JSON does", cells == wanted and len(rows) == 8, cells)
+    one = run(folder, *command, "--mechanisms", "slow", "--collateral", "BTC@ethereum", "--json", "one.json")
+    again = json.loads((folder / "one.json").read_text())["collateral"] if one.returncode == 0 else []
+    # other sales are other visits of the path: rounding, and draws between them; other draws would be far beyond
+    pairs = [
+        (mine["value"], other["value"], other["value"] - other["low"])
+        for f in again
+        for mine, other in zip(f["choices"][0]["haircuts"], found["collateral"][1]["choices"][1]["haircuts"])
+    ]
+    near = [abs(mine - other) < 0.1 * error for mine, other, error in pairs]
+    check("frontier: alone it is nearly the same", near == [True, True], (pairs, one.stderr))
+    for arguments, holds in {
+        ("--mechanisms", "slwo"): ["slwo", 'did you mean "slow"'],
+        ("--mechanisms", "slow,slow"): ["twice"],
+        ("--mechanisms", ""): ["empty name"],
+        ("--collateral", "DOGE"): ["DOGE", "ETH@ethereum"],
+        ("--capital", "0"): ["--capital"],
+        ("--capital", "nan"): ["--capital"],
+        ("--capital", "1e300"): ["--capital"],
+        ("--capital", "much"): ["--capital"],
+        ("--paths", "0"): ["--paths"],
+        ("--paths", "1e6"): ["--paths"],
+        ("--json", "nowhere/x.json"): ["nowhere"],
+        ("--csv", "nowhere/x.csv"): ["nowhere"],
+        ("--json", "catalogue.toml"): ["--json", ".json"],
+        ("--csv", "one.json"): ["--csv", ".csv"],
+        ("--csv", ""): ["--csv"],
+        ("--collateral", ""): ["--collateral"],
+    }.items():
+        refused(f"frontier {' '.join(arguments)}", folder, "frontier", "catalogue.toml", *arguments, holds=holds)
+    refused("frontier without a catalogue", folder, "frontier", "base.toml", holds=["base.toml", "[mechanisms]"])
+
+
+def check_sensitivity(folder):
+    made = run(folder, "sensitivity", "base.toml", "--systemic", "--json", "out.json")
+    check("sensitivity: exit status 0", made.returncode == 0, made.stderr)
+    lines = made.stdout.decode().splitlines()
+    check("sensitivity: at most 140 wide", max(map(len, lines)) <= 140, max(map(len, lines)))
+    found = json.loads((folder / "out.json").read_text())
+    eth = found["collateral"][0]
+    up = eth["parameters"]["volatility"]["haircuts"][0]["derivative"]
+    # at 90 % nothing but the price counts: the haircut is nearly proportional to the volatility
+    check("sensitivity: elasticity of the volatility", abs(up["elasticity"] - 1) < 0.1 and up["slope"] > 0, up)
+    # P(fails) = 1 - exp(-hazard * 72 h): at 1 a year its derivative is 72/8760 exp(-72/8760)
+    slope = eth["parameters"]["hazard"]["p_failure"]
+    true = 72 / 8760 * math.exp(-72 / 8760)
+    near = abs(slope["slope"] - true) < 4 * slope["standard_error"] + 0.02 * true
+    check("sensitivity: P(fails) against the hazard", near and slope["standard_error"] < true / 3, (slope, true))
+    loadings = {row["loading"] for row in found["systemic"]["rows"]}
+    check("sensitivity: the loadings", {"delays", "volatility", "hazards", "outages", "prices"} <= loadings, loadings)
+    for arguments, holds in {
+        ("--bump", "0"): ["bump"],
+        ("--bump", "-0.1"): ["bump"],
+        ("--bump", "nan"): ["bump"],
+        ("--bump", "little"): ["--bump"],
+        ("--hazard-bump", "1"): ["bump"],
+        ("--paths", "10"): ["--paths"],
+        ("--paths", "-1"): ["--paths"],
+        ("--json", ""): ["--json"],
+        ("--json", "nowhere/x.json"): ["nowhere"],
+        ("--json", "base.toml"): ["--json", ".json"],
+        ("--prices", "base.toml"): ["--prices", "replay"],
+        ("--lanes", "sse"): ["--lanes"],
+    }.items():
+        refused(f"sensitivity {' '.join(arguments)}", folder, "sensitivity", "base.toml", *arguments, holds=holds)
+
+
+def check_uncertainty(folder):
+    """A run with an [uncertainty], also one that is stopped among its blocks and resumed."""
+    (folder / "uncertain.toml").write_text(UNCERTAIN)
+    few = run(folder, "run", "uncertain.toml", "--paths", 64, "-o", "few.h5")
+    check("blocks of too few paths are told of", few.returncode == 0 and b"too few" in few.stderr, few.stderr)
+    run(folder, "run", "base.toml", "-o", "certain.h5")
+    refused("--resume without the uncertainty", folder, "run", "base.toml", "--resume", "few.h5", holds=["another run"])
+    paths = "2000000"  # blocks of a moment each
+    whole = run(folder, "run", "uncertain.toml", "--paths", paths, "-o", "whole.h5", timeout=120)
+    check("run with an uncertainty: exit status 0", whole.returncode == 0, whole.stderr)
+    whole = json.loads(run(folder, "show", "whole.h5", "--json").stdout)
+    haircut = whole["collateral"][0]["haircuts"][0]
+    inner, outer = (haircut["low"], haircut["high"]), haircut["parameter_interval"]
+    # at 90 % a haircut is proportional to volatility and to the root of the delay: errors of 10 % and 5 %, 2.2 of them
+    wide = (outer["high"] - outer["low"]) / haircut["value"]
+    check("the interval that holds parameter error", outer["low"] < inner[0] < inner[1] < outer["high"], haircut)
+    check("its width", 0.3 < wide < 0.75, wide)
+    check("in words", "hold what is not known of the parameters" in whole["intervals"], whole["intervals"])
+    options = ("run", "uncertain.toml", "--paths", paths, "-o", "part.h5")
+    process, _, text = interrupted_on_terminal(folder, *options, after=b"blocks with drawn")
+    check("SIGINT among the blocks: exit status 2", process.returncode == 2, text)
+    told = re.findall(r"resume with: (.*)", text.replace("\r", ""))
+    check("SIGINT among the blocks: says how far it came", re.search(r"stopped after \d+ of 64 blocks", text), text)
+    resumed = run(folder, *shlex.split(told[0])[1:], timeout=120) if told else None
+    check("SIGINT among the blocks: resumed as it said", resumed and resumed.returncode == 0, resumed)
+    again = json.loads(run(folder, "show", "part.h5", "--json").stdout)
+    for key in ("tally_hash", "collateral", "uncertainty"):
+        check(f"blocks resumed: {key} as if nothing had happened", again[key] == whole[key])
+    check("blocks resumed: no temporary file", not list(folder.glob("*.tmp")) + list(folder.glob("*.part")))
+
+
 def commands_of_readme():
     """The shell commands of the section "A round", here-documents included, and the exit status that a comment says."""
     section = re.search(r"^## A round\n(.*?)^## ", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL).group(1)
@@ -1054,7 +1308,7 @@ def check_readme(folder):
             continue
         if " bench " in name:
             command = command.replace(" bench ", " bench --paths 20000 ")
-        result = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, timeout=60, check=False)
+        result = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, timeout=120, check=False)
         check(
             f"README: {name}", result.returncode == status, f"exit status {result.returncode}, {result.stderr[-300:]}"
         )
@@ -1064,8 +1318,9 @@ def check_readme(folder):
         example = re.search(
             r"^Example: proofload (.*)$", run(folder, command, "--help").stdout.decode(), re.MULTILINE
         ).group(1)
-        extra = ["--paths", "20000"] if command == "bench" else []
-        result = run(folder, *shlex.split(example), *extra)
+        example = example.replace("--paths 4000000", "--paths 20000")
+        extra = ["--paths", "20000"] if command in ("bench", "frontier") else []
+        result = run(folder, *shlex.split(example), *extra, timeout=120)
         check(f"help: proofload {example}", result.returncode in (0, 1), result.stderr[-300:])
 
 
@@ -1081,7 +1336,8 @@ def main():
     with workplace() as folder:
         made = run(folder, "run", "base.toml", "-o", "good.h5")
         check("run: a result file and nothing else", made.returncode == 0 and len(listing(folder)) == 2, made.stderr)
-        for checks in (check_show, check_validate, check_compare, check_export, check_bad_results, check_disks):
+        book = (check_show, check_validate, check_delays_of_a_file, check_compare, check_export)
+        for checks in (*book, check_bad_results, check_disks):
             checks(folder)
     with workplace() as folder:
         (folder / "prices.csv").write_text("\n".join(made_prices()) + "\n")
@@ -1089,6 +1345,9 @@ def main():
             checks(folder)
     with workplace() as folder:
         check_interrupt(folder)
+    with workplace() as folder:
+        for checks in (check_list, check_frontier, check_sensitivity, check_uncertainty):
+            checks(folder)
     with workplace() as folder:
         check_readme(folder)
     print(f"{len(failures)} failed" if failures else "all good")

@@ -277,11 +277,11 @@ TEST(Frontier, EfficiencyIsAgainstASingleChainAndAgainstWrapped) {
 TEST(Frontier, TablesSayWhoDominatesAndWhatIsGivenUp) {
   const FrontierRun run = frontier_of({"fast", "slow", "risky", "riskier"});
   const string text = frontier_table(run);
-  for (const char* words :
-       {"per liquidation", "fast: somebody, or \"nobody\"",
-        "None is all three. Not dominated, so a matter of "
-        "what to give up: fast, risky.",
-        "fast gives up speed", "risky gives up safety", "risky is beyond the cliff at 90 %", "Cap the exposure"}) {
+  for (const char* words : {"per liquidation", "fast: somebody, or \"nobody\"",
+                            "None is all three. Not dominated, so a matter of "
+                            "what to give up: fast, risky.",
+                            "fast gives up speed", "risky gives up safety",
+                            "risky, riskier are beyond the cliff at 90 %", "Cap the exposure"}) {
     EXPECT_NE(text.find(words), string::npos) << words << "\n" << text;
   }
   std::istringstream lines(text);

@@ -112,7 +112,7 @@ struct Standstill {
   double waits(double x, double from, double part, double earliest = 0.0) const {
     const double r = per_second(), p = under_way();
     const double before = integral([&](double s) { return r * std::exp(-r * s) * duration.beyond(from - s + x); },
-                                   earliest, from, from > earliest ? 200 : 1);
+                                   earliest, from, from > earliest ? 24 : 1);
     return (earliest > 0.0 ? 0.0 : p * duration.residual(from + x)) +
            (1.0 - p) * (before + (begins(from + part) - begins(from)) * duration.beyond(x));
   }
