@@ -415,8 +415,8 @@ class Compiler {
     if (o.known == Known::nothing && !(spec.rate > 0.0)) o.known = Known::running;
     o.residual = o.duration;
     if (o.known != Known::running)
-      o.residual = placed(compile_residual(spec.duration, elapsed, ticks_per_second, out_.tables),
-                          (where + ", residual").c_str());
+      o.residual =
+          placed(compile_residual(spec.duration, elapsed, ticks_per_second, out_.tables), where + ", residual");
   }
 
   std::uint16_t trigger(const TriggerSpec& spec, const RouteSpec& route, std::size_t asset) {

@@ -800,7 +800,7 @@ CompiledLaw compile_copula(double dof, TableSet& tables) {
     // F_t(-|t|) = I_x(n/2, 1/2) / 2 with x = n / (n + t^2), and 1 - x needs no cancellation
     const Quad root = s.z * (8 * n + 3) / (8 * n + 1), y = -boost::math::expm1(Quad(-root * root / n));
     if (root == 0) {
-      values.push_back(0);
+      values.emplace_back(0);
       continue;
     }
     const Quad logit = -root * root / n - log(y);

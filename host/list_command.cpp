@@ -203,7 +203,8 @@ string chains_text(const Catalogue& catalogue) {
   if (catalogue.chains.empty()) return "no chains\n";
   Table table({"chain", "block", "inclusion", "final p50", "final p99", "reorg", "forced", "outages", "mean outage"});
   string details;
-  for (const auto& [c, source] : catalogue.chains) {
+  for (const auto& chain : catalogue.chains) {
+    const ChainSpec& c = chain.spec;
     const auto inclusion = c.inclusion ? mean_of(*c.inclusion) : std::optional(c.block_time / 2.0);
     double rate = 0.0, down = 0.0;
     string outages;
@@ -226,7 +227,7 @@ string chains_text(const Catalogue& catalogue) {
     if (c.reorg_probability > 0.0)
       row("reorg", fmt::format("of {:g} of the messages: {}", c.reorg_probability, law_text(c.reorg_delay)));
     row("outages", outages);
-    row("source", source);
+    row("source", chain.source);
   }
   return table.text() +
          "\nblock: time between blocks. inclusion: mean time until a transaction is in one. final: from then on, "

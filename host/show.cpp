@@ -150,8 +150,8 @@ std::string policy_table(const Answers& all) {
   const bool breaches = all.minimum || std::any_of(all.collateral.begin(), all.collateral.end(),
                                                    [](const auto& c) { return c.p_breach.has_value(); });
   std::vector<std::string> header = {"collateral", "in force", "P(loss > in force)"};
-  if (breaches) header.push_back("P(breach)");
-  header.push_back("shortfall");
+  if (breaches) header.emplace_back("P(breach)");
+  header.emplace_back("shortfall");
   Table table(header);
   bool any = false;
   const auto add = [&](const CollateralAnswer& c, const std::string& name, const std::optional<Estimate>& breach) {
@@ -254,7 +254,7 @@ std::string attribution_table(const Answers& all) {
   const bool wrapping =
       std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) { return c.wrapped.has_value(); });
   std::vector<std::string> header = {"collateral", "at", "price", "latency", "failure", "liquidity", "of single"};
-  if (wrapping) header.push_back("of wrapped");
+  if (wrapping) header.emplace_back("of wrapped");
   Table table(header);
   std::string against;
   for (const auto& c : all.collateral) {

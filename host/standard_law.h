@@ -123,7 +123,7 @@ inline Quad beta_fraction(const Quad& a, const Quad& b, const Quad& x) {
 class Implicit {
  public:
   explicit Implicit(const Standard& law) : Implicit(law.a, law.b, law.family == Family::beta) {}
-  Implicit(const Quad& a, const Quad& b, bool is_beta) : a_(a), b_(b), is_beta_(is_beta) {
+  Implicit(Quad a, Quad b, bool is_beta) : a_(std::move(a)), b_(std::move(b)), is_beta_(is_beta) {
     using boost::math::lgamma;
     ln_norm_ = is_beta_ ? Quad(lgamma(a_) + lgamma(b_) - lgamma(Quad(a_ + b_))) : lgamma(a_);
     reach_ = 2 + 1 / (is_beta_ && b_ < a_ ? b_ : a_);

@@ -122,12 +122,12 @@ PROOFLOAD_FN Sizes sizes_of(const Plan& plan) {
 template <class F>
 PROOFLOAD_FN void load_scores(const Plan& plan, const float* tables, const Workspace<F>& work, F (&z)[4]) {
   PROOFLOAD_UNROLL
-  for (int i = 0; i < 4; ++i)
+  for (int i = 0; i < 4; ++i)  // NOLINT(modernize-loop-convert): unrolled
     z[i] = fma(broadcast<F>(plan.delay_loading), work.condition[stress_factor], broadcast<F>(plan.delay_own) * z[i]);
   if (plan.copula.count == 0) return;
   const F one = broadcast<F>(1.0f);
   PROOFLOAD_UNROLL
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 4; ++i) {  // NOLINT(modernize-loop-convert): unrolled
     const F t = z[i] * work.condition[copula_root], x = t * t * broadcast<F>(plan.copula_inverse_dof);
     // sqrt(ln(1 + x) / x) by its series near 0, where ln(1 + x) has lost digits; |t| sqrt(1 / x) = sqrt(dof)
     constexpr float c[] = {1.0f, -0.25f, 13.0f / 96, -35.0f / 384};

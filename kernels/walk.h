@@ -196,7 +196,8 @@ PROOFLOAD_FN void own_noise(const Plan& plan, const Tables& tables, const Paths<
       if (plan.jumps & 2u) {
         own_jumps(plan, tables, paths, round, int(q), dt, jump);
         PROOFLOAD_UNROLL
-        for (unsigned j = 0; j < 4; ++j) jump[j] = unscaled(plan, work, jump[j]);
+        for (unsigned j = 0; j < 4; ++j)  // NOLINT(modernize-loop-convert): unrolled
+          jump[j] = unscaled(plan, work, jump[j]);
       }
       PROOFLOAD_UNROLL
       for (unsigned j = 0; j < 4; ++j) {
