@@ -217,7 +217,8 @@ TEST(Remaining, IsConditional) {
       ends.push_back(last);
       for (const double end : ends) {
         if (std::min(end, last) > from)
-          by_survival += integral([&](double t) { return above(elapsed + t) / alive; }, from, std::min(end, last));
+          by_survival += integral([&, &survival = above](double t) { return survival(elapsed + t) / alive; }, from,
+                                  std::min(end, last));
         from = std::max(from, std::min(end, last));
       }
       EXPECT_NEAR(by_survival / mean, 1.0, 1e-6) << name << ' ' << share;
