@@ -284,7 +284,8 @@ TEST(Mechanism, AnOracleThatFollowsThePriceHasATrigger) {
   string text = over("native", "", oracle);
   const string asset = "volatility = 0.5 } ]\n";
   text.replace(text.find(asset), asset.size(), asset + "grid = { step = \"1m\" }\n");
-  const StageSpec& stage = stage_of(parsed(text).routes[0], StageName::oracle);
+  const Scenario s = parsed(text);
+  const StageSpec& stage = stage_of(s.routes[0], StageName::oracle);
   ASSERT_TRUE(stage.trigger);
   EXPECT_EQ(stage.trigger->heartbeat, 3600.0);
   EXPECT_EQ(stage.trigger->deviation, 0.005);
