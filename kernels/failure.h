@@ -43,7 +43,7 @@ PROOFLOAD_FN F failure_time(const Plan& plan, const float* tables, unsigned laye
     time = select(less(common, time), common, time);
   }
   if (plan.conditioned != 0) time = time * work.condition[failure_scale];
-  return select(less(time, never), time, never);
+  return select(less(never, time), never, time);  // not the other way round, which nvcc writes as a min
 }
 
 /// Whether the failure of its layer hits a message: the layer fails within max(exposure, delay).

@@ -124,7 +124,7 @@ PROOFLOAD_FN Sale<F> sell(const Plan& plan, const Tables& tables, const Paths<F>
   F recovered = draw_law(plan, tables.floats, paths, Purpose::recovery, layer.name, layer.recovery);
   if (layer.bond > 0.0f) {
     const F whole = broadcast<F>(1.0f), refilled = recovered + broadcast<F>(layer.bond);
-    recovered = select(less(refilled, whole), refilled, select(less(whole, recovered), recovered, whole));
+    recovered = select(less(whole, refilled), select(less(whole, recovered), recovered, whole), refilled);
   }
   sale.hit = is_hit(message, work.failure[message.layer], min(work.time[m], beyond));
   sale.actual = select(sale.hit, recovered * frozen, sale.spared);
