@@ -135,8 +135,7 @@ double sum_of_uniforms(double x, double a, double b, double c, double d) {
 
 double uniform_cdf(const LawSpec& u, double x) { return std::clamp((x - u.min) / (u.max - u.min), 0.0, 1.0); }
 
-/// A rollup is final a batch and Ethereum's finality later. The file says that the sum is within 0.015 of its law; a
-/// batch that takes half a minute longer would be off by 0.03 to 0.08.
+/// A rollup is final a batch and Ethereum's finality later. The file says that the sum is within 0.015 of its law.
 TEST(Presets, ARollupIsFinalWhenItsBatchIs) {
   struct Batch {
     const char* chain;
@@ -458,9 +457,10 @@ vector<LawSpec> laws_between(const input::Catalogue::Entry& m, const string& lef
 
 /// Each mechanism between Ethereum and Arbitrum, run as any scenario is, against the sum of its stages' laws: at every
 /// edge of a delay bin the share of paths below. 200,000 paths are within 0.0037 of their law (Kolmogorov, 99 %), the
-/// discrete sum within 0.005. Tried: laws of `from` in place of `to` move 0.13 to 0.32 of the paths wherever finality
-/// is a chain's; a relay of Axelar that takes 10 % longer, of 90 s in 20 minutes, moves 0.024. A bin is 1.5 to 3 %
-/// wide, so that of delays that are all in one or two, as a week's, only gross errors show.
+/// discrete sum within 0.005. Tried: laws of `from` in place of `to` move 0.13 to 0.32 of the paths for most whose
+/// finality is a chain's (a custodian's, slow by itself, 0.04); a relay of Axelar that takes 10 % longer, of 90 s in 20
+/// minutes, moves 0.024. A bin is 1.5 to 3 % wide, so that of delays that are all in one or two, as a week's, only gross
+/// errors show.
 class Crossing : public ::testing::TestWithParam<string> {};
 
 TEST_P(Crossing, TakesTheSumOfItsStages) {
