@@ -18,8 +18,8 @@ namespace {
 constexpr double ticks_per_year = seconds_per_year * ticks_per_second;
 constexpr std::size_t most_joint = 32;  // collaterals whose pairs are counted unless the scenario says otherwise
 
-/// Where the normal score of a stage lies: two Philox blocks per scope, four stage names each. Names that routes use together share
-/// a block, because a block costs the same for one score as for four.
+/// Where the normal score of a stage lies: a few Philox blocks per scope, four stage names each. Names that routes use together share
+/// a block, because a block costs the same for one score as for four. What a chain's oracles do is by asset: four assets share one.
 struct Place {
   std::uint16_t quad, word;
 };
@@ -50,7 +50,7 @@ class NameIds {
     const auto hash = static_cast<std::uint16_t>(XXH3_64bits(name.data(), name.size()) & 0xffffu);
     const auto [entry, fresh] = taken_.try_emplace({purpose, hash}, name);
     if (!fresh && entry->second != name) {
-      const auto shown = [](std::string text) {  // an oracle is named by its chain and its asset, a line each
+      const auto shown = [](std::string text) {  // an outage is named by its owner and itself, a line each
         std::replace(text.begin(), text.end(), '\n', '/');
         return text;
       };
@@ -341,7 +341,7 @@ class Compiler {
             route.name));
       }
       if (stage.trigger) read.name = StageName::publication;  // the score of its own: the heartbeat reads the oracle's
-      part.terms.push_back(term(read, route, s_.market.assets[asset].name));
+      part.terms.push_back(term(read, route, asset));
       if (is_oracle) stages.oracle.push_back(part.terms.back());
     }
     if (waits) add_fixed(part_of({Owner::Kind::layer, route.layer}, ~0u), layer->queue_delay * s_.stress.delays);
@@ -433,7 +433,7 @@ class Compiler {
       heartbeat.law.kind = LawKind::uniform;
       heartbeat.law.min = 0.0;
       heartbeat.law.max = spec.heartbeat;
-      targets_[term(heartbeat, route, s_.market.assets[asset].name)].push_back({Target::Kind::trigger, entry->second});
+      targets_[term(heartbeat, route, asset)].push_back({Target::Kind::trigger, entry->second});
       waiting_.emplace_back();
     }
     return static_cast<std::uint16_t>(entry->second);
@@ -490,7 +490,7 @@ class Compiler {
     if (stages.trigger != none) waiting_[stages.trigger].push_back({Target::Kind::reading, entry->second});
   }
 
-  TermKey term(const StageSpec& stage, const RouteSpec& route, const std::string& asset) {
+  TermKey term(const StageSpec& stage, const RouteSpec& route, std::size_t asset) {
     const Place place = place_of(stage.name);
     TermKey key;
     key.rank = static_cast<std::uint16_t>(place.quad << 1);
@@ -502,7 +502,11 @@ class Compiler {
       return address(purpose, names_.id(purpose, name));
     };
     switch (stage.scope) {
-      case Scope::oracle: key.address = at(Purpose::oracle, route.to + '\n' + asset); break;
+      case Scope::oracle:
+        key.address = at(Purpose::oracle, route.to);
+        key.rank = static_cast<std::uint16_t>(((place.quad * 4u + place.word) * (limit::assets / 4) + asset / 4) << 1);
+        key.word = static_cast<std::uint16_t>(asset % 4);
+        break;
       case Scope::source_chain: key.address = at(Purpose::chain, route.from); break;
       case Scope::destination_chain: key.address = at(Purpose::chain, route.to); break;
       case Scope::layer: key.address = at(Purpose::layer_stage, route.layer); break;

@@ -41,9 +41,8 @@ SharedLayout shared_layout(const Plan& plan, std::size_t table_words) {
     return begin;
   };
   const Sizes n = sizes_of(plan);
-  s.at = {column(n.time),   column(n.late),       column(n.outage),   column(n.failure),
-          column(n.price),  column(n.late_price), column(n.reading),  column(n.low),
-          column(n.factor), column(n.visit),      column(n.condition)};
+  s.at = {column(n.time),    column(n.late), column(n.outage), column(n.failure), column(n.price), column(n.late_price),
+          column(n.reading), column(n.low),  column(n.factor), column(n.visit),   column(n.order), column(n.condition)};
   s.tables = at;
   at += static_cast<unsigned>(table_words);
   s.delays = at;
@@ -57,10 +56,10 @@ SharedLayout shared_layout(const Plan& plan, std::size_t table_words) {
 __device__ Workspace<float> workspace(const SharedLayout& s, std::uint32_t* shared) {
   const unsigned t = threadIdx.x;
   float* reals = reinterpret_cast<float*>(shared);
-  return {{shared + s.at.time + t},   {shared + s.at.late + t},    {shared + s.at.outage + t},
-          {reals + s.at.failure + t}, {reals + s.at.price + t},    {reals + s.at.late_price + t},
-          {reals + s.at.reading + t}, {reals + s.at.low + t},      {reals + s.at.factor + t},
-          {shared + s.at.visit + t},  {reals + s.at.condition + t}};
+  return {{shared + s.at.time + t},   {shared + s.at.late + t},  {shared + s.at.outage + t},
+          {reals + s.at.failure + t}, {reals + s.at.price + t},  {reals + s.at.late_price + t},
+          {reals + s.at.reading + t}, {reals + s.at.low + t},    {reals + s.at.factor + t},
+          {shared + s.at.visit + t},  {shared + s.at.order + t}, {reals + s.at.condition + t}};
 }
 
 /// The `Counters` of count.h on one GPU thread.

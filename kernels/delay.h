@@ -69,9 +69,10 @@ struct Workspace {
   Slots<F> late_price;  ///< per leg: at its message's `late`
   Slots<F> reading;     ///< per reading: driftless log price at its time, where readings are visits
   Slots<F> low;         ///< per leg: least log price, drift included, over the grid dates up to its `time`
-  Slots<F> factor;      ///< Process::factors: at the call and at each visit the factors, then the sum of common jumps
-  /// Process::factors: where in `factor` the visit of an event lies. Events: messages, readings that are visits, stalled messages.
-  Slots<typename lane<F>::U> visit;
+  Slots<F>
+      factor;  ///< at the call and at each visit the factors, then, where assets jump together, the sum of those jumps
+  Slots<typename lane<F>::U> visit,
+      order;  ///< per event of factors.h: where in `factor` it lies; the times in their order
   Slots<F> condition;
 };
 
@@ -83,25 +84,25 @@ struct Arrays {
   F failure[limit::layers], price[limit::legs], late_price[limit::legs], reading[limit::readings], low[limit::legs];
   static constexpr int events = 2 * limit::messages + limit::readings;
   F factor[(events + 1) * (limit::factors + 1)], condition[condition_words];
-  U visit[events];
+  U visit[events], order[events];
   Workspace<F> workspace() {
-    return {{time},    {late}, {outage}, {failure}, {price},    {late_price},
-            {reading}, {low},  {factor}, {visit},   {condition}};
+    return {{time},    {late}, {outage}, {failure}, {price}, {late_price},
+            {reading}, {low},  {factor}, {visit},   {order}, {condition}};
   }
 };
 
 /// Words of Workspace::factor a visit: with_market's number of factors, and the jumps.
-PROOFLOAD_FN unsigned factor_words(const Plan& plan) { return plan.factors <= 4 ? 5 : 9; }
+PROOFLOAD_FN unsigned factor_words(const Plan& plan) { return (plan.factors <= 4 ? 4u : 8u) + (plan.jumps & 1u); }
 
 /// Elements of each member of a Workspace.
 struct Sizes {
-  unsigned time, late, outage, failure, price, late_price, reading, low, factor, visit, condition;
+  unsigned time, late, outage, failure, price, late_price, reading, low, factor, visit, order, condition;
 };
 PROOFLOAD_FN Sizes sizes_of(const Plan& plan) {
   const bool stalls = plan.stalls != 0;
   const bool factors = plan.process == Process::factors;
   const unsigned events =
-      factors ? plan.messages + (plan.bridged != 0 ? 0 : plan.readings) + (stalls ? plan.messages : 0) : 0;
+      factors ? plan.walked + (plan.bridged != 0 ? 0 : plan.readings) + (stalls ? plan.walked : 0) : 0;
   const bool loaded = plan.conditioned != 0 || plan.delay_loading != 0.0f || plan.copula.count != 0;
   return {plan.messages + plan.readings + plan.parts + plan.triggers,
           stalls ? plan.messages : 0,
@@ -112,6 +113,7 @@ PROOFLOAD_FN Sizes sizes_of(const Plan& plan) {
           plan.bridged != 0 ? 0 : plan.readings,
           plan.breaches != 0 ? plan.legs : 0,
           factors ? (events + 1) * factor_words(plan) : 0,
+          events,
           events,
           loaded ? static_cast<unsigned>(condition_words) : 0};
 }

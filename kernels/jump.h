@@ -83,23 +83,17 @@ PROOFLOAD_FN void jumps(const Plan& plan, const Tables& tables, const Paths<F>& 
                         std::uint32_t rank, F dt, Market& market) {
   if (plan.jumps & 1u) {
     const F common = unscaled(plan, work, common_jumps(plan, paths, rank, dt));
-    if constexpr (Market::assets == 0) {
-      market.jump = market.jump + common;  // each asset's loading comes later
-    } else {
-      PROOFLOAD_UNROLL
-      for (int i = 0; i < Market::assets; ++i) market.add(i, jump_parameter<F>(plan, tables, 0, i) * common);
-    }
-  }
-  if constexpr (Market::assets != 0) {
-    if (!(plan.jumps & 2u)) return;
     PROOFLOAD_UNROLL
-    for (int q = 0; q < Market::assets / 4; ++q) {
-      const F steps[4] = {dt, dt, dt, dt};
-      F own[4];
-      own_jumps(plan, tables, paths, rank, q, steps, own);
-      PROOFLOAD_UNROLL
-      for (int j = 0; j < 4; ++j) market.add(4 * q + j, unscaled(plan, work, own[j]));
-    }
+    for (int i = 0; i < Market::assets; ++i) market.add(i, jump_parameter<F>(plan, tables, 0, i) * common);
+  }
+  if (!(plan.jumps & 2u)) return;
+  PROOFLOAD_UNROLL
+  for (int q = 0; q < Market::assets / 4; ++q) {
+    const F steps[4] = {dt, dt, dt, dt};
+    F own[4];
+    own_jumps(plan, tables, paths, rank, q, steps, own);
+    PROOFLOAD_UNROLL
+    for (int j = 0; j < 4; ++j) market.add(4 * q + j, unscaled(plan, work, own[j]));
   }
 }
 

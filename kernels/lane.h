@@ -56,6 +56,9 @@ struct Slots {
 /// slots[at + k] with an index that lanes do not share.
 template <class F>
 PROOFLOAD_FN F slot_at(const Slots<F>& slots, typename lane<F>::U at, unsigned k);
+/// slots[at] = a, likewise.
+template <class U>
+PROOFLOAD_FN void put_at(const Slots<U>& slots, U at, U a);
 
 // ---- float ----------------------------------------------------------------------------------------------------------------
 
@@ -133,6 +136,10 @@ PROOFLOAD_FN std::uint32_t exclusive_or(std::uint32_t a, std::uint32_t b, std::u
 template <>
 PROOFLOAD_FN float slot_at<float>(const Slots<float>& slots, std::uint32_t at, unsigned k) {
   return slots[at + k];
+}
+template <>
+PROOFLOAD_FN void put_at<std::uint32_t>(const Slots<std::uint32_t>& slots, std::uint32_t at, std::uint32_t a) {
+  slots[at] = a;
 }
 template <class F>
 PROOFLOAD_FN F broadcast(float a);

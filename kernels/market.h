@@ -90,7 +90,7 @@ struct Diffusion {
   }
   PROOFLOAD_FN void close(std::uint32_t, M) {}
   PROOFLOAD_FN void add(int i, F jump) { x[i] = x[i] + jump; }
-  PROOFLOAD_FN void capture(const Workspace<F>& work, std::uint32_t, U now, bool stalled) const {
+  PROOFLOAD_FN void capture(const Workspace<F>& work, U now, bool stalled) const {
     capture_prices(plan, work, now, stalled, x);
   }
 };
@@ -177,7 +177,7 @@ struct Heston {
   }
   PROOFLOAD_FN void close(std::uint32_t, M) {}
   PROOFLOAD_FN void add(int i, F jump) { x[i] = x[i] + jump; }
-  PROOFLOAD_FN void capture(const Workspace<F>& work, std::uint32_t, U now, bool stalled) const {
+  PROOFLOAD_FN void capture(const Workspace<F>& work, U now, bool stalled) const {
     capture_prices(plan, work, now, stalled, x);
   }
 };
@@ -283,54 +283,8 @@ struct Bars {
     x[i] = x[i] + jump;
     open[i] = open[i] + jump;  // a jump is no news for the variance
   }
-  PROOFLOAD_FN void capture(const Workspace<F>& work, std::uint32_t, U now, bool stalled) const {
+  PROOFLOAD_FN void capture(const Workspace<F>& work, U now, bool stalled) const {
     capture_prices(plan, work, now, stalled, x);
-  }
-};
-
-/// K independent factors through all events; what the assets of a visit need of them is kept per message, and each asset's own noise is
-/// drawn at its own events only (own_noise): the same law as stepping every asset, at K normals a visit instead of A.
-template <int K, class F>
-struct Factors {
-  using U = typename lane<F>::U;
-  using M = typename lane<F>::M;
-  static constexpr int assets = 0;
-  F f[K], jump, mixer;
-  const Plan& plan;
-  const Stream<F> stream;
-
-  PROOFLOAD_FN Factors(const Plan& p, const Tables& tables, const Paths<F>& paths)
-      : jump(broadcast<F>(0.0f)),
-        mixer(mixing_variance(p, tables, paths, 0, 0)),
-        plan(p),
-        stream(paths, address(Purpose::price)) {
-    PROOFLOAD_UNROLL
-    for (int k = 0; k < K; ++k) f[k] = broadcast<F>(0.0f);
-  }
-  PROOFLOAD_FN void move(std::uint32_t rank, F dt, F) {
-    const F variance = plan.mixer.count == 0 ? dt : dt * mixer;
-    PROOFLOAD_UNROLL
-    for (int q = 0; q < K / 4; ++q) {
-      F z[4];
-      normals(stream.draw(rank << 4 | static_cast<std::uint32_t>(q)), variance, z);
-      PROOFLOAD_UNROLL
-      for (int j = 0; j < 4; ++j) f[4 * q + j] = f[4 * q + j] + z[j];
-    }
-  }
-  PROOFLOAD_FN void close(std::uint32_t, M) {}
-  /// Keeps the factors of the visit once, and for each event which visit it was: the lanes of a pack are at events of their own.
-  PROOFLOAD_FN void capture(const Workspace<F>& work, std::uint32_t rank, U now, bool stalled) const {
-    const std::uint32_t at = (rank + 1) * (K + 1);
-    PROOFLOAD_UNROLL
-    for (int k = 0; k < K; ++k) work.factor[at + k] = f[k];
-    work.factor[at + K] = jump;
-    const U here = broadcast_word<F>(at);
-    for (unsigned m = 0; m < plan.walked; ++m) work.visit[m] = select(equal(now, work.time[m]), here, work.visit[m]);
-    unsigned event = plan.messages;
-    for (unsigned p = 0; plan.bridged == 0 && p < plan.readings; ++p, ++event)
-      work.visit[event] = select(equal(now, work.time[plan.messages + p]), here, work.visit[event]);
-    for (unsigned m = 0; stalled && m < plan.walked; ++m)
-      work.visit[event + m] = select(equal(now, work.late[m]), here, work.visit[event + m]);
   }
 };
 

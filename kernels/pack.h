@@ -159,6 +159,12 @@ PROOFLOAD_FN avx512::F slot_at<avx512::F>(const Slots<avx512::F>& slots, avx512:
   return gather(reinterpret_cast<const float*>(slots.base), first + lane_index<avx512::F>());
 }
 template <>
+PROOFLOAD_FN void put_at<avx512::U>(const Slots<avx512::U>& slots, avx512::U at, avx512::U a) {
+  const avx512::U to = (at << 5) + lane_index<avx512::F>();  // 32 lanes
+  _mm512_i32scatter_epi32(slots.base, to.v, a.v, 4);
+  _mm512_i32scatter_epi32(slots.base, to.w, a.w, 4);
+}
+template <>
 PROOFLOAD_FN avx512::M mask_from_bits<avx512::F>(std::uint32_t b) {
   return {static_cast<__mmask16>(b), static_cast<__mmask16>(b >> 16)};
 }
@@ -287,6 +293,13 @@ template <>
 PROOFLOAD_FN avx2::F slot_at<avx2::F>(const Slots<avx2::F>& slots, avx2::U at, unsigned k) {
   const avx2::U first = (at + broadcast_word<avx2::F>(k)) << 3;  // 8 lanes
   return gather(reinterpret_cast<const float*>(slots.base), first + lane_index<avx2::F>());
+}
+template <>
+PROOFLOAD_FN void put_at<avx2::U>(const Slots<avx2::U>& slots, avx2::U at, avx2::U a) {
+  alignas(32) std::uint32_t where[8], what[8];
+  store(where, (at << 3) + lane_index<avx2::F>());  // 8 lanes
+  store(what, a);
+  for (int i = 0; i < 8; ++i) std::memcpy(reinterpret_cast<std::uint32_t*>(slots.base) + where[i], what + i, 4);
 }
 template <>
 PROOFLOAD_FN avx2::M mask_from_bits<avx2::F>(std::uint32_t b) {

@@ -9,7 +9,7 @@
 namespace proofload {
 
 /// Part of every plan hash: raise it whenever the same plan and seed would give other bits.
-inline constexpr std::uint32_t kernel_revision = 3;
+inline constexpr std::uint32_t kernel_revision = 4;
 
 /// Time on a path is an integer number of ticks of 2^-9 s, so that sums of stages are exact and ties are ties.
 inline constexpr double ticks_per_second = 512.0;
@@ -89,12 +89,12 @@ struct Law {
   std::uint16_t first, count;  ///< components
 };
 
-/// One Philox block of scores: four normals for the four stage names of a quad (host/compile.cpp), read by its terms. Rank
-/// `doubt_rank` of the same address: what is not known of the median delays of this owner.
-inline constexpr std::uint32_t doubt_rank = 64;
+/// One Philox block of scores: four normals for the four stage names of a quad, or for four assets of an oracle (host/compile.cpp),
+/// read by its terms. Rank `doubt_rank` of the same address: what is not known of the median delays of this owner.
+inline constexpr std::uint32_t doubt_rank = 0xffff'ffffu;
 struct Block {
   std::uint32_t address;       ///< purpose << 16 | name id
-  std::uint16_t rank;          ///< counter word 0; rank + 1 is the block of the uniforms that pick components
+  std::uint16_t rank;          ///< counter word 0, even; rank + 1 is the block of the uniforms that pick components
   std::uint16_t first, count;  ///< terms
   std::uint16_t picks;         ///< 1 when a term is a mixture
   std::uint16_t pairs;         ///< bit 0: a term reads word 0 or 1; bit 1: word 2 or 3

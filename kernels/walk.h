@@ -1,6 +1,6 @@
 /// walk.h -- the walk of DESIGN 1.2: prices go from event to event, merged with the grid, and are read at events, never re-scaled.
 #pragma once
-#include "jump.h"
+#include "factors.h"
 #include "regime.h"
 
 namespace proofload {
@@ -125,100 +125,21 @@ PROOFLOAD_FN F walk(const Plan& plan, const Tables& tables, const Paths<F>& path
     if constexpr (extras) {
       if (plan.jumps != 0) jumps(plan, tables, paths, work, rank, to_float(dt), market);
     }
-    if constexpr (extras && Market::assets != 0) {
+    if constexpr (extras) {
       if (plan.triggers != 0) fire(plan, tables, work, stalled, market, now);
     }
     if (plan.grid != 0) {
       const M dated = equal(now, grid);
       market.close(rank, dated);
-      if constexpr (extras && Market::assets != 0) {
+      if constexpr (extras) {
         if ((plan.breaches | plan.lowest) != 0) observe(plan, tables, work, stalled, market, now, dated, lowest);
       }
       grid = select(dated, grid + broadcast_word<F>(plan.grid), grid);
       if (plan.triggers == 0 && !any(arrived)) continue;
     }
-    market.capture(work, rank, now, stalled);
+    market.capture(work, now, stalled);
   }
   return lowest;
-}
-
-/// A leg's log price so far: what the factors at the visit of `event` mean for its asset.
-template <class F>
-PROOFLOAD_FN F from_factors(const Plan& plan, const Tables& tables, const Workspace<F>& work, unsigned event,
-                            unsigned asset) {
-  const unsigned width = factor_words(plan) - 1;
-  const auto at = work.visit[event];
-  F x = broadcast<F>(0.0f);
-  for (unsigned k = 0; k < width; ++k) {
-    const F factor = slot_at(work.factor, at, k);
-    x = fma(planar<F>(tables, plan.loadings, limit::factors, int(asset), int(k)), factor, x);
-  }
-  if (plan.jumps == 0) return x;
-  return fma(jump_parameter<F>(plan, tables, 0, int(asset)), slot_at(work.factor, at, width), x);
-}
-
-/// Factor models, after the factors have walked: each asset's own noise (and own jumps) from one of its own events to the next.
-template <class F>
-PROOFLOAD_FN void own_noise(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Workspace<F>& work,
-                            bool stalled) {
-  using U = typename lane<F>::U;
-  const U zero = broadcast_word<F>(0), one = broadcast_word<F>(1), past = broadcast_word<F>(0x80000000u);
-  const F mixer = mixing_variance(plan, tables, paths, 0, 0);
-  const Stream<F> stream(paths, address(Purpose::own));
-  const unsigned late = plan.messages + (plan.bridged != 0 ? 0u : plan.readings);  // first event of stalled messages
-  for (unsigned q = 0; 4 * q < plan.assets; ++q) {
-    unsigned rounds = 0;  // as many as the asset with most events of its own needs
-    for (unsigned a = 4 * q; a < 4 * q + 4 && a < plan.assets; ++a) {
-      const unsigned sales = (plan.first_leg[a + 1] - plan.first_leg[a]) * (stalled ? 2u : 1u);
-      const unsigned all = sales + (plan.bridged != 0 ? 0u : plan.first_reading[a + 1] - plan.first_reading[a]);
-      rounds = all > rounds ? all : rounds;
-    }
-    U now[4] = {zero, zero, zero, zero};
-    F x[4] = {broadcast<F>(0.0f), broadcast<F>(0.0f), broadcast<F>(0.0f), broadcast<F>(0.0f)};
-    for (unsigned round = 0; round < rounds; ++round) {
-      F dt[4], z[4], jump[4] = {broadcast<F>(0.0f), broadcast<F>(0.0f), broadcast<F>(0.0f), broadcast<F>(0.0f)};
-      PROOFLOAD_UNROLL
-      for (unsigned j = 0; j < 4; ++j) {
-        const unsigned a = 4 * q + j;
-        const U later = now[j] + one;
-        U gap = broadcast_word<F>(absent);
-        for (unsigned l = plan.first_leg[a]; l < plan.first_leg[a + 1]; ++l) {
-          gap = min(gap, work.time[plan.leg[l].message] - later);
-          if (stalled) gap = min(gap, work.late[plan.leg[l].message] - later);
-        }
-        for (unsigned p = plan.first_reading[a]; plan.bridged == 0 && p < plan.first_reading[a + 1]; ++p)
-          gap = min(gap, work.time[plan.messages + p] - later);
-        const U step = select(less(gap, past), gap + one, zero);
-        dt[j] = to_float(step);
-        now[j] = now[j] + step;
-      }
-      normals(stream.draw(round << 4 | q), mixer, z);
-      if (plan.jumps & 2u) {
-        own_jumps(plan, tables, paths, round, int(q), dt, jump);
-        PROOFLOAD_UNROLL
-        for (unsigned j = 0; j < 4; ++j)  // NOLINT(modernize-loop-convert): unrolled
-          jump[j] = unscaled(plan, work, jump[j]);
-      }
-      PROOFLOAD_UNROLL
-      for (unsigned j = 0; j < 4; ++j) {
-        const unsigned a = 4 * q + j;
-        const F own = planar<F>(tables, plan.loadings, limit::assets * limit::factors, 1, int(a));
-        x[j] = fma(own * sqrt(dt[j]), z[j], x[j]) + jump[j];
-        for (unsigned l = plan.first_leg[a]; l < plan.first_leg[a + 1]; ++l) {
-          const unsigned m = plan.leg[l].message;
-          const F price = from_factors(plan, tables, work, m, a) + x[j];
-          work.price[l] = select(equal(now[j], work.time[m]), price, work.price[l]);
-          if (!stalled) continue;
-          const F waited = from_factors(plan, tables, work, late + m, a) + x[j];
-          work.late_price[l] = select(equal(now[j], work.late[m]), waited, work.late_price[l]);
-        }
-        for (unsigned p = plan.first_reading[a]; plan.bridged == 0 && p < plan.first_reading[a + 1]; ++p) {
-          const F price = from_factors(plan, tables, work, plan.messages + p, a) + x[j];
-          work.reading[p] = select(equal(now[j], work.time[plan.messages + p]), price, work.reading[p]);
-        }
-      }
-    }
-  }
 }
 
 /// All prices of a path. Returns the least price of the book over the grid dates (1: none was below the start).
@@ -230,16 +151,13 @@ PROOFLOAD_FN F prices(const Plan& plan, const Tables& tables, const Paths<F>& pa
   for (unsigned l = 0; stalled && l < plan.legs; ++l) work.late_price[l] = broadcast<F>(0.0f);
   for (unsigned p = 0; p < sizes.reading; ++p) work.reading[p] = broadcast<F>(0.0f);
   for (unsigned l = 0; l < sizes.low; ++l) work.low[l] = broadcast<F>(3.0e38f);
-  for (unsigned i = 0; i < sizes.visit; ++i) work.visit[i] = broadcast_word<F>(0);
-  for (unsigned i = 0; sizes.factor != 0 && i < factor_words(plan); ++i) work.factor[i] = broadcast<F>(0.0f);
   if constexpr (process == Process::heston)
     return walk<Heston<N, F>, true>(plan, tables, paths, work, stalled, unresolved);
   if constexpr (process == Process::bars) return walk<Bars<N, F>, true>(plan, tables, paths, work, stalled, unresolved);
   if constexpr (process == Process::observed)
     return walk<Diffusion<N, F>, true>(plan, tables, paths, work, stalled, unresolved);
   if constexpr (process == Process::factors) {
-    walk<Factors<N, F>, true>(plan, tables, paths, work, stalled, unresolved);
-    own_noise(plan, tables, paths, work, stalled);
+    factor_prices<N>(plan, tables, paths, work, stalled);
     return broadcast<F>(1.0f);
   }
   return walk<Diffusion<N, F>, false>(plan, tables, paths, work, stalled, unresolved);

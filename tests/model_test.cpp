@@ -150,11 +150,11 @@ std::string book(double volatility, const std::string& layers = "", const std::s
                  const std::string& collaterals = "", const std::string& asset = "") {
   const std::string network = "network = \"n\"\ncommon_hazard = 2.0\n";
   std::string market = fmt::format(
-      "[market]\nassets = [ {0}{{ name = \"X\", price = 1.0, volatility = {1} }}, {{ name = \"Y\", price = 1.0, "
-      "volatility = {1} }} ]\n",
+      "[market]\nassets = [ {{ name = \"X\", price = 1.0, volatility = {1} }}, {{ name = \"Y\", price = 1.0, "
+      "volatility = {1} }}{0} ]\n",
       asset, volatility);
   market += asset.empty() ? "correlation = [ [1.0, 0.6], [0.6, 1.0] ]\n"
-                          : "correlation = [ [1.0, 0.3, 0.3], [0.3, 1.0, 0.6], [0.3, 0.6, 1.0] ]\n";
+                          : "correlation = [ [1.0, 0.6, 0.3], [0.6, 1.0, 0.3], [0.3, 0.3, 1.0] ]\n";
   return market + layers + layer("one", 3.0, day, network + recovers_any + stalls) +
          layer("two", 50.0, 0.0, network + recovers_any) + routes +
          route("first", exponential("oracle", 60) + ", " + finality + ", " + exponential("relay", 600), "one") +
@@ -226,7 +226,7 @@ TEST(Model, AddingARouteALayerACollateralOrAnAssetMovesNoOtherDraw) {
   const std::string new_layer =
       layer("zero", 100.0, day, "network = \"n\"\ncommon_hazard = 2.0\n" + recovers_any + stalls);
   const std::string on_zero = route("third", exponential("relay", hour), "zero");
-  const std::string asset = "{ name = \"W\", price = 1.0, volatility = 0.0 }, ";
+  const std::string asset = ", { name = \"W\", price = 1.0, volatility = 0.0 }";
   {
     SCOPED_TRACE("a route of the same chains and layer");
     const Results r = run_text(head + book(0.0, "", third, on_third));
@@ -246,7 +246,7 @@ TEST(Model, AddingARouteALayerACollateralOrAnAssetMovesNoOtherDraw) {
     expect_same_draws(base, run_text(head + book(0.0, "", "", collateral("again", "Y", "first", 0.2, "weight = 1.0"))));
   }
   {
-    SCOPED_TRACE("an asset in front of the others");
+    SCOPED_TRACE("an asset after the others");  // prices and oracles are drawn by an asset's place in the list
     expect_same_draws(
         base, run_text(head + book(0.0, "", third, collateral("W@third", "W", "third", 0.2, "weight = 1.0"), asset)));
   }
