@@ -19,25 +19,24 @@
 namespace proofload {
 namespace {
 
-constexpr unsigned block_threads = 256;
-#if defined(__CUDA_ARCH__)
-static_assert(slot_stride == block_threads);
-#endif
+/// Threads of a block: as many of these as its shared memory has room for, so that large books run too, if slower.
+constexpr unsigned block_threads[] = {256, 128, 64, 32};
 constexpr std::uint64_t launch_paths = std::uint64_t{1} << 30;  // what the 32-bit counters can take between two flushes
 
 /// Shared memory of a block, in 32-bit words: the slots of its threads, the tables, and delay histograms if they fit beside them.
 struct SharedLayout {
   Sizes at;  // where each member of a Workspace begins
-  unsigned tables, delays, words;
+  unsigned threads, tables, delays, words;
   bool delays_shared;
 };
 
-SharedLayout shared_layout(const Plan& plan, std::size_t table_words) {
+SharedLayout shared_layout(const Plan& plan, std::size_t table_words, unsigned threads) {
   SharedLayout s{};
+  s.threads = threads;
   unsigned at = 0;
   const auto column = [&](unsigned n) {
     const unsigned begin = at;
-    at += n * block_threads;
+    at += n * threads;
     return begin;
   };
   const Sizes n = sizes_of(plan);
@@ -115,30 +114,30 @@ template <Process process, int N>
 constexpr int resident_blocks = process == Process::bars&& N == 16 ? 1 : 2;
 
 template <Process process, int N>
-__global__ void __launch_bounds__(block_threads, resident_blocks<process, N>)
+__global__ void __launch_bounds__(block_threads[0], resident_blocks<process, N>)
     count_paths(const __grid_constant__ Plan plan, const __grid_constant__ Key key,
                 const __grid_constant__ SharedLayout where, const Tables tables, unsigned table_words,
                 std::uint64_t first, std::uint64_t paths, std::uint32_t* counts, unsigned long long* sums,
                 unsigned long long* lowest, unsigned long long* fingerprint) {
   extern __shared__ std::uint32_t shared[];
   float* shared_tables = reinterpret_cast<float*>(shared + where.tables);
-  for (unsigned i = threadIdx.x; i < table_words; i += block_threads) shared_tables[i] = tables.floats[i];
+  for (unsigned i = threadIdx.x; i < table_words; i += blockDim.x) shared_tables[i] = tables.floats[i];
   const unsigned delay_words = where.delays_shared ? plan.routes * delay_bins : 0;
-  for (unsigned i = threadIdx.x; i < delay_words; i += block_threads) shared[where.delays + i] = 0;
+  for (unsigned i = threadIdx.x; i < delay_words; i += blockDim.x) shared[where.delays + i] = 0;
   __syncthreads();
   Atomics atomics{
       counts,      sums, lowest, where.delays_shared ? shared + where.delays : nullptr, layout_of(plan).delay(0),
       fingerprint, 0,    0};
   Count<float, Atomics> sink(plan, atomics);
   const Workspace<float> work = workspace(where, shared);
-  const std::uint64_t stride = std::uint64_t{gridDim.x} * block_threads;
-  for (std::uint64_t i = std::uint64_t{blockIdx.x} * block_threads + threadIdx.x; i < paths; i += stride) {
+  const std::uint64_t stride = std::uint64_t{gridDim.x} * blockDim.x;
+  for (std::uint64_t i = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < paths; i += stride) {
     atomics.path = first + i;
     simulate<process, N>(plan, {shared_tables, tables.rows}, key, first + i, work, sink);
     atomics.pairs(sink.layout);
   }
   __syncthreads();
-  for (unsigned i = threadIdx.x; i < delay_words; i += block_threads) {
+  for (unsigned i = threadIdx.x; i < delay_words; i += blockDim.x) {
     if (shared[where.delays + i] != 0) atomicAdd(counts + sink.layout.delay(0) + i, shared[where.delays + i]);
   }
 }
@@ -231,21 +230,30 @@ class CudaBackend final : public Backend {
   Prepared prepare(const Compiled& compiled, Kernel kernel) {
     const auto& floats = compiled.tables.floats;
     Prepared p{std::make_unique<DeviceArray<float>>(floats.size()),
-               std::make_unique<DeviceArray<float>>(compiled.rows.size()), shared_layout(compiled.plan, floats.size()),
+               std::make_unique<DeviceArray<float>>(compiled.rows.size()),
+               {},
                0};
     check(cudaMemcpy(p.tables->data, floats.data(), floats.size() * sizeof(float), cudaMemcpyHostToDevice),
           "copying tables");
     check(cudaMemcpy(p.rows->data, compiled.rows.data(), compiled.rows.size() * sizeof(float), cudaMemcpyHostToDevice),
           "copying rows");
-    const std::size_t bytes = p.shared.words * std::size_t{4};
-    if (bytes + 1024 > properties_.sharedMemPerBlockOptin) {  // a kernel has a little of its own
+    std::size_t bytes = 0;
+    const auto fits = [&] {
+      return bytes + 1024 <= properties_.sharedMemPerBlockOptin;
+    };  // a kernel has a little of its own
+    for (const unsigned threads : block_threads) {
+      p.shared = shared_layout(compiled.plan, floats.size(), threads);
+      bytes = p.shared.words * std::size_t{4};
+      if (fits()) break;
+    }
+    if (!fits()) {
       throw Error("the scenario needs " + std::to_string(bytes / 1024) +
                   " KiB of shared memory a block (more than this GPU has) run it with --backend cpu, or split it");
     }
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
           "reserving shared memory");
     int resident = 0;
-    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, block_threads, bytes),
+    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, int(p.shared.threads), bytes),
           "planning the launch");
     p.blocks = static_cast<unsigned>(std::max(1, resident) * properties_.multiProcessorCount);
     return p;
@@ -263,7 +271,7 @@ class CudaBackend final : public Backend {
     GpuTimer timer;
     for (std::uint64_t done = 0; done < range.count; done += launch_paths) {
       const std::uint64_t paths = std::min(launch_paths, range.count - done);
-      count_paths<process, N><<<p.blocks, block_threads, p.shared.words * 4u>>>(
+      count_paths<process, N><<<p.blocks, p.shared.threads, p.shared.words * 4u>>>(
           compiled.plan, make_key(seed), p.shared, Tables{p.tables->data, p.rows->data},
           static_cast<unsigned>(p.tables->size), range.first + done, paths, counts.data, sums.data, lowest.data,
           fingerprint);

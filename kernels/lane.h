@@ -41,16 +41,14 @@ using F = float;
 }
 
 /// Per-path arrays whose size is known at run time only: packs in L1 on a CPU; on a GPU shared memory, one column a thread.
-#if defined(__CUDA_ARCH__)
-inline constexpr unsigned slot_stride = 256;  // threads in a block (kernels/cuda.cu)
-#else
-inline constexpr unsigned slot_stride = 1;
-#endif
-
 template <class T>
 struct Slots {
   T* base;
-  PROOFLOAD_FN T& operator[](unsigned i) const { return base[i * slot_stride]; }
+#if defined(__CUDA_ARCH__)
+  PROOFLOAD_FN T& operator[](unsigned i) const { return base[i * blockDim.x]; }
+#else
+  PROOFLOAD_FN T& operator[](unsigned i) const { return base[i]; }
+#endif
 };
 
 /// slots[at + k] with an index that lanes do not share.
