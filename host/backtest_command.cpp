@@ -1,19 +1,16 @@
 #include "backtest_command.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 #include <optional>
 
 #include "backtest_verdict.h"
 #include "engine.h"
+#include "options.h"
 #include "write_file.h"
 
 namespace proofload {
@@ -31,25 +28,6 @@ struct Arguments {
   std::size_t paths = 20000;
   int threads = 0;
 };
-
-/// "20m" -> 1200. Days, hours, minutes, seconds and, for look-backs, years of 365 days.
-double duration(const std::string& option, const std::string& text) {
-  char* rest = nullptr;
-  errno = 0;
-  const double value = std::strtod(text.c_str(), &rest);
-  const std::string unit = rest;
-  const double scale = unit == "s"   ? 1.0
-                       : unit == "m" ? 60.0
-                       : unit == "h" ? 3600.0
-                       : unit == "d" ? 86400.0
-                       : unit == "y" ? 31536000.0
-                                     : 0.0;
-  if (text.empty() || rest == text.c_str() || scale == 0.0 || !(value > 0.0) || !(value * scale < 3.2e9)) {
-    throw Error(fmt::format("{} {} (a duration is a number above zero followed by s, m, h, d or y) write {} 1h, say",
-                            option, text, option));
-  }
-  return value * scale;
-}
 
 double fraction(const std::string& option, double value) {
   if (!(value >= 0.0 && value <= 1.0))
@@ -135,18 +113,12 @@ std::string heading(const Scenario& scenario, const Arguments& a, const PriceHis
   return text;
 }
 
-void print_out(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw Error(fmt::format("cannot write to standard output ({}) send it elsewhere", std::strerror(errno)));
-  }
-}
-
 void backtest(const Arguments& a) {
   BacktestOptions options;
-  options.window = duration("--window", a.window);
-  options.refit = duration("--refit", a.refit);
-  options.look_back = duration("--floor", a.floor);
-  if (!a.phase.empty()) options.phase = duration("--phase", a.phase);
+  options.window = duration_given("--window", a.window);
+  options.refit = duration_given("--refit", a.refit);
+  options.look_back = duration_given("--floor", a.floor);
+  if (!a.phase.empty()) options.phase = duration_given("--phase", a.phase);
   options.seed = a.seed;
   options.paths = a.paths;
   options.threads = a.threads > 0 ? a.threads : usable_threads();
@@ -172,7 +144,8 @@ void backtest(const Arguments& a) {
   std::vector<std::string> assets;
   for (const auto& s : subjects) assets.push_back(s.asset);
   PriceHistory prices = read_prices({a.prices.begin(), a.prices.end()}, distinct(assets));
-  if (!a.bar.empty()) prices = resample(prices, static_cast<std::int64_t>(std::llround(duration("--bar", a.bar))));
+  if (!a.bar.empty())
+    prices = resample(prices, static_cast<std::int64_t>(std::llround(duration_given("--bar", a.bar))));
   if (options.window < 60.0 * double(prices.bar)) {
     throw Error(
         fmt::format("--window {} (it holds fewer than 60 bars of {} s, which tell nothing of a tail) lengthen it",
@@ -182,7 +155,7 @@ void backtest(const Arguments& a) {
   if (a.delta.empty()) {
     tracks = delay_tracks(scenario, prices.bar, delay_paths, a.seed);
   } else {
-    tracks.push_back({a.delta, fixed_horizon(duration("--delta", a.delta), prices.bar)});
+    tracks.push_back({a.delta, fixed_horizon(duration_given("--delta", a.delta), prices.bar)});
   }
   if (!a.phase.empty() &&
       std::none_of(tracks.begin(), tracks.end(), [](const DelayTrack& t) { return t.horizon.bars.size() == 1; })) {
@@ -218,7 +191,7 @@ void backtest(const Arguments& a) {
     j.update(verdict_json(verdict));
     write_file(a.json, j.dump(2) + "\n", "the backtest");
   }
-  print_out(verdict_table(verdict, heading(scenario, a, prices, tracks, walked, seconds), prices.bar));
+  print(verdict_table(verdict, heading(scenario, a, prices, tracks, walked, seconds), prices.bar));
 }
 
 }  // namespace
@@ -242,7 +215,7 @@ void add_backtest(CLI::App& app, int&) {
   app.add_option("--to", a->to, "windows from here on are not tested");
   app.add_option("--seed", a->seed, "of delays, simulated forecasts and tests");
   app.add_option("--paths", a->paths, "of a forecast that must be simulated (20000)");
-  app.add_option("--threads", a->threads, "CPU threads (default: every core this process may use)");
+  add_threads(app, a->threads);
   app.add_option("--buffer", a->buffer, "EMIR Art. 28 (a): more in quiet times, used up when haircuts rise (0.25)");
   app.add_option("--stressed-weight", a->stressed_weight,
                  "Art. 28 (b): weight of the most volatile window so far (0.25)");

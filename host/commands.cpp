@@ -7,7 +7,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -30,6 +29,7 @@
 #include "frontier_command.h"
 #include "list_command.h"
 #include "notes.h"
+#include "options.h"
 #include "sensitivity_command.h"
 #include "show.h"
 #include "statistics.h"
@@ -52,24 +52,6 @@ extern "C" void on_interrupt(int signal) {
   std::signal(signal, SIG_DFL);  // who asks twice does not want to wait for the batch
 }
 
-/// To standard output, flushed, so that it stands before what stderr says next. Throws Error when it cannot be written.
-void print(const std::string& text) {
-  const bool newline = text.empty() || text.back() != '\n';
-  const bool written =
-      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && (!newline || std::fputc('\n', stdout) != EOF);
-  if (!written || std::fflush(stdout) != 0) {
-    throw Error(fmt::format("cannot write to standard output ({}) send it elsewhere", std::strerror(errno)));
-  }
-}
-
-/// A count as people write it: digits only, because a conversion would take -1 for 2^64 - 1 and nothing for 0.
-const CLI::Validator digits(
-    [](std::string& text) {
-      const bool fine = !text.empty() && text.size() < 20 && text.find_first_not_of("0123456789") == std::string::npos;
-      return fine ? std::string() : fmt::format("'{}' is not a whole number", text);
-    },
-    "", "digits");
-
 /// A file name as a shell takes it.
 std::string quoted(const std::string& name) {
   if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=:,@%") ==
@@ -79,26 +61,6 @@ std::string quoted(const std::string& name) {
   for (const char c : name) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return text + "'";
 }
-
-/// A price file in place of the one that a scenario's replay names.
-void add_prices(CLI::App& app, Overrides& overrides) {
-  const CLI::Validator named([](std::string& name) { return std::string(name.empty() ? "no file is named" : ""); }, "");
-  app.add_option_function<std::string>(
-         "--prices", [&overrides](const std::string& name) { overrides.prices = name; },
-         "price file (CSV) for the scenario's replay, instead of its own")
-      ->check(named)
-      ->type_name("FILE");
-}
-
-/// Options that several commands share.
-struct BackendFlags {
-  BackendOptions options;
-  void add(CLI::App& app) {
-    app.add_option("--backend", options.backend, "auto, cpu or cuda (auto: a GPU if there is one)");
-    app.add_option("--threads", options.threads, "CPU threads (default: every core this process may use)");
-    app.add_option("--lanes", options.lanes, "auto, scalar, avx2 or avx512: the same bits, other speeds");
-  }
-};
 
 /// "12.3 M of 40.0 M paths, 3.1 M/s, 9 s left", on a terminal only.
 std::function<void(const Progress&)> progress_line() {
@@ -119,7 +81,7 @@ struct RunArguments {
   std::vector<std::string> scenarios;
   std::string output, resume;
   Overrides overrides;
-  BackendFlags backend;
+  BackendOptions backend;
   std::optional<std::uint64_t> batch;
   bool json = false;
 };
@@ -230,7 +192,7 @@ int run(const RunArguments& a) {
     }
   }
   if (a.batch && *a.batch == 0) throw Error("--batch 0 (no path would ever be run) leave it out");
-  const auto backend = make_backend(a.backend.options);
+  const auto backend = make_backend(a.backend);
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
@@ -301,12 +263,12 @@ void add_run(CLI::App& app, int& status) {
   auto a = std::make_shared<RunArguments>();
   app.add_option("SCENARIO", a->scenarios, "scenario files (TOML)")->required();
   app.add_option("-o,--output", a->output, "result file (HDF5), or a folder for several");
-  app.add_option("--paths", a->overrides.paths, "number of paths instead of the scenario's")->check(digits);
-  app.add_option("--seed", a->overrides.seed, "seed instead of the scenario's")->check(digits);
+  app.add_option("--paths", a->overrides.paths, "number of paths instead of the scenario's")->check(digits());
+  add_seed(app, a->overrides);
   add_prices(app, a->overrides);
-  a->backend.add(app);
+  add_backend(app, a->backend);
   app.add_option("--resume", a->resume, "go on from a result that an interrupt saved");
-  app.add_option("--batch", a->batch, "paths between two looks at the clock and at Ctrl-C")->check(digits);
+  app.add_option("--batch", a->batch, "paths between two looks at the clock and at Ctrl-C")->check(digits());
   app.add_flag("--json", a->json, "print what `show --json` prints");
   app.callback([a, &status] { status = run(*a); });
 }
@@ -383,8 +345,8 @@ void add_explain(CLI::App& app, int&) {
   auto path = std::make_shared<std::uint64_t>(0);
   auto overrides = std::make_shared<Overrides>();
   app.add_option("SCENARIO", *file, "scenario file (TOML)")->required();
-  app.add_option("--path", *path, "number of the path, from 0")->required()->check(digits);
-  app.add_option("--seed", overrides->seed, "seed instead of the scenario's")->check(digits);
+  app.add_option("--path", *path, "number of the path, from 0")->required()->check(digits());
+  add_seed(app, *overrides);
   add_prices(app, *overrides);
   app.callback([file, path, overrides] {
     const Scenario scenario = read_scenario(*file, *overrides);
@@ -414,15 +376,13 @@ void add_doctor(CLI::App& app, int&) {
 struct BenchArguments {
   std::string mode = "log", model = "gaussian", scenario;
   std::uint64_t paths = 0;
-  BackendFlags backend;
+  BackendOptions backend;
   bool json = false;
 };
 
 void run_bench(const BenchArguments& a) {
-  const auto backend = make_backend(a.backend.options);
-  const int asked = a.backend.options.threads, threads = backend->name() != "cpu" ? 1
-                                                         : asked == 0             ? usable_threads()
-                                                                                  : asked;
+  const auto backend = make_backend(a.backend);
+  const int asked = a.backend.threads, threads = backend->name() != "cpu" ? 1 : asked == 0 ? usable_threads() : asked;
   if (!a.scenario.empty()) {
     const BenchFigures f = bench(read_scenario(a.scenario), *backend, a.paths, false);
     if (a.json) return print(bench_json(f, *backend, threads));
@@ -443,8 +403,8 @@ void add_bench(CLI::App& app, int&) {
   app.add_option("--mode", a->mode, "log: one exp per asset and path; path: one per date too, for the book's minimum");
   app.add_option("--model", a->model, "gaussian (default), student_t, merton, gjr_garch, gjr_garch_t, bootstrap, ...");
   app.add_option("--scenario", a->scenario, "time this scenario instead of the common work item");
-  app.add_option("--paths", a->paths, "number of paths (default: 4 million, or the scenario's)")->check(digits);
-  a->backend.add(app);
+  app.add_option("--paths", a->paths, "number of paths (default: 4 million, or the scenario's)")->check(digits());
+  add_backend(app, a->backend);
   app.add_flag("--json", a->json, "one line for programs, as the peers print it");
   app.callback([a] { run_bench(*a); });
 }

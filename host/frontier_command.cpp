@@ -3,17 +3,15 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "frontier.h"
 #include "mechanism_reader.h"
-#include "output_name.h"
+#include "options.h"
 #include "write_file.h"
 
 namespace proofload {
@@ -26,12 +24,6 @@ struct Arguments {
   BackendOptions backend;
   std::optional<double> capital;
 };
-
-void print_out(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw Error(fmt::format("cannot write to standard output ({}) send it elsewhere", std::strerror(errno)));
-  }
-}
 
 void frontier(const Arguments& a) {
   if (a.capital && !(*a.capital > 0.0 && *a.capital <= 1e15)) {
@@ -60,7 +52,7 @@ void frontier(const Arguments& a) {
   const FrontierRun run = run_frontier(crossings, *backend, a.capital);
   if (!a.json.empty()) write_file(a.json, frontier_json(run).dump(2) + "\n", "the frontier");
   if (!a.csv.empty()) write_file(a.csv, frontier_csv(run), "the frontier");
-  print_out(frontier_table(run));
+  print(frontier_table(run));
   for (const auto& file : {a.json, a.csv}) {
     if (!file.empty()) fmt::print(stderr, "wrote {}\n", file);
   }
@@ -70,14 +62,7 @@ void frontier(const Arguments& a) {
 
 void add_frontier(CLI::App& app, int&) {
   auto a = std::make_shared<Arguments>();
-  const CLI::Validator digits(
-      [](std::string& text) {
-        const bool fine =
-            !text.empty() && text.size() < 20 && text.find_first_not_of("0123456789") == std::string::npos;
-        return fine ? std::string() : fmt::format("'{}' is not a whole number", text);
-      },
-      "", "digits");
-  const CLI::Validator named([](std::string& name) { return std::string(name.empty() ? "a name is empty" : ""); }, "");
+  constexpr const char* nameless = "a name is empty";
   app.add_option("SCENARIO", a->scenario, "scenario file (TOML) with a catalogue: include presets/mechanisms.toml")
       ->required();
   app.add_option("--mechanisms", a->mechanisms,
@@ -87,18 +72,17 @@ void add_frontier(CLI::App& app, int&) {
       ->delimiter(',')
       ->type_name("NAME,...");
   app.add_option("--collateral", a->collateral, "only this one (default: all of the scenario's)")
-      ->check(named)
+      ->check(named(nameless))
       ->type_name("NAME");
   app.add_option("--capital", a->capital,
                  "USD that one liquidation moves (default: sale.size of the\ncollateral, else margin.liability)");
-  app.add_option("--paths", a->overrides.paths, "number of paths of each run instead of the scenario's")->check(digits);
-  app.add_option("--seed", a->overrides.seed, "seed instead of the scenario's")->check(digits);
-  app.add_option("--backend", a->backend.backend, "auto, cpu or cuda (auto: a GPU if there is one)");
-  app.add_option("--threads", a->backend.threads, "CPU threads (default: every core this process may use)");
-  app.add_option("--lanes", a->backend.lanes, "auto, scalar, avx2 or avx512: the same bits, other speeds");
-  app.add_option("--json", a->json, "write everything to this file too")->check(named)->type_name("FILE");
+  app.add_option("--paths", a->overrides.paths, "number of paths of each run instead of the scenario's")
+      ->check(digits());
+  add_seed(app, a->overrides);
+  add_backend(app, a->backend);
+  app.add_option("--json", a->json, "write everything to this file too")->check(named(nameless))->type_name("FILE");
   app.add_option("--csv", a->csv, "write a line for each mechanism and confidence, for pictures")
-      ->check(named)
+      ->check(named(nameless))
       ->type_name("FILE");
   app.callback([a] { frontier(*a); });
 }
