@@ -15,7 +15,6 @@
 namespace proofload {
 namespace {
 
-constexpr double year = 365.0 * 86400.0;          // seconds
 constexpr const char* layer_name = "(crossing)";  // of the layer in every crossing: names address random numbers
 
 /// Mean of a route's delays: bins of 1/32 octave by their midpoints, unresolved ones with the horizon.
@@ -30,11 +29,6 @@ double mean_delay(const Results& r, std::size_t route) {
   return sum / static_cast<double>(r.tally.paths);
 }
 
-std::optional<double> ratio(double haircut, double to) {
-  if (!(to < 1.0)) return std::nullopt;
-  return (1.0 - haircut) / (1.0 - to);
-}
-
 Choice choice(const MechanismSpec& mechanism, const Results& r, const Answers& all, std::size_t k, double capital) {
   const CollateralAnswer& c = all.collateral[k];
   const auto at = std::find_if(all.routes.begin(), all.routes.end(), [&](const auto& x) { return x.name == c.route; });
@@ -47,11 +41,7 @@ Choice choice(const MechanismSpec& mechanism, const Results& r, const Answers& a
   out.loss_given_failure = c.loss_given_failure;
   out.exposure_cap_per_loss_budget = c.exposure_cap_per_loss_budget;
   out.haircuts = c.haircuts;
-  for (const HaircutAnswer& h : out.haircuts) {
-    out.single_chain.push_back(h.attribution.price.value_or(0.0));
-    out.efficiency.push_back(ratio(h.value.value_or(1.0), out.single_chain.back()));
-  }
-  out.lock_up_cost = capital * r.scenario.margin.risk_free * (mechanism.lock_up + out.mean_delay) / year;
+  out.lock_up_cost = capital * r.scenario.margin.risk_free * (mechanism.lock_up + out.mean_delay) / seconds_per_year;
   out.relaying_cost = mechanism.cost;
   return out;
 }
@@ -236,9 +226,8 @@ FrontierRun run_frontier(const std::vector<Crossing>& crossings, Backend& backen
     const auto wrapped = std::find_if(f.choices.begin(), f.choices.end(), is_wrapped);
     for (Choice& c : f.choices) {
       for (std::size_t i = 0; i < c.haircuts.size(); ++i) {
-        c.against_wrapped.push_back(wrapped == f.choices.end() ? std::nullopt
-                                                               : ratio(c.haircuts[i].value.value_or(1.0),
-                                                                       wrapped->haircuts[i].value.value_or(1.0)));
+        c.against_wrapped.push_back(
+            wrapped == f.choices.end() ? std::nullopt : ratio_kept(c.haircuts[i].value, wrapped->haircuts[i].value));
       }
     }
     find_dominated(f);

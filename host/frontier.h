@@ -47,11 +47,9 @@ struct Choice {
   Estimate p_failure;
   std::optional<double> loss_given_failure, exposure_cap_per_loss_budget;
   std::vector<HaircutAnswer> haircuts;
-  std::vector<double> single_chain;  ///< per confidence: what the price alone takes until oracle and one block
   std::vector<std::optional<double>>
-      efficiency;  ///< (1 - haircut) / (1 - single_chain); absent when that is a total loss
-  std::vector<std::optional<double>> against_wrapped;  ///< the same against the choice "wrapped"; absent without one
-  double lock_up_cost = 0.0;                           ///< capital x risk_free x (lock_up + mean_delay)
+      against_wrapped;        ///< per confidence: efficiency against the choice "wrapped"; absent without one
+  double lock_up_cost = 0.0;  ///< capital x risk_free x (lock_up + mean_delay)
   double relaying_cost = 0.0;
   std::vector<Dominator> dominated_by;
 

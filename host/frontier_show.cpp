@@ -45,7 +45,7 @@ std::string delay_table(const Frontier& f) {
       const bool first = i == 0;
       table.row({first ? c.mechanism.name : "", confidence_text(h.confidence) + (h.beyond_cliff ? "*" : " "),
                  percent(h.value), percent(h.parameter_low ? h.parameter_low : h.low),
-                 percent(h.parameter_high ? h.parameter_high : h.high), percent(c.efficiency[i], 1),
+                 percent(h.parameter_high ? h.parameter_high : h.high), percent(h.efficiency, 1),
                  first ? duration(c.p50) : "", first ? duration(c.p99) : "",
                  first ? fmt::format("{} [{}, {}]", probability(c.p_failure.estimate), probability(c.p_failure.low),
                                      probability(c.p_failure.high))
@@ -194,8 +194,8 @@ Json choice_json(const Frontier& f, const Choice& c) {
                         {"parameter_high", number(h.parameter_high)},
                         {"given_no_failure", number(h.given_no_failure)},
                         {"beyond_cliff", h.beyond_cliff},
-                        {"single_chain", number(c.single_chain[i])},
-                        {"efficiency", number(c.efficiency[i])},
+                        {"single_chain", number(h.attribution.price)},
+                        {"efficiency", number(h.efficiency)},
                         {"efficiency_against_wrapped", number(c.against_wrapped[i])}});
   }
   for (const Dominator& d : c.dominated_by) dominators.push_back({{"mechanism", d.mechanism}, {"clear", d.clear}});
@@ -326,8 +326,8 @@ std::string frontier_csv(const FrontierRun& run) {
                                      cell(h.parameter_high),
                                      cell(h.given_no_failure),
                                      h.beyond_cliff ? "1" : "0",
-                                     cell(c.single_chain[i]),
-                                     cell(c.efficiency[i]),
+                                     cell(h.attribution.price),
+                                     cell(h.efficiency),
                                      cell(c.against_wrapped[i]),
                                      cell(c.p50),
                                      cell(c.p99),

@@ -25,17 +25,8 @@ struct Ranges {
   Compiled compiled;
 };
 
-std::uint64_t with_failures(const Tally& t, int k, int bin) {
-  const auto b = static_cast<std::size_t>(bin);
-  return t.counts[t.layout.latency(k) + b] + t.counts[t.layout.struck(k) + b] - t.counts[t.layout.spared(k) + b];
-}
-
-/// What lies above the quantile of order p among n: n minus its rank. A product that is whole but for rounding counts as whole.
-std::uint64_t above(std::uint64_t n, double p) {
-  const double product = p * static_cast<double>(n), whole = std::round(product);
-  const double rank = std::abs(product - whole) <= 1e-15 * product ? whole : std::ceil(product);
-  return n - std::clamp<std::uint64_t>(static_cast<std::uint64_t>(rank), 1, n);
-}
+/// What lies above the quantile of order p among n.
+std::uint64_t above(std::uint64_t n, double p) { return n - rank_of(n, p); }
 
 Ranges run_ranges(const Scenario& scenario, Backend& backend, int ranges) {
   Ranges all;
@@ -64,7 +55,7 @@ Ranges run_ranges(const Scenario& scenario, Backend& backend, int ranges) {
       hits.push_back(tally.counts[layout.hit(k)]);
       std::uint64_t sum = 0;
       for (int b = loss_bins - 1; b >= 0 && sum < needed; --b) {
-        const std::uint64_t in_bin = with_failures(tally, k, b);
+        const std::uint64_t in_bin = count_with_failures(tally, k, static_cast<std::size_t>(b));
         if (in_bin != 0) tails[static_cast<std::size_t>(k)].emplace_back(b, in_bin);
         sum += in_bin;
       }
@@ -73,7 +64,7 @@ Ranges run_ranges(const Scenario& scenario, Backend& backend, int ranges) {
   }
   for (int k = 0; k < collaterals; ++k) {
     auto& losses = all.losses.emplace_back();
-    for (int b = 0; b < loss_bins; ++b) losses.push_back(with_failures(all.total, k, b));
+    for (std::size_t b = 0; b < loss_bins; ++b) losses.push_back(count_with_failures(all.total, k, b));
   }
   return all;
 }
@@ -140,16 +131,6 @@ void set_elasticity(Derivative& d, double value, double figure) {
   d.elasticity_error = d.error * value / figure;
 }
 
-const LayerSpec* layer_of(const Scenario& s, const CollateralSpec& collateral) {
-  for (const auto& route : s.routes) {
-    if (route.name != collateral.route) continue;
-    for (const auto& layer : s.layers) {
-      if (layer.name == route.layer) return &layer;
-    }
-  }
-  return nullptr;
-}
-
 /// Recoveries x to bump + (1 - bump) x.
 LawSpec milder(LawSpec law, double bump) {
   const auto moved = [bump](double x) { return bump + (1.0 - bump) * x; };
@@ -186,7 +167,8 @@ double mean_severity(const LayerSpec& layer) { return 1.0 - law_mean(layer.recov
 
 std::optional<double> value_of(const Scenario& s, const Answers& base, std::size_t k, Sensitive parameter) {
   const CollateralSpec& collateral = s.collateral[k];
-  const LayerSpec* layer = layer_of(s, collateral);
+  const auto index = layer_of(s, collateral.route);
+  const LayerSpec* layer = index ? &s.layers[*index] : nullptr;
   const bool fails = layer && layer_hazard(s, *layer) > 0.0;
   const auto if_positive = [](double x) { return x > 0.0 ? std::optional(x) : std::nullopt; };
   switch (parameter) {
@@ -307,7 +289,8 @@ std::vector<SensitivityAnswer> sensitivities(const Scenario& scenario, Backend& 
       ParameterSensitivity& s = all[k].parameters[static_cast<std::size_t>(p)];
       if (!s.value) continue;
       double step = 2.0 * bump * *s.value;
-      if (one_sided) step = *s.value - mean_severity(*layer_of(low_scenario, scenario.collateral[k]));
+      if (one_sided)
+        step = *s.value - mean_severity(low_scenario.layers[*layer_of(scenario, scenario.collateral[k].route)]);
       const int index = static_cast<int>(k);
       for (std::size_t c = 0; c < confidences; ++c) {
         if (!all[k].haircut[c]) continue;

@@ -17,15 +17,6 @@
 namespace proofload {
 namespace {
 
-/// The smallest whole number that is at least p n. A product that is whole but for rounding counts as whole: 0.9999 of
-/// 10,000 is 9,999.
-std::uint64_t rank_of(std::uint64_t n, double p) {
-  const double product = p * static_cast<double>(n), whole = std::round(product);
-  const double rounding = 4.0 * std::numeric_limits<double>::epsilon() * product;
-  const double rank = std::abs(product - whole) <= rounding ? whole : std::ceil(product);
-  return std::clamp<std::uint64_t>(static_cast<std::uint64_t>(rank), 1, n);
-}
-
 /// What selling costs: proceeds y before become max(0, keep y - cost).
 struct Sale {
   double keep = 1.0, cost = 0.0;
@@ -76,14 +67,10 @@ Histogram histogram(const Tally& tally, std::size_t at) {
   return Histogram({first, first + loss_bins});
 }
 
-/// All paths, failures included: the failed ones leave `latency` where they would have been and enter it where they
-/// came to be.
+/// All paths, failures included.
 Histogram with_failures(const Tally& tally, int k) {
   std::vector<std::uint64_t> count(loss_bins);
-  for (std::size_t b = 0; b < count.size(); ++b) {
-    count[b] = tally.counts[tally.layout.latency(k) + b] + tally.counts[tally.layout.struck(k) + b] -
-               tally.counts[tally.layout.spared(k) + b];
-  }
+  for (std::size_t b = 0; b < count.size(); ++b) count[b] = count_with_failures(tally, k, b);
   return Histogram(std::move(count));
 }
 
@@ -269,12 +256,6 @@ void add_margin(const MarginSpec& margin, HaircutAnswer& h) {
   h.margin = required_margin(margin, h.value);
   h.margin_low = required_margin(margin, h.low);
   h.margin_high = required_margin(margin, h.high);
-}
-
-/// (1 - haircut) / (1 - other).
-std::optional<double> ratio_kept(std::optional<double> haircut, std::optional<double> other) {
-  if (!haircut || !other || *other >= 1.0) return std::nullopt;
-  return (1.0 - *haircut) / (1.0 - *other);
 }
 
 CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
@@ -482,6 +463,18 @@ void add_parameter_intervals(const Results& r, Answers& all) {
 }
 
 }  // namespace
+
+std::uint64_t rank_of(std::uint64_t n, double p) {
+  const double product = p * static_cast<double>(n), whole = std::round(product);
+  const double rounding = 4.0 * std::numeric_limits<double>::epsilon() * product;
+  const double rank = std::abs(product - whole) <= rounding ? whole : std::ceil(product);
+  return std::clamp<std::uint64_t>(static_cast<std::uint64_t>(rank), 1, n);
+}
+
+std::optional<double> ratio_kept(std::optional<double> haircut, std::optional<double> other) {
+  if (!haircut || !other || *other >= 1.0) return std::nullopt;
+  return (1.0 - *haircut) / (1.0 - *other);
+}
 
 double interval_score(double level) {
   return boost::math::quantile(boost::math::complement(boost::math::normal(), 0.5 * (1.0 - level)));

@@ -29,6 +29,20 @@ Estimate proportion(std::uint64_t successes, std::uint64_t trials, double level)
 /// rank.
 std::pair<std::uint64_t, std::uint64_t> quantile_ranks(std::uint64_t n, double p, double level);
 
+/// The smallest whole number, from 1 to n, that is at least p n. A product that is whole but for rounding counts as whole: 0.9999 of
+/// 10,000 is 9,999.
+std::uint64_t rank_of(std::uint64_t n, double p);
+
+/// Paths on which collateral k has a loss in this bin, failures included: the failed ones leave `latency` where they would have been and
+/// enter it where they came to be.
+inline std::uint64_t count_with_failures(const Tally& tally, int k, std::size_t bin) {
+  const TallyLayout& at = tally.layout;
+  return tally.counts[at.latency(k) + bin] + tally.counts[at.struck(k) + bin] - tally.counts[at.spared(k) + bin];
+}
+
+/// (1 - haircut) / (1 - other): how much more the one lets count of the value than the other. Absent where the other takes everything.
+std::optional<double> ratio_kept(std::optional<double> haircut, std::optional<double> other);
+
 /// The normal score that leaves (1 - level) / 2 in each tail: 1.96 for 0.95.
 double interval_score(double level);
 

@@ -251,8 +251,8 @@ TEST(Frontier, EfficiencyIsAgainstASingleChainAndAgainstWrapped) {
   const Frontier f = run_frontier(crossings, *cpu(), capital).frontiers[0];
   for (std::size_t i = 0; i < 3; ++i) {
     // oracle and one block, nothing else: a single chain to the last digit
-    EXPECT_EQ(*named(f, "native").efficiency[i], 1.0);
-    EXPECT_LT(*named(f, "slow").efficiency[i], 0.99);
+    EXPECT_EQ(*named(f, "native").haircuts[i].efficiency, 1.0);
+    EXPECT_LT(*named(f, "slow").haircuts[i].efficiency, 0.99);
     const double wrapped = *named(f, "wrapped").haircuts[i].value;
     EXPECT_EQ(wrapped == 1.0, i == 2);  // 2.7 failures in 1,000, in which nothing is left
     if (i == 2) {
@@ -268,7 +268,7 @@ TEST(Frontier, EfficiencyIsAgainstASingleChainAndAgainstWrapped) {
     const double s = 0.8 * std::sqrt(seconds / year);
     return -std::expm1(-1.2815515655446004 * s - 0.5 * s * s);
   };
-  EXPECT_NEAR(*named(f, "slow").efficiency[0], (1.0 - loss(6 * 3600 + 12)) / (1.0 - loss(12 + 99)), 1e-3);
+  EXPECT_NEAR(*named(f, "slow").haircuts[0].efficiency, (1.0 - loss(6 * 3600 + 12)) / (1.0 - loss(12 + 99)), 1e-3);
   EXPECT_FALSE(frontier_of({"slow"}).frontiers[0].choices[0].against_wrapped[0]);
 }
 
