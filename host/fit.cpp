@@ -6,6 +6,7 @@
 #include <boost/math/special_functions/digamma.hpp>
 #include <cmath>
 
+#include "garch_step.h"
 #include "minimise.h"
 
 namespace proofload {
@@ -107,12 +108,11 @@ struct GarchPoint {
 /// The filter of a point: variances forward, with gaps. Everything that walks a history walks it here.
 template <typename Visit>
 double walk_garch(span<const double> returns, const GarchPoint& p, Visit&& visit) {
-  const double omega = p.omega(), persistence = p.persistence();
+  const GarchStep next{p.omega(), p.alpha, p.gamma, p.beta};
   double h = p.variance;
   for (std::size_t t = 0; t < returns.size(); ++t) {
-    const double e = returns[t];
-    visit(t, e, h);
-    h = std::isnan(e) ? omega + persistence * h : omega + (p.alpha + (e < 0.0 ? p.gamma : 0.0)) * e * e + p.beta * h;
+    visit(t, returns[t], h);
+    h = next(h, returns[t]);
   }
   return h;
 }

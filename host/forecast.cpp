@@ -14,6 +14,7 @@
 #include "bar_forecast.h"
 #include "error.h"
 #include "fit.h"
+#include "garch_step.h"
 
 namespace proofload {
 namespace {
@@ -294,11 +295,6 @@ struct GarchState {
   std::map<long, std::vector<double>> tables;  ///< student_residuals by 100 ln dof
 };
 
-double next_variance(const GarchFit& f, double variance, double e) {
-  if (!known(e)) return f.omega.value + f.persistence() * variance;  // as filter_garch does
-  return f.omega.value + (f.alpha.value + (e < 0.0 ? f.gamma.value : 0.0)) * e * e + f.beta.value * variance;
-}
-
 /// Fits the window; follows the variance through `pool` bars and makes ready what a forecast needs of their residuals.
 void refit(GarchState& g, const ForecastSettings& s, std::span<const double> past, bool student) {
   GarchOptions options;
@@ -347,7 +343,9 @@ Forecaster make_garch(const ForecastSettings& s, bool student) {
     if (g.schedule.due(past.size())) {
       refit(g, s, past, student);
     } else {
-      for (; g.seen < past.size(); ++g.seen) g.variance = next_variance(*g.fit, g.variance, past[g.seen]);
+      const GarchFit& f = *g.fit;
+      const GarchStep next{f.omega.value, f.alpha.value, f.gamma.value, f.beta.value};
+      for (; g.seen < past.size(); ++g.seen) g.variance = next(g.variance, past[g.seen]);
     }
     if (!g.simulation) return scaled(g.unit, std::sqrt(g.variance));
     return (*g.simulation)(g.variance, s.paths, Draws{s.seed ^ past.size()}.word());
