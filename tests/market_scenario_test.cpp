@@ -2,20 +2,19 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <random>
 
 #include "../host/prices.h"
-#include "../host/scenario.h"
+#include "reading.h"
 
 namespace proofload {
 namespace {
 
 namespace fs = std::filesystem;
 using std::string, std::vector;
+using testing::expect_one, testing::Folder, testing::line_of, testing::problems_of, testing::replaced;
 
 /// Two assets; $MARKET and $STRESS stand where further keys go, $CORRELATION for how they move together.
 const char* const base = R"(schema = 1
@@ -43,12 +42,6 @@ route = "eth-to-arb"
 )";
 const char* const full = "correlation = [[1.0, 0.8], [0.8, 1.0]]";
 
-string replaced(string text, const string& from, const string& to) {
-  const auto at = text.find(from);
-  if (at == string::npos) throw std::logic_error("not in the text: " + from);
-  return text.replace(at, from.size(), to);
-}
-
 string scenario(const string& market, const string& stress = "", const string& correlation = full) {
   return replaced(replaced(replaced(base, "$CORRELATION", correlation), "$MARKET", market), "$STRESS", stress);
 }
@@ -56,49 +49,6 @@ string scenario(const string& market, const string& stress = "", const string& c
 Scenario read(const string& market, const string& stress = "", const string& correlation = full) {
   return parse_scenario(scenario(market, stress, correlation), "test.toml");
 }
-
-vector<Problem> problems_of(const string& text, const fs::path& folder = ".") {
-  try {
-    parse_scenario(text, "test.toml", folder);
-  } catch (const Error& e) { return e.problems; }
-  return {};
-}
-
-int line_of(const string& text, const string& needle) {
-  const auto at = text.find(needle);
-  if (at == string::npos) throw std::logic_error("not in the text: " + needle);
-  return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
-}
-
-/// One problem, on the line of `needle`, with all of `words`, in the grammar "<problem> (<why>) <what to do>".
-void expect_one(const string& text, const string& needle, const vector<string>& words, const fs::path& folder = ".") {
-  const auto found = problems_of(text, folder);
-  ASSERT_EQ(found.size(), 1u) << Error::to_text(found) << "\nin\n" << text;
-  EXPECT_EQ(found[0].file, "test.toml");
-  EXPECT_EQ(found[0].line, line_of(text, needle)) << found[0].text;
-  for (const auto& word : words)
-    EXPECT_NE(found[0].text.find(word), string::npos) << "no \"" << word << "\" in: " << found[0].text;
-  const auto why = found[0].text.find(" ("), what = found[0].text.rfind(") ");
-  EXPECT_TRUE(why != string::npos && what != string::npos && why > 0 && what > why && what + 2 < found[0].text.size())
-      << found[0].text;
-}
-
-class Folder : public testing::Test {
- protected:
-  void SetUp() override {
-    string name = (fs::temp_directory_path() / "proofload-market-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    root = name;
-  }
-  void TearDown() override { fs::remove_all(root); }
-  fs::path write(const string& name, const string& text) const {
-    fs::create_directories((root / name).parent_path());
-    std::ofstream(root / name, std::ios::binary) << text;
-    return root / name;
-  }
-  Scenario parse(const string& text) const { return parse_scenario(text, "test.toml", root); }
-  fs::path root;
-};
 
 // ------------------------------------------------------------------------------------------------------------ the models
 

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -13,11 +12,13 @@
 #include <fstream>
 
 #include "../host/laws.h"
+#include "reading.h"
 
 namespace proofload {
 namespace {
 
 using std::string, std::vector;
+using testing::expect_one, testing::Folder, testing::replaced;
 
 /// Two assets, two chains with outages, two layers. $TABLES stands where the tables under test go, the other words where the keys
 /// go that they depend on.
@@ -69,41 +70,12 @@ route = "near"
 $TABLES
 )";
 
-string replaced(string text, const string& from, const string& to) {
-  const auto at = text.find(from);
-  if (at == string::npos) throw std::logic_error("not in the text: " + from);
-  return text.replace(at, from.size(), to);
-}
-
 string scenario(const string& tables, const string& market = "", const string& run = "") {
   return replaced(replaced(replaced(base, "$TABLES", tables), "$MARKET", market), "$RUN", run);
 }
 
 Scenario read(const string& tables, const string& market = "", const string& run = "") {
   return parse_scenario(scenario(tables, market, run), "test.toml");
-}
-
-int line_of(const string& text, const string& needle) {
-  const auto at = text.find(needle);
-  if (at == string::npos) throw std::logic_error("not in the text: " + needle);
-  return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
-}
-
-/// One problem, on the line of `needle`, with all of `words`, in the grammar "<problem> (<why>) <what to do>".
-void expect_one(const string& text, const string& needle, const vector<string>& words,
-                const Recorded* recorded = nullptr) {
-  vector<Problem> found;
-  try {
-    parse_scenario(text, "test.toml", ".", {}, recorded);
-  } catch (const Error& e) { found = e.problems; }
-  ASSERT_EQ(found.size(), 1u) << Error::to_text(found) << "\nin\n" << text;
-  EXPECT_EQ(found[0].file, "test.toml");
-  EXPECT_EQ(found[0].line, line_of(text, needle)) << found[0].text;
-  for (const auto& word : words)
-    EXPECT_NE(found[0].text.find(word), string::npos) << "no \"" << word << "\" in: " << found[0].text;
-  const auto why = found[0].text.find(" ("), what = found[0].text.rfind(") ");
-  EXPECT_TRUE(why != string::npos && what != string::npos && why > 0 && what > why && what + 2 < found[0].text.size())
-      << found[0].text;
 }
 
 /// Values of a table's key that are taken, and those that are refused with an error that names it.
@@ -194,7 +166,7 @@ TEST(Systemic, RecordedPricesHaveNoRandomPart) {
     ReplaySpec& replay = recorded.replay.emplace();
     replay.bar = 3600.0;
     replay.returns.assign(12, {0.01, 0.02});  // run.horizon
-    return expect_one(text, needle, words, &recorded);
+    return expect_one(text, needle, words, ".", &recorded);
   };
   const string bootstrap = "innovation = { kind = \"bootstrap\", file = \"x.csv\", bar = \"1h\", block = \"1d\" }";
   refused(scenario("[systemic]\nprices = 0.3 # here", bootstrap), "# here", {"market.innovation is bootstrap"});
@@ -679,18 +651,6 @@ TEST(Retry, ItsFirstWaitIsNotCut) {
   expect_one(replaced(scenario(""), "kind = \"constant\", value = \"1h\"", two_hours + ", longest = \"90m\""), "wait",
              {"longest is shorter than", "wait"});
 }
-
-class Folder : public testing::Test {
- protected:
-  void SetUp() override {
-    string name = (std::filesystem::temp_directory_path() / "proofload-regimes-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    root = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(root); }
-  void write(const string& name, const string& text) const { std::ofstream(root / name, std::ios::binary) << text; }
-  std::filesystem::path root;
-};
 
 /// Names that the user chose are no keys of the format: "kind" throws nothing else out of what was included.
 TEST_F(Folder, IncludedNamesMerge) {

@@ -5,21 +5,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <clocale>
 #include <cmath>
-#include <fstream>
 #include <locale>
 #include <random>
 
 #include "../host/laws.h"
+#include "reading.h"
 
 namespace proofload {
 namespace {
 
 namespace fs = std::filesystem;
 using std::string, std::vector;
+using testing::expect_one, testing::Folder, testing::line_of, testing::problems_of, testing::replaced;
 
 const char* const valid = R"(schema = 1
 name = "base"
@@ -58,29 +58,7 @@ haircut = 0.1
 sale = { size = 5e6, depth = 5e7 }
 )";
 
-/// `text` with the first `from` replaced; a test whose `from` is not there is a wrong test.
-string replaced(string text, const string& from, const string& to) {
-  const auto at = text.find(from);
-  if (at == string::npos) throw std::logic_error("not in the text: " + from);
-  return text.replace(at, from.size(), to);
-}
-
 string changed(const string& from, const string& to) { return replaced(valid, from, to); }
-
-/// Line on which `needle` first stands; 0 for an empty needle (the file as a whole).
-int line_of(const string& text, const string& needle) {
-  if (needle.empty()) return 0;
-  const auto at = text.find(needle);
-  if (at == string::npos) throw std::logic_error("not in the text: " + needle);
-  return 1 + static_cast<int>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
-}
-
-vector<Problem> problems_of(const string& text, const fs::path& folder = ".") {
-  try {
-    parse_scenario(text, "test.toml", folder);
-  } catch (const Error& e) { return e.problems; }
-  return {};
-}
 
 vector<Problem> problems_of_file(const fs::path& file) {
   try {
@@ -88,35 +66,6 @@ vector<Problem> problems_of_file(const fs::path& file) {
   } catch (const Error& e) { return e.problems; }
   return {};
 }
-
-/// One problem, on the line of `needle`, with all of `words` in it, in the grammar "<problem> (<why>) <what to do>".
-void expect_one(const string& text, const string& needle, const vector<string>& words) {
-  const auto found = problems_of(text);
-  ASSERT_EQ(found.size(), 1u) << Error::to_text(found) << "\nin\n" << text;
-  EXPECT_EQ(found[0].file, "test.toml");
-  EXPECT_EQ(found[0].line, line_of(text, needle)) << found[0].text;
-  for (const auto& word : words)
-    EXPECT_NE(found[0].text.find(word), string::npos) << "no \"" << word << "\" in: " << found[0].text;
-  const auto why = found[0].text.find(" ("), what = found[0].text.rfind(") ");
-  EXPECT_TRUE(why != string::npos && what != string::npos && why > 0 && what > why && what + 2 < found[0].text.size())
-      << found[0].text;
-}
-
-class Folder : public testing::Test {
- protected:
-  void SetUp() override {
-    string name = (fs::temp_directory_path() / "proofload-scenario-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    root = name;
-  }
-  void TearDown() override { fs::remove_all(root); }
-  fs::path write(const string& name, const string& text) const {
-    fs::create_directories((root / name).parent_path());
-    std::ofstream(root / name, std::ios::binary) << text;
-    return root / name;
-  }
-  fs::path root;
-};
 
 // -------------------------------------------------------------------------------------------------------- what is read
 
