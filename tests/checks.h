@@ -1,4 +1,4 @@
-/// checks.h -- scenarios against closed forms, and the proof that each comparison would see an error (as in closed_forms_test.cpp).
+/// checks.h -- scenarios against closed forms, and the proof that each comparison would see an error.
 ///
 /// A Row is a scenario as a user writes it, run along the command line's own path. A Check passes when the exact value lies in the
 /// interval that the program itself reports (or that the exact standard error gives) at `level`. A check that counts states the relative
@@ -13,10 +13,12 @@
 #include <boost/math/special_functions/beta.hpp>
 #include <cmath>
 #include <functional>
+#include <initializer_list>
 #include <iostream>
 #include <limits>
 #include <numbers>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -95,89 +97,114 @@ double solve(const Function& f, double y, double low, double high) {
 
 // ---- what a check is ---------------------------------------------------------------------------------------------------------
 
-/// What a planted error multiplies; a row says which of them its scenario and its closed forms know.
+/// What a planted error multiplies; a row says which of them its scenario and its closed forms know. Tests with other parameters have a
+/// World of their own, with the level and the seed of its rows.
 struct World {
+  static constexpr double level = testing::level;
+  static constexpr int seed = 20261123;
   double volatility = 1.0, correlation = 1.0, delay = 1.0, size = 1.0, shape = 1.0;
+
+  static const char* name(double World::*knob) {
+    if (knob == &World::volatility) return "volatility";
+    if (knob == &World::delay) return "delay";
+    if (knob == &World::correlation) return "correlation";
+    return knob == &World::size ? "size" : "shape";
+  }
 };
 using Knob = double World::*;
-inline const char* knob_name(Knob k) {
-  if (k == &World::volatility) return "volatility";
-  if (k == &World::delay) return "delay";
-  if (k == &World::correlation) return "correlation";
-  return k == &World::size ? "size" : "shape";
-}
 
-using Exact = std::function<double(const World&)>;
+template <class W>
+using ExactIn = std::function<double(const W&)>;
 using Measure = std::function<Estimate(const Results&, const Answers&)>;
 
-struct Check {
+template <class W>
+struct CheckIn {
   std::string name;
-  Exact exact;  ///< compared, in the unmoved world, with what is measured
-  Knob knob;
+  ExactIn<W> exact;  ///< compared, in the unmoved world, with what is measured
+  double W::*knob;
   Measure measure;
-  Exact moved;                             ///< what the error is an error of: the counted probability, or a mean
+  ExactIn<W> moved;                        ///< what the error is an error of: the counted probability, or a mean
   std::function<double(double)> detected;  ///< relative error of `moved` that is detected with this power
   bool counts = true;                      ///< `moved` is a probability, of which a thousand paths must speak
   double published = std::numeric_limits<double>::quiet_NaN(),
          digits = 0.0;  ///< reference value, its relative accuracy
 
-  Check as_published(double value, double relative) && {
+  CheckIn as_published(double value, double relative) && {
     published = value;
     digits = relative;
     return std::move(*this);
   }
 };
 
-struct Row {
+template <class W>
+struct RowIn {
   std::string name;
   std::uint64_t paths;
-  std::function<std::string(const World&)> scenario;  ///< without [run]
-  std::vector<Check> checks;
+  std::function<std::string(const W&)> scenario;  ///< without [run]
+  std::vector<CheckIn<W>> checks;
   std::string horizon = "30d";
   bool slow_errors = false;  ///< many planted runs, or long ones
 
-  std::string text(const World& w) const {
+  std::string text(const W& w) const {
     return fmt::format(
-        "schema = 1\nname = \"{}\"\n[run]\npaths = {}\nseed = 20261123\nconfidence = [0.99, 0.999]\ninterval = "
+        "schema = 1\nname = \"{}\"\n[run]\npaths = {}\nseed = {}\nconfidence = [0.99, 0.999]\ninterval = "
         "{:.17g}\nhorizon = \"{}\"\n{}",
-        name, paths, level, horizon, scenario(w));
+        name, paths, W::seed, W::level, horizon, scenario(w));
   }
 };
 
+using Exact = ExactIn<World>;
+using Check = CheckIn<World>;
+using Row = RowIn<World>;
+
+/// The rows that these functions add.
+template <class W>
+std::vector<RowIn<W>> rows_of(std::initializer_list<void (*)(std::vector<RowIn<W>>&)> parts) {
+  std::vector<RowIn<W>> rows;
+  for (const auto add : parts) add(rows);
+  return rows;
+}
+
 /// Relative error of a probability p that n trials detect with this power, upwards: p's own Clopper-Pearson acceptance region against
 /// the binomial law of p (1 + error). Exact, no normal approximation.
-inline double detected_error(double trials, double p, double power) {
+inline double detected_error(double trials, double p, double power, double at_level = level) {
   const auto at_least = [&](double x, double q) { return x <= 0.0 ? 1.0 : boost::math::ibeta(x, trials - x + 1.0, q); };
   double accepted = std::floor(trials * p), rejected = trials;  // the least count that the check rejects
   while (rejected - accepted > 1.0) {
     const double x = std::floor(0.5 * (accepted + rejected));
-    (at_least(x, p) > 0.5 * false_alarm ? accepted : rejected) = x;
+    (at_least(x, p) > 0.5 * (1.0 - at_level) ? accepted : rejected) = x;
   }
   return solve([&](double error) { return at_least(rejected, p * (1.0 + error)); }, power, 0.0, 1.0 / p - 1.0);
 }
 
-inline Check probability(std::string name, std::uint64_t n, Exact exact, Knob knob, Measure measure) {
-  return {std::move(name),    exact, knob,
-          std::move(measure), exact, [=](double power) { return detected_error(double(n), exact(World{}), power); }};
+template <class W>
+CheckIn<W> probability(std::string name, std::uint64_t n, std::type_identity_t<ExactIn<W>> exact, double W::*knob,
+                       Measure measure) {
+  return {
+      std::move(name),    exact, knob,
+      std::move(measure), exact, [=](double power) { return detected_error(double(n), exact(W{}), power, W::level); }};
 }
 
 /// A quantile `value`, exceeded with probability `tail` that is 1 - confidence in the unmoved world: the count of losses beyond decides.
-inline Check quantile(std::string name, std::uint64_t n, double value, Exact tail, Knob knob, Measure measure) {
-  Check c = probability(std::move(name), n, tail, knob, std::move(measure));
-  c.exact = [=](const World&) { return value; };
+template <class W>
+CheckIn<W> quantile(std::string name, std::uint64_t n, double value, std::type_identity_t<ExactIn<W>> tail,
+                    double W::*knob, Measure measure) {
+  CheckIn<W> c = probability(std::move(name), n, tail, knob, std::move(measure));
+  c.exact = [=](const W&) { return value; };
   return c;
 }
 
 /// A mean whose estimate has this standard error.
-inline Check mean(std::string name, Exact exact, double error, Knob knob, Measure measure) {
-  return {
-      std::move(name),
-      exact,
-      knob,
-      std::move(measure),
-      exact,
-      [=](double power) { return std::abs(error / exact(World{})) * (interval_score(level) + normal_score(power)); },
-      false};
+template <class W>
+CheckIn<W> mean(std::string name, std::type_identity_t<ExactIn<W>> exact, double error, double W::*knob,
+                Measure measure) {
+  return {std::move(name),
+          exact,
+          knob,
+          std::move(measure),
+          exact,
+          [=](double power) { return std::abs(error / exact(W{})) * (interval_score(W::level) + normal_score(power)); },
+          false};
 }
 
 // ---- scenarios ---------------------------------------------------------------------------------------------------------------
@@ -206,13 +233,15 @@ inline double loss(double log_price) { return -std::expm1(log_price); }
 // ---- what is read off a result -----------------------------------------------------------------------------------------------
 
 inline Estimate counted(std::uint64_t x, std::uint64_t n) { return proportion(x, n, level); }
+/// At the level that the scenario asks for.
+inline Estimate counted(std::uint64_t x, const Results& r) {
+  return proportion(x, r.tally.paths, r.scenario.run.interval);
+}
 inline Measure under(int k) {
   return [=](const Results&, const Answers& a) { return a.collateral[std::size_t(k)].p_under; };
 }
 inline Measure joint_under(int i, int j) {
-  return [=](const Results& r, const Answers&) {
-    return counted(r.tally.counts[r.tally.layout.under(i, j)], r.tally.paths);
-  };
+  return [=](const Results& r, const Answers&) { return counted(r.tally.counts[r.tally.layout.under(i, j)], r); };
 }
 inline Measure breach(int k) {
   return [=](const Results& r, const Answers&) {
@@ -245,7 +274,7 @@ inline Measure haircut(int k, int confidence) {
 /// A mean without an interval of its own gets that of its exact standard error.
 inline Measure with_error(std::function<double(const Results&, const Answers&)> value, double error) {
   return [=](const Results& r, const Answers& a) {
-    const double half = interval_score(level) * error, v = value(r, a);
+    const double half = interval_score(r.scenario.run.interval) * error, v = value(r, a);
     return Estimate{v, v - half, v + half};
   };
 }
@@ -257,10 +286,11 @@ inline constexpr double stated_power = 0.90, planted_power = 0.999;
 inline bool agrees(const Estimate& e, double exact) { return e.low <= exact && exact <= e.high; }
 
 /// The world in which one knob is turned up until `moved` is off by `error`.
-inline World planted(const Check& c, double error) {
-  const double base = c.moved(World{});
+template <class W>
+W planted(const CheckIn<W>& c, double error) {
+  const double base = c.moved(W{});
   const auto off = [&](double factor) {
-    World w;
+    W w;
     w.*c.knob *= factor;
     return std::abs(c.moved(w) / base - 1.0);
   };
@@ -268,16 +298,17 @@ inline World planted(const Check& c, double error) {
   double upper = 1.0 + 1.0 / 64.0;
   while (upper < most && off(upper) < error) upper = 1.0 + 1.5 * (upper - 1.0);
   EXPECT_GE(off(upper), error) << c.name << ": this knob cannot plant the error";
-  World w;
+  W w;
   w.*c.knob *= 1.0 + 1.01 * (solve(off, error, 1.0, upper) - 1.0);  // a step function moves at a point: beyond it
   return w;
 }
 
-inline void lies_in_the_interval(const Row& row) {
-  const Results r = run_text(row.text(World{}));
+template <class W>
+void lies_in_the_interval(const RowIn<W>& row) {
+  const Results r = run_text(row.text(W{}));
   const Answers a = answer(r);
-  for (const Check& c : row.checks) {
-    const double exact = c.exact(World{});
+  for (const CheckIn<W>& c : row.checks) {
+    const double exact = c.exact(W{});
     if (c.digits > 0.0) {
       EXPECT_NEAR(exact / c.published, 1.0, c.digits) << c.name << ": our closed form is not the published value";
     }
@@ -289,49 +320,56 @@ inline void lies_in_the_interval(const Row& row) {
   }
 }
 
-inline void rejects_a_planted_error(const Row& row) {
-  for (const Check& c : row.checks) {
-    const double error = c.detected(planted_power), exact = c.exact(World{});
-    const World moved = planted(c, error);
+template <class W>
+void rejects_a_planted_error(const RowIn<W>& row) {
+  for (const CheckIn<W>& c : row.checks) {
+    const double error = c.detected(planted_power), exact = c.exact(W{});
+    const W moved = planted(c, error);
     const Results r = run_text(row.text(moved));
     const Estimate e = c.measure(r, answer(r));
     EXPECT_FALSE(agrees(e, exact)) << fmt::format(
         "{}: {} moved by {:.4g}, an error of {:.2f} %, and nobody noticed: exact {:.6e} in [{:.6e}, {:.6e}]", c.name,
-        knob_name(c.knob), moved.*c.knob, 100 * error, exact, e.low, e.high);
+        W::name(c.knob), moved.*c.knob / (W{}.*c.knob), 100 * error, exact, e.low, e.high);
     std::cout << fmt::format("{:<36} {} times {:.6g}: off by {:.2f} %, {:.6e} not in [{:.6e}, {:.6e}]\n", c.name,
-                             knob_name(c.knob), moved.*c.knob, 100 * error, exact, e.low, e.high);
+                             W::name(c.knob), moved.*c.knob / (W{}.*c.knob), 100 * error, exact, e.low, e.high);
   }
 }
 
 /// Where a sanitizer watches, paths are dear: CTest labels Slow/* `slow`.
 inline constexpr std::uint64_t quick = 4'000'000;
-inline std::vector<const Row*> rows_that_run(const std::vector<Row>& rows, bool slowly) {
-  std::vector<const Row*> some;
-  for (const Row& r : rows)
+template <class W>
+std::vector<const RowIn<W>*> rows_that_run(const std::vector<RowIn<W>>& rows, bool slowly) {
+  std::vector<const RowIn<W>*> some;
+  for (const RowIn<W>& r : rows)
     if ((r.paths > quick) == slowly) some.push_back(&r);
   return some;
 }
 /// The same for their planted errors, of which each is a run.
-inline std::vector<const Row*> errors_that_run(const std::vector<Row>& rows, bool slowly) {
-  std::vector<const Row*> some;
-  for (const Row& r : rows)
+template <class W>
+std::vector<const RowIn<W>*> errors_that_run(const std::vector<RowIn<W>>& rows, bool slowly) {
+  std::vector<const RowIn<W>*> some;
+  for (const RowIn<W>& r : rows)
     if ((r.paths > quick || r.slow_errors) == slowly) some.push_back(&r);
   return some;
 }
-inline std::string row_name(const ::testing::TestParamInfo<const Row*>& info) { return info.param->name; }
+inline constexpr auto row_name = [](const auto& info) -> std::string { return info.param->name; };
 
 /// Few false alarms for these rows' share of the suite, and a thousand paths behind each count.
-inline void are_sound(const std::vector<Row>& rows, double share) {
+template <class W>
+void are_sound(const std::vector<RowIn<W>>& rows, double share) {
   double alarms = 0.0;
-  for (const Row& r : rows) {
-    alarms += double(r.checks.size()) * false_alarm;
-    for (const Check& c : r.checks) {
-      if (c.counts) { EXPECT_GE(double(r.paths) * c.moved(World{}), 1000.0) << r.name << ": " << c.name; }
+  for (const RowIn<W>& r : rows) {
+    alarms += double(r.checks.size()) * (1.0 - W::level);
+    for (const CheckIn<W>& c : r.checks) {
+      if (c.counts) { EXPECT_GE(double(r.paths) * c.moved(W{}), 1000.0) << r.name << ": " << c.name; }
     }
   }
   EXPECT_LE(alarms, share * family_wise);
 }
 
-inline void PrintTo(const Row* r, std::ostream* to) { *to << r->name; }
+template <class W>
+void PrintTo(const RowIn<W>* r, std::ostream* to) {
+  *to << r->name;
+}
 
 }  // namespace proofload::testing

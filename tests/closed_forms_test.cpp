@@ -13,35 +13,27 @@
 // A row needs N p >= 1,000. Those of the reference table that would take more than 6e8 paths are left out: a fixed delay
 // of 1 h and 5 % (p = 1.0e-9), of 24 h and 20 % (5.5e-8), and three log-normal stages and 10 % (9.1e-11). They wait for
 // importance sampling. The trivariate orthant has no counter: joint tails are counted for pairs.
-#include <gtest/gtest.h>
-
 #include <boost/math/distributions/binomial.hpp>
-#include <boost/math/distributions/normal.hpp>
 #include <boost/math/quadrature/gauss_kronrod.hpp>
 #include <boost/math/quadrature/tanh_sinh.hpp>
 #include <cmath>
-#include <functional>
-#include <iostream>
-#include <limits>
-#include <memory>
 #include <numbers>
 #include <numeric>
 
-#include "support.h"
+#include "checks.h"
 
 namespace proofload {
 namespace {
 
-using testing::collateral, testing::constant, testing::exponential, testing::one_asset, testing::route;
-using testing::run_text, testing::seconds;
+using testing::agrees, testing::bivariate, testing::collateral, testing::constant, testing::counted, testing::day;
+using testing::exponential, testing::haircut, testing::hour, testing::joint_under, testing::mean, testing::Measure;
+using testing::normal, testing::normal_score, testing::one_asset, testing::probability, testing::quantile;
+using testing::route, testing::row_name, testing::rows_that_run, testing::seconds, testing::solve, testing::under;
+using testing::with_error, testing::year;
 
-constexpr double level = 0.99999, false_alarm = 1.0 - level, family_wise = 1e-3;
-constexpr double hour = 3600.0, day = 86400.0, year = 365.0 * day;
+constexpr double level = 0.99999;
 
 // ---- mathematics of the reference table: log price of drift m = -s^2/2 per year ----------------------------------------------
-
-double normal(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
-double normal_score(double p) { return boost::math::quantile(boost::math::normal(), p); }
 
 /// P(basis S(d)/S(0) < y) after d seconds; `extra` is the variance of an independent log-normal factor of median 1.
 double below(double y, double d, double s, double extra = 0.0) {
@@ -103,28 +95,9 @@ double over_three_lognormals(const double (&median)[3], const double (&sigma)[3]
   return sum * std::pow(step / std::sqrt(2.0 * std::numbers::pi), 3);
 }
 
-/// P(X < a, Y < b), standard normals of correlation rho.
-double bivariate(double a, double b, double rho) {
-  const auto f = [&](double x) {
-    return std::exp(-0.5 * x * x) / std::sqrt(2.0 * std::numbers::pi) *
-           normal((b - rho * x) / std::sqrt(1.0 - rho * rho));
-  };
-  boost::math::quadrature::tanh_sinh<double> rule;
-  return rule.integrate(f, a - 12.0, a, 1e-14);
-}
-
 /// Mean of f over [a, b].
 double over_uniform(double a, double b, const std::function<double(double)>& f) {
   return boost::math::quadrature::gauss_kronrod<double, 61>::integrate(f, a, b, 12, 1e-13) / (b - a);
-}
-
-/// The argument at which an increasing function has the value y.
-double solve(const std::function<double(double)>& f, double y, double low, double high) {
-  for (int i = 0; i < 60 && high - low > 1e-14 * std::abs(high); ++i) {
-    const double middle = 0.5 * (low + high);
-    (f(middle) < y ? low : high) = middle;
-  }
-  return 0.5 * (low + high);
 }
 
 // ---- what a check is ---------------------------------------------------------------------------------------------------------
@@ -132,122 +105,31 @@ double solve(const std::function<double(double)>& f, double y, double low, doubl
 /// The parameters that a planted error moves. `delay`, `hazard` and `correlation` multiply the durations, hazards and correlations of a
 /// scenario, 2 - `severity` multiplies recoveries.
 struct World {
+  static constexpr double level = proofload::level;
+  static constexpr int seed = 20261122;
   double volatility = 0.8, delay = 1.0, hazard = 1.0, correlation = 1.0, severity = 1.0;
+
+  static const char* name(double World::*knob) {
+    if (knob == &World::volatility) return "volatility";
+    if (knob == &World::delay) return "delay";
+    if (knob == &World::hazard) return "hazard";
+    return knob == &World::correlation ? "correlation" : "severity";
+  }
 };
 using Knob = double World::*;
-const char* knob_name(Knob k) {
-  if (k == &World::volatility) return "volatility";
-  if (k == &World::delay) return "delay";
-  if (k == &World::hazard) return "hazard";
-  return k == &World::correlation ? "correlation" : "severity";
-}
-
-using Exact = std::function<double(const World&)>;
-using Measure = std::function<Estimate(const Results&, const Answers&)>;
-
-struct Check {
-  std::string name;
-  Exact exact;  ///< what is compared with the program's interval, in the unmoved world
-  Knob knob;    ///< what a planted error moves
-  Measure measure;
-  Exact moved;                             ///< what the error is an error of: the counted probability, or a shortfall
-  std::function<double(double)> detected;  ///< relative error of `moved` that is detected with this power
-  double published = std::numeric_limits<double>::quiet_NaN(),
-         digits = 0.0;  ///< value of the reference table, its relative accuracy
-
-  Check as_published(double value, double relative) && {
-    published = value;
-    digits = relative;
-    return std::move(*this);
-  }
-};
-
-struct Row {
-  std::string name;
-  std::uint64_t paths;
-  std::function<std::string(const World&)> scenario;  ///< without [run]
-  std::vector<Check> checks;
-  std::string horizon = "30d";
-
-  std::string text(const World& w) const {
-    return fmt::format(
-        "schema = 1\nname = \"{}\"\n[run]\npaths = {}\nseed = 20261122\nconfidence = [0.99, 0.999]\ninterval = "
-        "{}\nhorizon = \"{}\"\n{}",
-        name, paths, level, horizon, scenario(w));
-  }
-};
-
-/// Relative error of a probability p that n trials detect with this power: p's own Clopper-Pearson acceptance region against the binomial law
-/// of p (1 + error). Exact, no normal approximation.
-double detected_error(std::uint64_t n, double p, double power) {
-  const double trials = static_cast<double>(n);
-  const auto at_least = [&](double x, double q) { return x <= 0.0 ? 1.0 : boost::math::ibeta(x, trials - x + 1.0, q); };
-  double accepted = std::floor(trials * p), rejected = trials;  // the least count that the check rejects
-  while (rejected - accepted > 1.0) {
-    const double x = std::floor(0.5 * (accepted + rejected));
-    (at_least(x, p) > 0.5 * false_alarm ? accepted : rejected) = x;
-  }
-  return solve([&](double error) { return at_least(rejected, p * (1.0 + error)); }, power, 0.0, 1.0 / p - 1.0);
-}
-
-Check probability(std::string name, std::uint64_t n, Exact exact, Knob knob, Measure measure) {
-  const double p = exact(World{});
-  return {std::move(name),    exact, knob,
-          std::move(measure), exact, [=](double power) { return detected_error(n, p, power); }};
-}
-
-/// A quantile `value`, exceeded with probability `tail` that is 1 - confidence in the unmoved world: the count of losses beyond it decides.
-Check quantile(std::string name, std::uint64_t n, double value, Exact tail, Knob knob, Measure measure) {
-  const double p = tail(World{});
-  return {std::move(name),
-          [=](const World&) { return value; },
-          knob,
-          std::move(measure),
-          tail,
-          [=](double power) { return detected_error(n, p, power); }};
-}
-
-/// A mean whose estimate has standard error `error(World{})`.
-Check mean(std::string name, Exact exact, double error, Knob knob, Measure measure) {
-  const double relative = error / exact(World{});
-  return {std::move(name),
-          exact,
-          knob,
-          std::move(measure),
-          exact,
-          [=](double power) { return relative * (interval_score(level) + normal_score(power)); }};
-}
+using Exact = testing::ExactIn<World>;
+using Row = testing::RowIn<World>;
 
 // ---- what is read off a result -----------------------------------------------------------------------------------------------
 
-Estimate counted(std::uint64_t x, std::uint64_t n) { return proportion(x, n, level); }
-Estimate counted(double share, const Results& r) {
-  return counted(static_cast<std::uint64_t>(std::llround(share * static_cast<double>(r.tally.paths))), r.tally.paths);
+Estimate counted_share(double share, const Results& r) {
+  return counted(static_cast<std::uint64_t>(std::llround(share * static_cast<double>(r.tally.paths))), r);
 }
 
-Measure under(int k) {
-  return [=](const Results&, const Answers& a) { return a.collateral[k].p_under; };
-}
-Measure joint_under(int i, int j) {
-  return [=](const Results& r, const Answers& a) { return counted(*a.joint_under[i][j], r); };
-}
-Measure haircut(int k, int confidence) {
-  return [=](const Results&, const Answers& a) {
-    const HaircutAnswer& h = a.collateral[k].haircuts[confidence];
-    return Estimate{*h.value, *h.low, *h.high};
-  };
-}
 Measure shortfall(int k, int confidence) {
   return [=](const Results&, const Answers& a) {
     const HaircutAnswer& h = a.collateral[k].haircuts[confidence];
     return Estimate{*h.expected_shortfall, *h.expected_shortfall_low, *h.expected_shortfall_high};
-  };
-}
-/// A mean without an interval of its own gets that of its exact standard error.
-Measure with_error(std::function<double(const Answers&)> value, double error) {
-  return [=](const Results&, const Answers& a) {
-    const double half = interval_score(level) * error, v = value(a);
-    return Estimate{v, v - half, v + half};
   };
 }
 /// A quantile that is reported without an interval: `value`, with the edges that its ranks give in the histogram.
@@ -284,15 +166,15 @@ Measure layer_fails(int i) {
   return [=](const Results&, const Answers& a) { return a.layers[i].p_failure; };
 }
 Measure both_fail(int i, int j) {
-  return [=](const Results& r, const Answers& a) { return counted(a.joint_failure[i][j], r); };
+  return [=](const Results& r, const Answers& a) { return counted_share(a.joint_failure[i][j], r); };
 }
 Measure either_fails(int i, int j) {
   return [=](const Results& r, const Answers& a) {
-    return counted(a.joint_failure[i][i] + a.joint_failure[j][j] - a.joint_failure[i][j], r);
+    return counted_share(a.joint_failure[i][i] + a.joint_failure[j][j] - a.joint_failure[i][j], r);
   };
 }
 Measure unresolved() {
-  return [](const Results& r, const Answers& a) { return counted(a.unresolved, r.tally.paths); };
+  return [](const Results& r, const Answers& a) { return counted(a.unresolved, r); };
 }
 
 // ---- scenarios ---------------------------------------------------------------------------------------------------------------
@@ -359,7 +241,7 @@ void fixed_delay(std::vector<Row>& rows) {
         mean(
             "E[(1 - h - Y)+]", [=](const World& w) { return put(k, w.volatility * std::sqrt(day * w.delay / year)); },
             put_error, &World::volatility,
-            with_error([](const Answers& a) { return a.collateral[0].mean_shortfall; }, put_error))}});
+            with_error([](const Results&, const Answers& a) { return a.collateral[0].mean_shortfall; }, put_error))}});
 }
 
 /// Rows 2a and 2b: gamma delays; and 2a again on grids, which must not matter.
@@ -656,7 +538,8 @@ void failures(std::vector<Row>& rows) {
           mean(
               "E[L | failure]", [=](const World& w) { return 1.0 - first * (2.0 - w.severity); }, error,
               &World::severity,
-              with_error([](const Answers& a) { return *a.collateral[0].loss_given_failure; }, error))}});
+              with_error([](const Results&, const Answers& a) { return *a.collateral[0].loss_given_failure; },
+                         error))}});
   }
   {
     constexpr double p = 0.5, h = 0.035;
@@ -703,107 +586,24 @@ void failures(std::vector<Row>& rows) {
 }
 
 const std::vector<Row>& rows() {
-  static const std::vector<Row> all = [] {
-    std::vector<Row> r;
-    for (const auto add :
-         {fixed_delay, gamma_delay, three_stages, joint_failures, joint_tails, price_layers, proceeds, failures})
-      add(r);
-    return r;
-  }();
+  static const std::vector<Row> all = testing::rows_of<World>(
+      {fixed_delay, gamma_delay, three_stages, joint_failures, joint_tails, price_layers, proceeds, failures});
   return all;
 }
 
-/// Rows of more paths are slow where a sanitizer watches: CTest labels Slow/* `slow`.
-constexpr std::uint64_t quick = 4'000'000;
-std::vector<const Row*> rows_that_are(bool slow) {
-  std::vector<const Row*> some;
-  for (const Row& r : rows()) {
-    if ((r.paths > quick) == slow) some.push_back(&r);
-  }
-  return some;
-}
-void PrintTo(const Row* r, std::ostream* to) { *to << r->name; }
-
 // ---- the tests ---------------------------------------------------------------------------------------------------------------
 
-constexpr double stated_power = 0.90, planted_power = 0.999;
-
-/// The world in which one knob is turned up until `moved` is `error` larger.
-World planted(const Check& c, double error) {
-  const auto turned = [&](double factor) {
-    World w;
-    w.*c.knob *= factor;
-    return w;
-  };
-  const double wanted = c.moved(World{}) * (1.0 + error), most = 1.25;
-  EXPECT_GT(c.moved(turned(most)), wanted) << c.name << ": this knob cannot plant the error";
-  return turned(solve([&](double factor) { return c.moved(turned(factor)); }, wanted, 1.0, most));
-}
-
-bool agrees(const Estimate& e, double exact) { return e.low <= exact && exact <= e.high; }
-
-class ClosedForm : public ::testing::TestWithParam<const Row*> {
- protected:
-  const Row& row() const { return *GetParam(); }
-};
-
-TEST_P(ClosedForm, LiesInTheIntervalOfTheProgram) {
-  const Results r = run_text(row().text(World{}));
-  const Answers a = answer(r);
-  for (const Check& c : row().checks) {
-    const double exact = c.exact(World{});
-    if (c.digits > 0.0) {
-      EXPECT_NEAR(exact / c.published, 1.0, c.digits) << c.name << ": our closed form is not the published value";
-    }
-    const Estimate e = c.measure(r, a);
-    EXPECT_TRUE(agrees(e, exact)) << fmt::format("{}: exact {:.6e}, estimated {:.6e} in [{:.6e}, {:.6e}]", c.name,
-                                                 exact, e.estimate, e.low, e.high);
-    const double error = c.detected(stated_power);
-    std::cout << fmt::format(
-        "{:<36} exact {:.6e}  estimated {:.6e} [{:.6e}, {:.6e}]  detects {:.2f} % with 90 % ({} off by {:.2f} %)\n",
-        c.name, exact, e.estimate, e.low, e.high, 100 * error, knob_name(c.knob),
-        100 * (planted(c, error).*c.knob / (World{}.*c.knob) - 1));
-  }
-}
-
-TEST_P(ClosedForm, RejectsAPlantedError) {
-  for (const Check& c : row().checks) {
-    const double error = c.detected(planted_power), exact = c.exact(World{});
-    const World moved = planted(c, error);
-    const Results r = run_text(row().text(moved));
-    const Estimate e = c.measure(r, answer(r));
-    EXPECT_FALSE(agrees(e, exact)) << fmt::format(
-        "{}: {} moved to {}, an error of {:.2f} %, and nobody noticed: exact {:.6e} in [{:.6e}, {:.6e}]", c.name,
-        knob_name(c.knob), moved.*c.knob, 100 * error, exact, e.low, e.high);
-    std::cout << fmt::format(
-        "{:<36} {} {:.6g} instead of {:.6g}: off by {:.2f} %, rejected: exact {:.6e} not in [{:.6e}, {:.6e}]\n", c.name,
-        knob_name(c.knob), moved.*c.knob, World{}.*c.knob, 100 * error, exact, e.low, e.high);
-  }
-}
-
-std::string row_name(const ::testing::TestParamInfo<const Row*>& info) { return info.param->name; }
-INSTANTIATE_TEST_SUITE_P(Quick, ClosedForm, ::testing::ValuesIn(rows_that_are(false)), row_name);
-INSTANTIATE_TEST_SUITE_P(Slow, ClosedForm, ::testing::ValuesIn(rows_that_are(true)), row_name);
-
-TEST(ClosedForms, RaiseFewerFalseAlarmsThanOneInAThousand) {
-  double alarms = 0.0;
-  for (const Row& r : rows()) alarms += static_cast<double>(r.checks.size()) * false_alarm;
-  EXPECT_LE(alarms, family_wise);
-}
-
-TEST(ClosedForms, CountAThousandPathsOrMore) {
-  for (const Row& r : rows()) {
-    for (const Check& c : r.checks) {
-      const double p = c.moved(World{});
-      EXPECT_GE(static_cast<double>(r.paths) * p, 1000.0) << r.name << ": " << c.name;
-    }
-  }
-}
+class ClosedForm : public ::testing::TestWithParam<const Row*> {};
+TEST_P(ClosedForm, LiesInTheIntervalOfTheProgram) { testing::lies_in_the_interval(*GetParam()); }
+TEST_P(ClosedForm, RejectsAPlantedError) { testing::rejects_a_planted_error(*GetParam()); }
+INSTANTIATE_TEST_SUITE_P(Quick, ClosedForm, ::testing::ValuesIn(rows_that_run(rows(), false)), row_name);
+INSTANTIATE_TEST_SUITE_P(Slow, ClosedForm, ::testing::ValuesIn(rows_that_run(rows(), true)), row_name);
+TEST(ClosedForms, AreSound) { testing::are_sound(rows(), 1.0); }
 
 // The power that the checks state, by the binomial law itself, for one where it can be counted out: N = 1e4, p = 0.2.
 TEST(ClosedForms, StateTheirPower) {
   constexpr std::uint64_t n = 10'000;
-  const double p = 0.2, error = detected_error(n, p, 0.9);
+  const double p = 0.2, error = testing::detected_error(double(n), p, 0.9, level);
   const boost::math::binomial_distribution<double> truth(double(n), p * (1.0 + error));
   double power = 0.0;
   for (std::uint64_t x = 0; x <= n; ++x) {

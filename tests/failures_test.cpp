@@ -11,13 +11,6 @@ using namespace testing;  // NOLINT: the vocabulary of checks
 
 constexpr std::uint64_t n = 1'000'000;
 
-double lost(double load) { return -std::expm1(-load); }
-
-Measure both_fail(int i, int j) {
-  return [=](const Results& r, const Answers&) {
-    return counted(r.tally.counts[r.tally.layout.failed(i, j)], r.tally.paths);
-  };
-}
 /// P(the loss of collateral k is h or more), h a multiple of 1e-5: from paths without a failure, and those with one.
 Measure loses(int k, double h) {
   return [=](const Results& r, const Answers&) {
@@ -34,17 +27,13 @@ struct Layer {
   std::string of_network = "n", of_verifiers = "v", more = "";
 
   std::string text() const {
-    std::string t = fmt::format("hazard = {:.17g}\nexposure = \"{:.17g}d\"\n", hazard, exposure);
+    std::string t;
     if (network > 0.0) t += fmt::format("network = \"{}\"\ncommon_hazard = {:.17g}\n", of_network, network);
     if (verifiers > 0.0) t += fmt::format("verifiers = \"{}\"\nverifier_hazard = {:.17g}\n", of_verifiers, verifiers);
-    return layer_with(name, t + more);
+    return layer(name, hazard, exposure, t + more);
   }
   double rate() const { return hazard + network + verifiers; }
 };
-
-std::string sale_over(const std::string& layer, const std::string& stages) {
-  return route("r_" + layer, stages, layer) + collateral("c_" + layer, "X", "r_" + layer, 0.1);
-}
 
 /// Marshall and Olkin (1967): own shocks, those of a network, those of a verifier set; P(T_i < e_i, T_j < e_j) with exposures that differ.
 /// Errors: one shock for network and verifiers of a name; a shared shock drawn per layer; the marginal rate without one of the three;
@@ -74,7 +63,7 @@ void joint_laws(std::vector<Row>& rows) {
                   [=](const World& w) {
                     std::string text = one_asset(0.8);
                     for (const Layer& l : layers(w)) text += l.text();
-                    for (const Layer& l : layers(w)) text += sale_over(l.name, constant("relay", 60));
+                    for (const Layer& l : layers(w)) text += sale_over(l.name);
                     return text;
                   },
                   {probability(
@@ -120,7 +109,7 @@ void bonds(std::vector<Row>& rows) {
                 Layer{"l", 2.0, 20.0, 0.0,
                       0.0, "",  "",   any + secured + fmt::format("bond = {:.17g}\n", 500e6 * share(w))}
                     .text() +
-                sale_over("l", constant("relay", 60));
+                sale_over("l");
        },
        {probability(
             "P(loss > 30 %)", n,  // recovery + bond <= 0.7
@@ -140,8 +129,8 @@ void bonds(std::vector<Row>& rows) {
                               1.5 * w.shape);
          };
          return one_asset(0.8) + Layer{"l", 0.3, 30.0, 0.5, 0.0, "n", "", corruptible(200e6 / w.size)}.text() +
-                Layer{"dear", 0.3 * w.delay, 30.0, 0.0, 0.0, "", "", corruptible(900e6)}.text() +
-                sale_over("l", constant("relay", 60)) + sale_over("dear", constant("relay", 60));
+                Layer{"dear", 0.3 * w.delay, 30.0, 0.0, 0.0, "", "", corruptible(900e6)}.text() + sale_over("l") +
+                sale_over("dear");
        },
        {probability(
             "P(failure), by what it secures", n, [=](const World& w) { return lost(rate(w) * 30.0 / 365.0); },
@@ -195,11 +184,7 @@ void stall(std::vector<Row>& rows) {
 }
 
 const std::vector<Row>& rows() {
-  static const std::vector<Row> all = [] {
-    std::vector<Row> r;
-    for (const auto add : {joint_laws, exposures, bonds, stall}) add(r);
-    return r;
-  }();
+  static const std::vector<Row> all = rows_of<World>({joint_laws, exposures, bonds, stall});
   return all;
 }
 
@@ -226,7 +211,7 @@ TEST(Bond, IsNeverMoreThanTheLoss) {
     return run_text(
         head(20'000) + one_asset(0.0) +
         Layer{"l", 5000.0, 20.0, 0.0, 0.0, "", "", fmt::format("secured = 1e6\nbond = {:.17g}\n", bond)}.text() +
-        sale_over("l", constant("relay", 60)));
+        sale_over("l"));
   };
   for (const double bond : {1e6, 3e6}) {
     const Results r = run(bond);

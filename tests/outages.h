@@ -1,5 +1,5 @@
 /// outages.h -- how long a message waits where chains and layers stand still, by theory (DESIGN 1.3), and how a test reads delays off a
-/// result: from the histogram of a route at the edge of a bin, or by clocks.
+/// result: from the histogram of a route at the edge of a bin, or by clocks. Layers that fail.
 #pragma once
 #include <bit>
 
@@ -131,6 +131,25 @@ inline std::string chain_with(const std::string& name, const std::vector<Standst
 }
 inline std::string layer_with(const std::string& name, const std::string& more) {
   return fmt::format("[layers.{}]\n{}", name, more);
+}
+
+// ---- failures ----------------------------------------------------------------------------------------------------------------
+
+/// P(a shock of this rate times time has come)
+inline double lost(double load) { return -std::expm1(-load); }
+
+/// `hazard`: per year.
+inline std::string layer(const std::string& name, double hazard, double days, const std::string& more = "") {
+  return layer_with(name, fmt::format("hazard = {:.17g}\nexposure = \"{:.17g}d\"\n", hazard, days) + more);
+}
+/// A collateral of its own over this layer.
+inline std::string sale_over(const std::string& layer, const std::string& stages = constant("relay", 60)) {
+  return route("r_" + layer, stages, layer) + collateral("c_" + layer, "X", "r_" + layer, 0.1);
+}
+inline Measure both_fail(int i, int j) {
+  return [=](const Results& r, const Answers&) {
+    return counted(r.tally.counts[r.tally.layout.failed(i, j)], r.tally.paths);
+  };
 }
 
 }  // namespace proofload::testing

@@ -429,11 +429,8 @@ void chain_laws(std::vector<Row>& rows) {
 }
 
 const std::vector<Row>& rows() {
-  static const std::vector<Row> all = [] {
-    std::vector<Row> r;
-    for (const auto add : {stationary, beginning, later_parts, shared, owners, forced, states, chain_laws}) add(r);
-    return r;
-  }();
+  static const std::vector<Row> all =
+      rows_of<World>({stationary, beginning, later_parts, shared, owners, forced, states, chain_laws});
   return all;
 }
 

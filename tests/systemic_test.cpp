@@ -11,21 +11,8 @@ using namespace testing;  // NOLINT: the vocabulary of checks
 
 constexpr std::uint64_t n = 1'000'000;
 
-double lost(double load) { return -std::expm1(-load); }
-
-Measure both_fail(int i, int j) {
-  return [=](const Results& r, const Answers&) {
-    return counted(r.tally.counts[r.tally.layout.failed(i, j)], r.tally.paths);
-  };
-}
 std::string systemic(const std::string& keys) { return "[systemic]\n" + keys; }
 std::string key(const char* name, double value) { return fmt::format("{} = {:.17g}\n", name, value); }
-std::string layer(const std::string& name, double hazard, double days, const std::string& more = "") {
-  return layer_with(name, fmt::format("hazard = {:.17g}\nexposure = \"{:.17g}d\"\n", hazard, days) + more);
-}
-std::string sale_over(const std::string& name) {
-  return route("r_" + name, constant("relay", 60), name) + collateral("c_" + name, "X", "r_" + name, 0.1);
-}
 /// A drift that leaves none to the log price of an asset of this volatility.
 std::string flat(double volatility) { return fmt::format("drift = {:.17g}\n", 0.5 * volatility * volatility); }
 
@@ -467,11 +454,7 @@ void uncertain(std::vector<Row>& rows) {
 }
 
 const std::vector<Row>& rows() {
-  static const std::vector<Row> all = [] {
-    std::vector<Row> r;
-    for (const auto add : {hazards, volatilities, prices, delays, together, uncertain}) add(r);
-    return r;
-  }();
+  static const std::vector<Row> all = rows_of<World>({hazards, volatilities, prices, delays, together, uncertain});
   return all;
 }
 
