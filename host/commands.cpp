@@ -429,7 +429,7 @@ constexpr Command commands[] = {
     {"validate", "check a scenario and print it with every default filled in", "proofload validate scenarios/gmp.toml",
      add_validate},
     {"explain", "one path, step by step", "proofload explain scenarios/gmp.toml --path 7", add_explain},
-    {"fit", "a [market] section from price files, with errors and diagnostics",
+    {"fit", "[market] from price files, and [systemic] from transfers too, with errors",
      "proofload fit prices.csv --assets BTC,ETH --horizon 1h -o market.toml", add_fit},
     {"backtest", "models against a price history: did their haircuts hold?",
      "proofload backtest scenarios/multi-chain-book.toml prices.csv --delta 1h", add_backtest},

@@ -5,7 +5,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +13,7 @@
 
 #include "../kernels/plan.h"
 #include "backend.h"
+#include "options.h"
 #include "parallel.h"
 #include "values.h"
 #include "write_file.h"
@@ -114,6 +114,32 @@ AssetFit fit_asset(const PriceHistory& h, std::size_t i, const vector<double>& r
   return a;
 }
 
+/// The loadings of the stress factor. A model whose variance is conditional already needs of G only what the past does
+/// not foretell; one whose tails are those of returns over all times has what G stands for in them.
+std::optional<SystemicFit> fit_stress_factor(const PriceHistory& h, const FitOptions& o) {
+  if (o.latencies.empty()) return std::nullopt;
+  const bool conditional = o.model == "gjr_garch" || o.model == "heston";
+  SystemicOptions options;
+  options.window = o.volatility_window;
+  options.trailing = o.trailing_window.value_or(conditional ? usual_trailing_window(h.bar) : 0);
+  options.threads = o.threads;
+  SystemicFit fit = fit_systemic(h, read_transfers(o.latencies, o.latency_columns), options);
+  const bool trailing = options.trailing > 0;
+  check_finding(conditional && !trailing, fit.notes,
+                fmt::format("volatility: all of its variation, of which {} has a part already: leave out "
+                            "--trailing-window none to keep it from counting twice",
+                            o.model));
+  check_finding(!conditional && trailing, fit.notes,
+                fmt::format("volatility: only what the past does not foretell, but {} knows no past: without "
+                            "--trailing-window it is all of its variation",
+                            o.model));
+  check_finding(o.model == "student_t" || o.model == "bootstrap" || o.model == "merton", fit.notes,
+                fmt::format("volatility: the tails of {} were fitted to returns over all times, and hold its variation "
+                            "already: with both it counts twice (haircuts come out too high; gaussian has none)",
+                            o.model));
+  return fit;
+}
+
 /// Rows in which every asset has a value, each column standardised; says how many.
 string residual_rows(const PriceHistory& h, Columns values, FittedMarket& m) {
   const std::size_t n = values.size();
@@ -175,8 +201,8 @@ std::optional<FactorFit> factors_of(const Columns& columns, const CorrelationFit
 // ---- the command line -------------------------------------------------------------------------------------------------------
 
 struct Arguments {
-  vector<string> prices, assets, weights;
-  string model = "gjr_garch", horizon, bar, from, to, output;
+  vector<string> prices, assets, weights, latency_columns;
+  string model = "gjr_garch", horizon, bar, from, to, output, latencies, volatility_window, trailing_window;
   std::size_t factors = 0;
   int threads = 0;
   bool json = false;
@@ -226,10 +252,23 @@ vector<double> weights_of(const vector<string>& texts, const vector<string>& ass
   return weights;
 }
 
-void print_out(const string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fputc('\n', stdout) == EOF ||
-      std::fflush(stdout) != 0) {
-    throw Error(fmt::format("cannot write to standard output ({}) send it elsewhere", std::strerror(errno)));
+void read_latency_options(const Arguments& a, FitOptions& options) {
+  options.latencies = a.latencies;
+  if (a.latencies.empty()) {
+    for (const auto& [name, given] : {std::pair{"--latency-columns", !a.latency_columns.empty()},
+                                      {"--volatility-window", !a.volatility_window.empty()},
+                                      {"--trailing-window", !a.trailing_window.empty()}}) {
+      if (given)
+        throw Error(fmt::format("{} without --latencies (it says how transfers are read) add --latencies FILE", name));
+    }
+    return;
+  }
+  options.latency_columns = transfer_columns("--latency-columns", a.latency_columns);
+  options.volatility_window = whole_seconds("--volatility-window", a.volatility_window);
+  if (a.trailing_window == "none") {
+    options.trailing_window = 0;
+  } else if (!a.trailing_window.empty()) {
+    options.trailing_window = whole_seconds("--trailing-window", a.trailing_window);
   }
 }
 
@@ -248,6 +287,7 @@ int fit_command(const Arguments& a) {
     if (a.assets.empty()) throw Error("--weights without --assets (they go by name) name the assets");
     options.weights = weights_of(a.weights, a.assets);
   }
+  read_latency_options(a, options);
   const fs::path output = a.output;
   fs::path residual_path;
   if (!a.output.empty()) {
@@ -262,7 +302,7 @@ int fit_command(const Arguments& a) {
     }
   }
   const FitOutput fit = fit_prices(options);
-  print_out(a.json ? fit_json(fit.market).dump(2) : fit_text(fit.market));
+  print(a.json ? fit_json(fit.market).dump(2) : fit_text(fit.market));
   if (a.output.empty()) {
     if (!a.json) fmt::print(stderr, "not saved: add -o market.toml for a section that a scenario includes\n");
     return 0;
@@ -323,6 +363,8 @@ FitOutput fit_prices(const FitOptions& options) {
   if (factors > static_cast<std::size_t>(limit::factors)) {
     throw Error(fmt::format("--factors {} (a scenario has room for {}) use fewer", factors, limit::factors));
   }
+
+  m.systemic = fit_stress_factor(h, options);  // before what takes long: its input is checked at once
 
   Columns returns(n), residuals(n), t_residuals(n), horizon_returns(n);
   m.assets.resize(n);
@@ -398,10 +440,9 @@ void add_fit(CLI::App& app, int& status) {
   app.add_option("PRICES", a->prices, "price files: CSV or .csv.xz, a time column and a column per asset")->required();
   app.add_option("--assets", a->assets, "columns to fit (default: all)")->delimiter(',');
   app.add_option("--horizon", a->horizon,
-                 "the delay that matters: Student-t is fitted to returns over it (default: the bar)");
+                 "the delay that matters: Student-t is fitted to returns over it (default: bar)");
   app.add_option("--model", a->model,
-                 "the model that is switched on: gaussian, student_t, gjr_garch (default, with resampled residuals), "
-                 "bootstrap, merton, heston");
+                 "which is on: gaussian, student_t, gjr_garch (default), bootstrap, merton, heston");
   app.add_option("--from", a->from, "only prices from this time on, 2021-01-01 say");
   app.add_option("--to", a->to, "only prices before this time");
   app.add_option("--bar", a->bar, "coarser bars than the files': 1h");
@@ -409,7 +450,14 @@ void add_fit(CLI::App& app, int& status) {
   app.add_option("--weights", a->weights,
                  "capitalisations for the volatility index: BTC=0.6,ETH=0.3,... (default: equal)")
       ->delimiter(',');
-  app.add_option("--threads", a->threads, "CPU threads (default: every core this process may use)");
+  add_threads(app, a->threads);
+  app.add_option("--latencies", a->latencies, "messages that were sent (CSV): loadings of the stress factor");
+  app.add_option("--latency-columns", a->latency_columns, "time=NAME,delay=NAME[,status=NAME][,group=NAME]")
+      ->delimiter(',');
+  app.add_option("--volatility-window", a->volatility_window,
+                 "volatility is read so long from the sending on (default: 1h)");
+  app.add_option("--trailing-window", a->trailing_window,
+                 "and measured against so long before (default: 1d or none, by model)");
   app.add_option("-o,--output", a->output, "the [market] section (TOML); residuals go beside it, as .residuals.csv");
   app.add_flag("--json", a->json, "the report for programs");
   app.callback([a, &status] { status = fit_command(*a); });

@@ -1,4 +1,5 @@
-/// fit_command.h -- `proofload fit`: price files in, a [market] section, a file of residuals and a report out.
+/// fit_command.h -- `proofload fit`: price files in, a [market] section, a file of residuals and a report out;
+/// with transfers a [systemic] section too.
 #pragma once
 #include <filesystem>
 #include <optional>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "fit_report.h"
+#include "transfers.h"
 
 namespace CLI {
 class App;
@@ -23,6 +25,10 @@ struct FitOptions {
   std::vector<double> weights;           ///< of the index, one per asset; empty: equal
   std::string residual_file;             ///< name of the residuals beside the section; empty: none
   int threads = 2;
+  std::filesystem::path latencies;  ///< of transfers, from which the stress factor's loadings are fitted; empty: none
+  TransferColumns latency_columns;
+  std::int64_t volatility_window = 0;           ///< seconds; 0: usual_window
+  std::optional<std::int64_t> trailing_window;  ///< seconds, 0: none; absent: what goes with the model
 };
 
 /// The section, the report's contents, and the rows of residuals as CSV (empty without residual_file).

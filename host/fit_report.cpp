@@ -287,6 +287,7 @@ string market_toml(const FittedMarket& m) {
     if (garch != residuals && m.assets.size() > 1) out += commented(together(m, garch));
     if (m.model == "merton") out += commented(assets_list(m, plain));
   }
+  if (m.systemic) out += systemic_fit_toml(*m.systemic);  // last: a table of its own
   return out;
 }
 
@@ -419,6 +420,7 @@ string fit_text(const FittedMarket& m) {
     tail_rows(filtered, a.name, a.residual_quantiles, "its t", a.garch.dof.value);
   }
   out += tails.text() + "\nTails of residuals of GJR-GARCH with t\n" + filtered.text();
+  if (m.systemic) out += systemic_fit_text(*m.systemic);
   return out;
 }
 
@@ -500,6 +502,7 @@ nlohmann::ordered_json fit_json(const FittedMarket& m) {
                                     {"now", std::sqrt(m.basket.next) * year},
                                     {"long_run", std::sqrt(m.basket.long_run) * year},
                                     {"weights", m.weighted ? "given" : "equal"}};
+  out["systemic"] = m.systemic ? systemic_fit_json(*m.systemic) : Json(nullptr);
   return out;
 }
 

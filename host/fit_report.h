@@ -1,4 +1,5 @@
-/// fit_report.h -- what was fitted, and how people and programs read it: a [market] section in TOML, tables, JSON.
+/// fit_report.h -- what was fitted, and how people and programs read it: a [market] section in TOML and, with transfers,
+/// a [systemic] one; tables; JSON.
 #pragma once
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "fit_market.h"
+#include "fit_systemic.h"
 
 namespace proofload {
 
@@ -44,6 +46,7 @@ struct FittedMarket {
   bool weighted = false;
   std::string residual_file;  ///< name without folder; empty: none was written
   std::size_t residual_rows = 0;
+  std::optional<SystemicFit> systemic;  ///< absent without transfers
 
   double bars_per_year() const { return 31536000.0 / static_cast<double>(bar); }
 };

@@ -157,13 +157,6 @@ std::size_t find_column(Report& report, const Place& asked, const Source& file, 
   return static_cast<std::size_t>(match - header.begin());
 }
 
-bool says_delivered(string_view cell) {
-  string text(cell);
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  constexpr string_view words[] = {"1", "true", "delivered", "success", "ok"};
-  return std::find(std::begin(words), std::end(words), text) != std::end(words);
-}
-
 void read_samples(const Table& t, const Node& file, const Node& column, const Measure& measure,
                   const std::optional<TailRequest>& tail, LawSpec& law) {
   std::size_t wanted = ~std::size_t{0}, status = ~std::size_t{0}, bad = 0;

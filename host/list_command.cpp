@@ -4,16 +4,15 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
 
 #include "laws.h"
 #include "mechanism_reader.h"
+#include "options.h"
 #include "scenario_words.h"
 #include "table.h"
 
@@ -409,12 +408,6 @@ Json chains_json(const Catalogue& catalogue) {
 
 // ---- the command ----------------------------------------------------------------------------------------------------
 
-/// To standard output, flushed. Throws Error when it cannot be written.
-void print_out(const string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-    throw Error(fmt::format("cannot write to standard output ({}) send it elsewhere", std::strerror(errno)));
-}
-
 vector<fs::path> files_of(const fs::path& folder) {
   vector<fs::path> files;
   std::error_code error;
@@ -494,7 +487,7 @@ void add_list(CLI::App& app, int&) {
       throw Error(fmt::format("list {} {} (laws and stages are the format's, not a file's) leave the path out", a->what,
                               a->path));
     const auto files = reads ? preset_files(a->path) : vector<fs::path>{};
-    print_out(a->json ? list_json(what, files).dump(2) + "\n" : list_text(what, files));
+    print(a->json ? list_json(what, files).dump(2) : list_text(what, files));
   });
 }
 

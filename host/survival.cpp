@@ -188,6 +188,13 @@ void set_errors(const std::vector<Observation>& excesses, ExcessFit& fit) {
 
 // ---------------------------------------------------------------------------------------------- what survival.h offers
 
+bool says_delivered(std::string_view cell) {
+  std::string text(cell);
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  constexpr std::string_view words[] = {"1", "true", "delivered", "success", "ok"};
+  return std::find(std::begin(words), std::end(words), text) != std::end(words);
+}
+
 std::vector<SurvivalStep> kaplan_meier(std::vector<Observation> observations) {
   check(observations);
   sort(observations);

@@ -4,6 +4,7 @@
 /// a threshold (Coles 2001, chapter 4). Numbers that become part of a plan are made of IEEE arithmetic alone, without libm.
 #pragma once
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "scenario.h"
@@ -15,6 +16,9 @@ struct Observation {
   double value = 0.0;
   bool delivered = true;
 };
+
+/// What a status column says of a message that arrived: 1, true, delivered, success or ok, in any case.
+bool says_delivered(std::string_view cell);
 
 struct SurvivalStep {
   double time = 0.0;

@@ -5,6 +5,7 @@ Runs the program named by $PROOFLOAD in temporary folders. One line per check; e
 """
 
 import base64
+import calendar
 import contextlib
 import csv
 import json
@@ -754,6 +755,102 @@ def check_fit(folder):
     }.items():
         arguments = [*arguments, *(() if "-o" in arguments else ("-o", "out.toml"))]
         refused(f"fit {' '.join(arguments)}", folder, "fit", *arguments, holds=holds)
+    check_fit_of_latencies(folder)
+
+
+def stressed_world(folder):
+    """Prices of 40 days in bars of 15 minutes, four messages a day: both load on a normal factor, drawn every day."""
+    draws = random.Random(5)
+    start = calendar.timegm((2021, 1, 1, 0, 0, 0))
+    clock = lambda t: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
+    prices, transfers, price = ["timestamp_utc,ETH"], ["sent,seconds,ok,route"], 3000.0
+    for day in range(40):
+        stress = draws.gauss(0, 1)
+        for bar in range(96):
+            prices.append(f"{clock(start + 86400 * day + 900 * bar)},{price:.6f}")
+            price *= math.exp(0.002 * math.exp(0.5 * stress) * draws.gauss(0, 1))
+        for _ in range(4):
+            sent = start + 86400 * day + draws.randrange(80000)
+            seconds = 60 * math.exp(0.8 * stress + 0.6 * draws.gauss(0, 1))  # correlation of the scores: 0.8
+            transfers.append(f"{clock(sent)},{seconds:.1f},{0 if draws.random() < 0.03 else 1},far")
+    (folder / "stress.csv").write_text("\n".join(prices) + "\n")
+    (folder / "transfers.csv").write_text("\n".join(transfers) + "\n")
+    return transfers
+
+
+def check_fit_of_latencies(folder):
+    good = stressed_world(folder)
+    columns = ("--latency-columns", "time=sent,delay=seconds,status=ok")
+    given = ("fit", "stress.csv", "--model", "gaussian", "--latencies", "transfers.csv", *columns)
+    made = run(folder, *given, "-o", "stress.toml")
+    check("fit of latencies: exit status 0", made.returncode == 0, made.stderr[-300:])
+    check("fit of latencies: the report", b"Stress factor" in made.stdout, made.stdout[-300:])
+    fitted = dict(re.findall(r"^(delays|volatility) = (.*)$", (folder / "stress.toml").read_text(), re.MULTILINE))
+    # standard errors: 0.06 and 0.06
+    near = abs(float(fitted["delays"]) - 0.8) < 0.25 and abs(float(fitted["volatility"]) - 0.5) < 0.25
+    check("fit of latencies: the loadings", near, fitted)
+    book = re.sub(r"^\[market\].*?(?=^\[layers)", "", BASE, flags=re.MULTILINE | re.DOTALL)
+    book = book[: book.index('[[collateral]]\nname = "BTC')]
+    (folder / "stressed.toml").write_text('include = ["stress.toml"]\n' + book)
+    valid = run(folder, "validate", "stressed.toml")
+    arrived = all(f"{key} = {value}\n" in valid.stdout.decode() for key, value in fitted.items())
+    check("fit of latencies: they arrive in a scenario", valid.returncode == 0 and arrived, valid.stderr[-300:])
+    again = run(folder, *given, "--threads", 1, "--json")
+    found = json.loads(again.stdout)["systemic"] if again.returncode == 0 else {}
+    same = [round(found[key]["value"], 4) == float(value) for key, value in fitted.items()] if found else []
+    check("fit of latencies: threads do not matter, and JSON says the same", same == [True, True], again.stderr[-300:])
+    for arguments, holds in {
+        ("--volatility-window", "1 parsec"): ["--volatility-window"],
+        ("--volatility-window", "20m"): ["--volatility-window", "15m"],
+        ("--volatility-window", "30m"): ["--volatility-window", "4"],
+        ("--trailing-window", "never"): ["--trailing-window"],
+        ("--trailing-window", "100d"): ["0 of 160 transfers"],
+        ("--to", "2021-01-15"): ["transfers", "20 days"],
+    }.items():
+        refused(f"fit of latencies {' '.join(arguments)}", folder, *given, *arguments, holds=holds)
+    for text, holds in {
+        "time=sent": ["delay"],
+        "delay=seconds": ["time"],
+        "time=sent,delay=second": ["no column", "did you mean", "seconds"],
+        "time=route,delay=seconds": ["transfers.csv:2", "far", "not a time"],
+        "time=sent,delay=route": ["transfers.csv:2", "far", "no delay"],
+        "time=sent,delay=seconds,speed=ok": ["--latency-columns", "speed"],
+        "time=sent,time=sent,delay=seconds": ["twice"],
+        "time=sent,delay=seconds,group=seconds": ["in groups of fewer than 20"],
+    }.items():
+        named = ("fit", "stress.csv", "--model", "gaussian", "--latencies", "transfers.csv", "--latency-columns", text)
+        refused(f"fit of latencies, columns {text}", folder, *named, holds=holds)
+    for name, option in {
+        "--latency-columns": "time=sent,delay=seconds",
+        "--volatility-window": "1h",
+        "--trailing-window": "1d",
+    }.items():
+        refused(f"fit of no latencies, {name}", folder, "fit", "stress.csv", name, option, holds=[name, "--latencies"])
+    refused("fit of latencies, no columns", folder, *given[:6], holds=["--latency-columns", "time=sent_at"])
+    bad_rows = {
+        "negative": (good[9].replace(good[9].split(",")[1], "-1"), ["bad.csv:10", "-1"]),
+        "text": (good[9].replace(good[9].split(",")[1], "many"), ["bad.csv:10", "many"]),
+        "infinite": (good[9].replace(good[9].split(",")[1], "inf"), ["bad.csv:10", "inf"]),
+        "short": (good[9].rsplit(",", 1)[0], ["bad.csv:10", "cells"]),
+        "timeless": ("noon" + good[9][20:], ["bad.csv:10", "noon"]),
+    }
+    files = {name: ([*good[:9], row, *good[10:]], holds) for name, (row, holds) in bad_rows.items()}
+    files["nothing"] = ([], ["bad.csv"])
+    files["a header"] = (good[:1], ["bad.csv", "no row"])
+    files["few"] = (good[:30], ["29 of 29 transfers"])
+    alike = [good[0], *(re.sub(r",[\d.]+,", ",60,", line) for line in good[1:])]
+    files["of one delay"] = (alike, ["every delay is the same"])
+    files["of other years"] = ([line.replace("2021", "2019") for line in good], ["0 of 160", "2019", "2021"])
+    wanted = (*given[:5], "bad.csv", *columns)
+    for name, (lines, holds) in files.items():
+        (folder / "bad.csv").write_text("".join(line + "\n" for line in lines))
+        refused(f"fit of latencies, transfers: {name}", folder, *wanted, holds=holds)
+    (folder / "bad.csv").write_bytes(bytes(range(256)) * 8)
+    refused("fit of latencies, transfers: bytes", folder, *wanted, holds=["bad.csv"])
+    refused("fit of latencies, no file", folder, *given[:5], "nowhere.csv", *columns, holds=["nowhere.csv"])
+    refused("fit of latencies, a folder", folder, *given[:5], ".", *columns, holds=["directory"])
+    wide = max(map(len, run(folder, "fit", "--help").stdout.decode().splitlines()))
+    check("proofload fit --help is at most 110 wide", wide <= 110, wide)
 
 
 def check_backtest(folder):
