@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """A book of any size as a scenario, for timing: tests/bench/large_book.py ASSETS COLLATERALS ROUTES LAYERS FACTORS [OPTION...]
 
-Options: constant (one oracle delay for all; otherwise each asset has an oracle of its own on each chain, and each collateral a delay of
-its own), policy (haircuts in force), joint (pairs are counted), outages (of every chain), systemic (a stress factor).
+Collateral lies on eight chains and is called by one margin engine, with an oracle for each asset, so that each collateral has a delay of
+its own. Options: engines (five of them, on chains of their own), constant (the same oracle delay for all assets), policy (haircuts in
+force), joint (pairs are counted), outages (of every chain), systemic (a stress factor).
 """
 import random
 import sys
 
 assets, collaterals, routes, layers, factors = map(int, sys.argv[1:6])
 options = set(sys.argv[6:])
+engines = 5 if "engines" in options else 1
 random.seed(3)
 out = ["schema = 1", 'name = "large"', "[run]", "paths = 1_000_000"]
 out += ["joint_under = true"] if "joint" in options else []
@@ -29,7 +31,7 @@ for layer in range(layers):
     out += ['recovery = { kind = "uniform", min = 0.0, max = 0.6 }']
 for r in range(routes):
     oracle = 'kind = "constant", value = "30s"' if "constant" in options else 'kind = "gamma", shape = 1.5, mean = "52s"'
-    out += [f"[routes.r{r}]", f'from = "c{r % 8}"', f'to = "d{r % 5}"', f'layer = "l{r % layers}"', "stages = ["]
+    out += [f"[routes.r{r}]", f'from = "c{r % 8}"', f'to = "d{r % engines}"', f'layer = "l{r % layers}"', "stages = ["]
     out += [f'  {{ name = "oracle", {oracle} }},']
     out += [f'  {{ name = "finality", scope = "destination_chain", kind = "uniform", min = "12.8m", max = "{19 + r % 5}m" }},']
     out += [f'  {{ name = "relay", kind = "lognormal", median = "{60 + r}s", sigma = 0.8 }},']
