@@ -42,7 +42,8 @@ Place place_of(StageName name) {
 }
 
 /// 16-bit ids of names, per purpose: a draw is addressed by its object's name, so that adding an object moves no other object's
-/// draws. (Price increments are addressed by the rank of the visit: another delay on the way does move those.)
+/// draws. (Price increments are addressed by the rank of the visit: another delay on the way does move those. Prices and oracles
+/// go by the asset's place in the list.)
 class NameIds {
  public:
   NameIds() { taken_.emplace(std::pair{Purpose::uncertainty, std::uint16_t{0}}, "volatility"); }  // condition.h

@@ -19,7 +19,7 @@
 namespace proofload {
 namespace {
 
-/// Threads of a block: as many of these as its shared memory has room for, so that large books run too, if slower.
+/// Threads of a block, by what its shared memory has room for: large books run too, in smaller blocks.
 constexpr unsigned block_threads[] = {256, 128, 64, 32};
 constexpr std::uint64_t launch_paths = std::uint64_t{1} << 30;  // what the 32-bit counters can take between two flushes
 
@@ -30,7 +30,7 @@ struct SharedLayout {
   bool delays_shared;
 };
 
-SharedLayout shared_layout(const Plan& plan, std::size_t table_words, unsigned threads) {
+SharedLayout shared_layout(const Plan& plan, std::size_t table_words, unsigned threads, std::size_t most_bytes) {
   SharedLayout s{};
   s.threads = threads;
   unsigned at = 0;
@@ -46,7 +46,7 @@ SharedLayout shared_layout(const Plan& plan, std::size_t table_words, unsigned t
   at += static_cast<unsigned>(table_words);
   s.delays = at;
   const unsigned delay_words = plan.routes * delay_bins;
-  s.delays_shared = (at + delay_words) * 4u <= 112u * 1024u;  // two blocks on a multiprocessor
+  s.delays_shared = (at + delay_words) * std::size_t{4} <= std::min(std::size_t{112} * 1024, most_bytes);  // two blocks
   if (s.delays_shared) at += delay_words;
   s.words = at;
   return s;
@@ -237,25 +237,32 @@ class CudaBackend final : public Backend {
           "copying tables");
     check(cudaMemcpy(p.rows->data, compiled.rows.data(), compiled.rows.size() * sizeof(float), cudaMemcpyHostToDevice),
           "copying rows");
-    std::size_t bytes = 0;
-    const auto fits = [&] {
-      return bytes + 1024 <= properties_.sharedMemPerBlockOptin;
-    };  // a kernel has a little of its own
+    // Of the blocks that fit, the one of which most threads are resident; a large book has a few warps a multiprocessor.
+    const std::size_t most_bytes = properties_.sharedMemPerBlockOptin - 1024;  // a kernel has a little of its own
+    std::size_t least_bytes = 0;
+    unsigned most_threads = 0;
+    const auto reserve = [&](std::size_t bytes) {
+      check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+            "reserving shared memory");
+    };
     for (const unsigned threads : block_threads) {
-      p.shared = shared_layout(compiled.plan, floats.size(), threads);
-      bytes = p.shared.words * std::size_t{4};
-      if (fits()) break;
+      const SharedLayout layout = shared_layout(compiled.plan, floats.size(), threads, most_bytes);
+      least_bytes = layout.words * std::size_t{4};
+      if (least_bytes > most_bytes) continue;
+      reserve(least_bytes);
+      int resident = 0;
+      check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, static_cast<int>(threads), least_bytes),
+            "planning the launch");
+      if (static_cast<unsigned>(resident) * threads <= most_threads) continue;
+      most_threads = static_cast<unsigned>(resident) * threads;
+      p.shared = layout;
+      p.blocks = static_cast<unsigned>(resident * properties_.multiProcessorCount);
     }
-    if (!fits()) {
-      throw Error("the scenario needs " + std::to_string(bytes / 1024) +
+    if (most_threads == 0) {
+      throw Error("the scenario needs " + std::to_string(least_bytes / 1024) +
                   " KiB of shared memory a block (more than this GPU has) run it with --backend cpu, or split it");
     }
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
-          "reserving shared memory");
-    int resident = 0;
-    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, int(p.shared.threads), bytes),
-          "planning the launch");
-    p.blocks = static_cast<unsigned>(std::max(1, resident) * properties_.multiProcessorCount);
+    reserve(p.shared.words * std::size_t{4});
     return p;
   }
 

@@ -69,10 +69,9 @@ struct Workspace {
   Slots<F> late_price;  ///< per leg: at its message's `late`
   Slots<F> reading;     ///< per reading: driftless log price at its time, where readings are visits
   Slots<F> low;         ///< per leg: least log price, drift included, over the grid dates up to its `time`
-  Slots<F>
-      factor;  ///< at the call and at each visit the factors, then, where assets jump together, the sum of those jumps
-  Slots<typename lane<F>::U> visit,
-      order;  ///< per event of factors.h: where in `factor` it lies; the times in their order
+  Slots<F> factor;  ///< factors.h: at the call and at each event the factors, then, if assets jump together, that sum
+  Slots<typename lane<F>::U> visit;  ///< per event of factors.h: where in `factor` it lies
+  Slots<typename lane<F>::U> order;  ///< the events' times in their order
   Slots<F> condition;
 };
 
@@ -105,7 +104,7 @@ PROOFLOAD_FN Sizes sizes_of(const Plan& plan) {
       factors ? plan.walked + (plan.bridged != 0 ? 0 : plan.readings) + (stalls ? plan.walked : 0) : 0;
   const bool loaded = plan.conditioned != 0 || plan.delay_loading != 0.0f || plan.copula.count != 0;
   return {plan.messages + plan.readings + plan.parts + plan.triggers,
-          stalls ? plan.messages : 0,
+          stalls ? plan.walked : 0,
           2 * plan.outages,
           plan.layers,
           plan.legs,

@@ -26,11 +26,12 @@ inline constexpr int blocks = 160, terms = 256, references = 640, components = 4
 
 /// What a random number is for. Philox counter = (rank, purpose << 16 | name id, path low, path high); key = seed.
 enum class Purpose : std::uint32_t {
-  price = 1,  ///< increments of the log prices or of the factors: name id 0 (1: warm-up), rank = visit << 4 | asset / 4
+  price =
+      1,  ///< increments of the log prices or of the factors: name id 0 (1: warm-up), rank = visit (factor models: event) << 4 | asset / 4
   price_layer,  ///< the bridge to the price-layer time: name id 0, rank = reading of that asset << 4 | asset / 4
-  oracle,       ///< scores shared by (destination chain, asset)
-  chain,        ///< scores shared by a chain
-  route,        ///< scores of one route
+  oracle,  ///< scores shared by (destination chain, asset): word asset % 4 of rank (stage name << 4 | asset / 4) << 1
+  chain,   ///< scores shared by a chain
+  route,   ///< scores of one route
   layer_stage,  ///< scores shared by a layer
   layer,        ///< failure time of a layer of its own
   network,      ///< failure time common to a network
@@ -41,7 +42,7 @@ enum class Purpose : std::uint32_t {
   mixer,        ///< chi-square mixer of Student-t shocks: rank 0 for a path, else 1 + visit (name id 1: warm-up)
   row,          ///< bootstrap: which row comes next; ranks as for the mixer
   common_jump,  ///< rank = visit << 1, and | 1 for sizes
-  own_jump,     ///< rank = visit << 5 | asset / 4 << 1, and | 1 for sizes
+  own_jump,     ///< rank = visit (factor models: as for own) << 5 | asset / 4 << 1, and | 1 for sizes
   own,          ///< factor models: an asset's own noise, rank = how many of its own times came before << 4 | asset / 4
   verifiers,    ///< failure time common to the layers of a verifier set
   systemic,     ///< the stress factor; rank 1: the mixer of a Student copula of delays
@@ -49,7 +50,7 @@ enum class Purpose : std::uint32_t {
   outage        ///< of a chain or a layer: when it begins; rank 1: how long it lasts
 };
 
-/// How prices move between two visits (market.h).
+/// How prices move between two visits (market.h; factors.h).
 enum class Process : std::uint32_t {
   diffusion,  ///< constant variance, every asset stepped, nothing else: the fast one
   observed,   ///< the same with jumps, or with observers at grid dates
@@ -90,7 +91,8 @@ struct Law {
 };
 
 /// One Philox block of scores: four normals for the four stage names of a quad, or for four assets of an oracle (host/compile.cpp),
-/// read by its terms. Rank `doubt_rank` of the same address: what is not known of the median delays of this owner.
+/// read by its terms. Rank `doubt_rank` of the same address: what is not known of the median delays of this owner (of a chain's
+/// oracles: of all together).
 inline constexpr std::uint32_t doubt_rank = 0xffff'ffffu;
 struct Block {
   std::uint32_t address;       ///< purpose << 16 | name id

@@ -63,6 +63,31 @@ route = "fast"
                         "stormy");
 }
 
+/// The stormy book of twenty assets and six factors, an oracle each, and a route that nobody uses: more assets than a Philox block has
+/// words, more messages than sales.
+inline Scenario crowded() {
+  Scenario s = stormy();
+  s.market.grid = {};
+  s.market.correlation.clear();
+  s.market.assets.resize(20, s.market.assets[0]);
+  const CollateralSpec owned = s.collateral[0];
+  s.collateral.clear();
+  for (int i = 0; i < 20; ++i) {
+    AssetSpec& asset = s.market.assets[std::size_t(i)];
+    asset.name = "A" + std::to_string(i);
+    asset.volatility = 0.5 + 0.02 * i;
+    std::vector<double>& loadings = s.market.factors.emplace_back();
+    for (int k = 0; k < 6; ++k) loadings.push_back(0.35 * std::cos(i + 2.0 * k));
+    if (i % 2 != 0) continue;
+    s.collateral.push_back(owned);
+    s.collateral.back().name = s.collateral.back().asset = asset.name;
+    s.collateral.back().route = i % 4 == 0 ? "slow" : "fast";
+  }
+  s.routes.push_back(s.routes[0]);
+  s.routes.back().name = "unused";
+  return s;
+}
+
 /// Chains and layers that stand still, shared verifiers, bonds, the stress factor, and parameters that are not known for certain.
 inline void disturb(Scenario& s) {
   const auto law = [](LawKind kind, double LawSpec::*key, double value) {
@@ -189,6 +214,10 @@ inline std::map<std::string, Scenario> markets() {
     oracle.trigger = {3600.0, 0.004};
     all.emplace(std::string("oracle with a deviation, ") + name, s);
   }
+  all.emplace("crowded", crowded());
+  Scenario crowd = crowded();
+  disturb(crowd);
+  all.emplace("disturbed, crowded", crowd);
   MarketSpec& stressed = make("stress");
   student(stressed);
   all.at("stress").stress = {1.5, 0.5, -1.0, 4.0, 3.0, 2.0, {{"ETH", 1200.0, -0.2}}, {}};

@@ -145,7 +145,7 @@ const std::string mixed_stage =
 const std::string finality = "{ name = \"finality\", kind = \"uniform\", min = \"13m\", max = \"19m\" }";
 const std::string stalls = "stall = { kind = \"lognormal\", median = \"24h\", p99 = \"14d\" }\n";
 
-/// Two assets over two routes of two layers on one network. The arguments go in front of what is there, so that all of it moves up.
+/// Two assets over two routes of two layers on one network. The arguments but `asset` go in front of what is there, so that all of it moves up.
 std::string book(double volatility, const std::string& layers = "", const std::string& routes = "",
                  const std::string& collaterals = "", const std::string& asset = "") {
   const std::string network = "network = \"n\"\ncommon_hazard = 2.0\n";
