@@ -6,6 +6,8 @@
 #include <bit>
 #include <cmath>
 
+#include "correlation.h"
+
 namespace proofload {
 namespace {
 
@@ -179,27 +181,11 @@ class MarketCompiler {
     plan_.price_loaded = 1;
   }
 
-  /// Of the Brownian motions, with the stress overlay (1 - w) R + w 11', less what the stress factor takes of it.
+  /// Of the Brownian motions, less what the stress factor takes of it.
   Matrix correlation() const {
-    Matrix r = market_.factors.empty() ? market_.correlation : Matrix(n_, std::vector<double>(n_));
-    if (n_ == 1) r = {{1.0}};
-    for (std::size_t i = 0; i < n_ && !market_.factors.empty(); ++i) {
-      for (std::size_t j = 0; j < n_; ++j) {
-        for (std::size_t k = 0; k < market_.factors[i].size(); ++k)
-          r[i][j] += market_.factors[i][k] * market_.factors[j][k];
-      }
-    }
-    r = pulled_together(r);
+    Matrix r = input::correlation_of(market_, stress_.correlation);
     for (std::size_t i = 0; i < n_; ++i) {
       for (std::size_t j = 0; j < n_; ++j) r[i][j] -= price_loading(i) * price_loading(j);
-    }
-    return r;
-  }
-  /// (1 - w) R + w 11'
-  Matrix pulled_together(Matrix r) const {
-    const double w = stress_.correlation;
-    for (std::size_t i = 0; i < n_; ++i) {
-      for (std::size_t j = 0; j < n_; ++j) r[i][j] = i == j ? 1.0 : (1.0 - w) * r[i][j] + w;
     }
     return r;
   }
@@ -390,7 +376,7 @@ class MarketCompiler {
     }
     // Rows that have correlation R get the stressed one by L_stressed L^-1, which keeps their joint tails.
     const Matrix sample = sample_correlation(innovation.rows);
-    const Matrix stressed = cholesky(pulled_together(sample)), l = cholesky(sample);
+    const Matrix stressed = cholesky(input::pulled_together(sample, stress_.correlation)), l = cholesky(sample);
     for (const auto& row : innovation.rows) {
       std::vector<double> z(n_), changed(n_, 0.0);
       for (std::size_t i = 0; i < n_; ++i) {

@@ -297,4 +297,34 @@ void read_correlation(const Table& market, const Place& at, std::size_t assets, 
   }
 }
 
+Matrix pulled_together(Matrix r, double overlay) {
+  for (std::size_t i = 0; i < r.size(); ++i) {
+    for (std::size_t j = 0; j < r.size(); ++j) r[i][j] = i == j ? 1.0 : (1.0 - overlay) * r[i][j] + overlay;
+  }
+  return r;
+}
+
+Matrix correlation_of(const MarketSpec& market, double overlay) {
+  const std::size_t n = market.assets.size();
+  Matrix r = market.factors.empty() ? market.correlation : Matrix(n, vector<double>(n));
+  if (n == 1) r = {{1.0}};
+  for (std::size_t i = 0; i < n && !market.factors.empty(); ++i) {
+    for (std::size_t j = 0; j < n; ++j) {
+      for (std::size_t k = 0; k < market.factors[i].size(); ++k) r[i][j] += market.factors[i][k] * market.factors[j][k];
+    }
+  }
+  return pulled_together(std::move(r), overlay);
+}
+
+double room_for(const vector<double>& loadings, const Matrix& correlation) {
+  const Eigen e = eigen(correlation);
+  double sum = 0.0;
+  for (std::size_t i = 0; i < loadings.size(); ++i) {
+    double along = 0.0;
+    for (std::size_t k = 0; k < loadings.size(); ++k) along += e.vectors[k][i] * loadings[k];
+    sum += along * along / std::max(e.values[i], smallest_allowed);
+  }
+  return 1.0 / std::sqrt(sum);
+}
+
 }  // namespace proofload::input

@@ -237,10 +237,16 @@ void read_trigger(const Table& t, const Node& kind, StageSpec& stage) {
   t.need("deviation", trigger.deviation,
          {0.0, 1.0, Open::both, "the move of the price that makes an update, a fraction: 0.005 is 0.5 %", "0.005"});
   if (const Node* n = t.get("latency")) stage.law = read_law(t.report, *n, t.path_of("latency"), durations);
-  if (stage.name == StageName::oracle) return;
-  t.report.add(kind.place, fmt::format("{} is of kind \"deviation\", and is not an oracle", t.path),
-               "only an oracle is updated by what the price does", "name it oracle, or give it a law");
-  stage.trigger.reset();
+  if (stage.name != StageName::oracle) {
+    t.report.add(kind.place, fmt::format("{} is of kind \"deviation\", and is not an oracle", t.path),
+                 "only an oracle is updated by what the price does", "name it oracle, or give it a law");
+    stage.trigger.reset();
+  } else if (stage.scope != Scope::oracle) {
+    t.report.add(t.place_of("scope"),
+                 fmt::format("{} is of kind \"deviation\", and its scope is {}", t.path,
+                             in_quotes(scope_names[static_cast<int>(stage.scope)])),
+                 "what waits for the price is shared by all who read it, on its chain", "leave the scope out");
+  }
 }
 
 /// The law of the stage, which may be its chain's or, for an oracle, that of its trigger.

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <map>
 
 #include "../kernels/plan.h"
+#include "correlation.h"
 #include "laws.h"
 
 namespace proofload::input {
@@ -88,6 +90,14 @@ void read_price_loadings(const Table& t, const MarketSpec& market, const StressS
         t.place_of("prices"), fmt::format("{} is given, and there are {} assets", t.path_of("prices"), assets),
         fmt::format("what the factor leaves is a full correlation matrix, of at most {} assets", limit::walked_assets),
         "take assets out, or load the factor on volatility in place of prices");
+  else if (const double room = market.correlation.size() == assets || !market.factors.empty() || assets == 1
+                                   ? room_for(prices, correlation_of(market, stress.correlation))
+                                   : 1.0;
+           room < 1.0)
+    t.report.add(t.place_of("prices"),
+                 fmt::format("{} takes more of the prices' correlation than there is", t.path_of("prices")),
+                 "what it leaves, R - b b', is no covariance",
+                 fmt::format("multiply the loadings by {:.4f} or less", std::floor(room * 1e4) / 1e4));
 }
 
 // ---------------------------------------------------------------------------------------------------------- uncertainty

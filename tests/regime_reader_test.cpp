@@ -136,7 +136,7 @@ TEST(Systemic, NamesTheRange) {
   expect_range("systemic", "delays", {"-0.999", "0", "0.999"}, {"1.0", "-1.0", "nan", "\"0.3\""});
   for (const char* key : {"volatility", "hazards", "outages"})
     expect_range("systemic", key, {"0", "5.0"}, {"-0.1", "5.1", "inf", "true", "[0.1]"});
-  expect_range("systemic", "prices", {"0", "-0.999", "[0.0, 0.999]"}, {"1.0", "[0.3, -1.0]", "[0.3]", "\"0.3\""});
+  expect_range("systemic", "prices", {"0", "-0.9486", "[0.0, 0.5999]"}, {"1.0", "[0.3, -1.0]", "[0.3]", "\"0.3\""});
   expect_range("systemic", "copula", {"\"normal\"", "{ kind = \"student_t\", dof = 1 }"},
                {"\"student_t\"", "4.0", "{ dof = 4.0 }", "{ kind = \"student_t\" }", "\"clayton\"",
                 "{ kind = \"student_t\", dof = 0.9 }", "{ kind = \"student_t\", dof = 1001 }", "{ kind = 3 }"});
@@ -151,6 +151,11 @@ TEST(Systemic, PricesGoWithRandomPathsOfConstantVariance) {
              "prices = ", {"market.variance is heston", "variance = \"constant\""});
   expect_one(scenario(prices, "variance = { kind = \"gjr_garch\", bar = \"1h\", alpha = 0.1, gamma = 0, beta = 0.8 }"),
              "prices = ", {"market.variance is gjr_garch"});
+  // R - b b' is a covariance up to b' R^-1 b = 1. With correlation 0.8: 2 b^2 / 1.8 for equal loadings, 2 b^2 / 0.2 for opposite ones
+  EXPECT_NO_THROW(read("[systemic]\nprices = 0.9486"));
+  expect_one(scenario("[systemic]\nprices = 0.9487"),
+             "prices = ", {"no covariance", "multiply the loadings by 0.9999"});
+  expect_one(scenario("[systemic]\nprices = [0.9, -0.9]"), "prices = ", {"multiply the loadings by 0.3513"});
   // no loading: nothing that a model could be at odds with
   const Scenario none = read("[systemic]\nprices = [0.0, 0.0]",
                              "variance = { kind = \"heston\", mean_reversion = 4, vol_of_vol = 1, correlation = 0 }");
@@ -536,6 +541,17 @@ name = "c"
 asset = "ETH"
 route = "trust"
 )";
+
+TEST(Stages, WhatWaitsForAPriceHasNoOtherScope) {
+  const auto oracle = [](const string& scope) {
+    return replaced(
+        scenario("", "grid = { step = \"1m\" }"),
+        "stages = [ { name = \"relay\", kind = \"constant\", value = \"1m\" }",
+        "stages = [ { name = \"oracle\"," + scope + " kind = \"deviation\", heartbeat = \"1h\", deviation = 0.005 }");
+  };
+  EXPECT_EQ(parse_scenario(oracle(""), "s.toml").routes[1].stages[0].scope, Scope::oracle);
+  expect_one(oracle(" scope = \"route\","), "name = \"oracle\"", {"its scope is \"route\"", "leave the scope out"});
+}
 
 TEST(Effective, SaysEveryKeyOfChainsLayersAndMechanisms) {
   const string text = effective(crossing);
