@@ -241,12 +241,12 @@ TEST(Mechanism, TheRoutesStagesComeInPlaceOracleFirstOthersLast) {
 }
 
 TEST(Mechanism, ALayersKeysAreOverriddenOneByOne) {
-  const Scenario s = parsed(over("wormhole", "[layers.wormhole]\nhazard = 0.2\nqueue = { delay = \"12h\" }\n"));
+  const Scenario s = parsed(over("wormhole", "[layers.wormhole]\nhazard = 0.2\nstall = { median = \"12h\" }\n"));
   ASSERT_EQ(s.layers.size(), 1u);
   EXPECT_EQ(s.layers[0].hazard, 0.2);
   EXPECT_EQ(s.layers[0].exposure, 77.0 * 60.0);
-  EXPECT_EQ(s.layers[0].queue_above, 250e3);
-  EXPECT_EQ(s.layers[0].queue_delay, 12.0 * 3600.0);
+  EXPECT_EQ(s.layers[0].stall->median, 12.0 * 3600.0);
+  EXPECT_EQ(s.layers[0].stall->p99, 14.0 * 86400.0);
   EXPECT_EQ(s.layers[0].recovery.of.size(), 3u);
   EXPECT_TRUE(parsed(over("wormhole", "[layers.wormhole]\noutages = []\n")).layers[0].outages.empty());
 }
