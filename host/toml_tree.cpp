@@ -1,6 +1,7 @@
 #include "toml_tree.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 // toml++ 3.3 asserts, and with NDEBUG tells the optimiser to assume, that a table header goes on with a key; "[#" is
 // enough to make that false. Its code right after handles the case, so assertions must be neither checked nor assumed.
@@ -352,6 +353,49 @@ void merge(Node& base, Node&& over, bool names, int depth) {
 
 // -------------------------------------------------------------------------------------------------- files and includes
 
+vector<string> asset_names(const Node* market) {
+  const Node* assets = market ? find(*market, "assets") : nullptr;
+  vector<string> names;
+  for (std::size_t i = 0; assets && i < assets->items.size(); ++i) {
+    const Node* name = find(assets->items[i], "name");
+    if (name && name->is_text()) names.push_back(name->text);
+  }
+  return names;
+}
+
+/// The first list in which an asset is known by its place: numbers, rows of them, or a file of rows.
+const Node* list_by_place(const Node& node) {
+  if (node.is_array()) return node.items.empty() || node.items.front().is_table() ? nullptr : &node;
+  for (const Member& m : node.members) {
+    if (m.key == "correlation_file") return &m.value;
+    if (m.key == "assets" || m.key == "include") continue;
+    if (const Node* list = list_by_place(m.value)) return list;
+  }
+  return nullptr;
+}
+
+/// Assets merge by name and keep the order of what was there. A document that names them all in another order, with lists that go by it,
+/// would have its numbers given to other assets. (Lists of another length are reported where they are read.)
+void check_order_of_assets(Report& report, const Node& base, const Node& over) {
+  const Node *market = find(over, "market"), *systemic = find(over, "systemic");
+  if (!market) return;
+  vector<string> merged = asset_names(find(base, "market"));
+  const vector<string> own = asset_names(market);
+  if (merged.empty()) return;
+  for (const string& name : own) {
+    if (std::find(merged.begin(), merged.end(), name) == merged.end()) merged.push_back(name);
+  }
+  if (own.size() != merged.size() || own == merged) return;
+  const Node* list = list_by_place(*market);
+  if (!list && systemic) list = list_by_place(*systemic);
+  if (!list) return;
+  report.add(list->place,
+             fmt::format("a list goes by the assets {}, and included files make that {}", fmt::join(own, ", "),
+                         fmt::join(merged, ", ")),
+             "assets merge by name and keep the included order: its numbers would go to other assets",
+             "write the assets in the same order in both files, or leave them out of one");
+}
+
 /// Parses files and follows their includes, depth first.
 struct Loader {
   Report& report;
@@ -381,6 +425,7 @@ struct Loader {
       follow(*include, *source, merged);
       std::erase_if(tree.members, [](const Member& m) { return m.key == "include"; });
     }
+    check_order_of_assets(report, merged, tree);
     merge(merged, std::move(tree), false, 0);
     merged.place = whole;
     return merged;
@@ -425,8 +470,10 @@ struct Loader {
     chain.emplace_back(canonical, path.string());
     auto tree = load(text, std::make_shared<const Source>(Source{path.string(), path.parent_path()}));
     chain.pop_back();
-    if (tree) merge(merged, std::move(*tree), false, 0);
-    return tree.has_value();
+    if (!tree) return false;
+    check_order_of_assets(report, merged, *tree);
+    merge(merged, std::move(*tree), false, 0);
+    return true;
   }
 };
 

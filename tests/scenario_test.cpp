@@ -1,6 +1,7 @@
 /// scenario_test.cpp -- the scenario reader: what it accepts, what it says of others, includes, the effective scenario.
 #include "../host/scenario.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -715,6 +716,37 @@ route = "r"
   EXPECT_EQ(s.source.substr(0, 10), "schema = 1");
   const string effective = effective_toml(s);
   EXPECT_EQ(effective_toml(parse_scenario(effective, "e")), effective);
+}
+
+TEST_F(Folder, ListsOfAssetsInAnotherOrderAreRefused) {
+  const auto assets = [](const char* a, const char* b, const char* c) {
+    return fmt::format(
+        "[market]\nassets = [ {{ name = \"{}\", price = 1.0, volatility = 0.5 }}, {{ name = \"{}\", price = 1.0, "
+        "volatility = 0.5 }}, {{ name = \"{}\", price = 1.0, volatility = 0.5 }} ]\n",
+        a, b, c);
+  };
+  const std::string matrix = "correlation = [[1, 0.1, 0.9], [0.1, 1, 0.5], [0.9, 0.5, 1]]\n";
+  const std::string rest =
+      "[run]\npaths = 10\n[routes.r]\nfrom = \"x\"\nto = \"y\"\nstages = [ { name = \"relay\", kind = \"constant\", "
+      "value = \"1s\" } ]\n"
+      "[[collateral]]\nname = \"k\"\nasset = \"B\"\nroute = \"r\"\n";
+  write("fitted.toml", assets("B", "S", "E") + matrix);
+  write("plain.toml", assets("E", "B", "S"));
+  const auto problem = [&](const std::string& include, const std::string& market) {
+    const auto file = write("s.toml", "schema = 1\nname = \"s\"\ninclude = [" + include + "]\n" + market + rest);
+    try {
+      read_scenario(file);
+    } catch (const Error& e) { return std::string(e.what()); }
+    return std::string();
+  };
+  EXPECT_EQ(problem("\"fitted.toml\"", ""), "");
+  EXPECT_EQ(problem("\"fitted.toml\", \"plain.toml\"", ""), "");  // the lists keep their order
+  for (const std::string& text :
+       {problem("\"plain.toml\", \"fitted.toml\"", ""), problem("\"plain.toml\"", assets("B", "S", "E") + matrix),
+        problem("\"plain.toml\"", assets("B", "S", "E") + "[systemic]\nprices = [0.1, 0.2, 0.3]\n")}) {
+    EXPECT_NE(text.find("a list goes by the assets B, S, E, and included files make that E, B, S"), std::string::npos)
+        << text;
+  }
 }
 
 TEST_F(Folder, LaterIncludesWinAndStagesMerge) {
