@@ -380,8 +380,9 @@ std::string cliff_text(const Results& r, const Answers& all) {
       if (!h.beyond_cliff) continue;
       const std::string at = confidence_text(h.confidence);
       beyond += (beyond.empty() ? "" : ", ") + at;
-      priced += fmt::format("{}at {} what {:.3g} % of failures take at most", priced.empty() ? "" : ", ", at,
-                            std::max(0.0, 100.0 * (1.0 - (1.0 - h.confidence) / c.p_failure.estimate)));
+      const double share = std::max(0.0, 1.0 - (1.0 - h.confidence) / c.p_failure.estimate);
+      priced += fmt::format("{}at {} what {:.{}g} % of failures take at most", priced.empty() ? "" : ", ", at,
+                            100.0 * share, share > 0.999 ? 6 : 3);
     }
     if (beyond.empty()) continue;
     std::string why = fmt::format(
@@ -404,15 +405,13 @@ std::string cliff_text(const Results& r, const Answers& all) {
       const auto& certain = budget ? c->exposure_cap_low : c->exposure_cap_per_loss_budget_low;
       if (!cap) continue;
       caps.push_back(several
-                         ? fmt::format("{} {} ({})", names.back(), rough_dollars(cap), rough_dollars(certain))
+                         ? fmt::format("{} USD{} of {} (for certain {})", rough_dollars(cap), per, names.back(),
+                                       rough_dollars(certain))
                          : fmt::format("{} USD{} (for certain {})", rough_dollars(cap), per, rough_dollars(certain)));
     }
     std::string one = fmt::format("* {} {} beyond the cliff at {}: {} {}", fmt::join(names, ", "),
                                   several ? "are" : "is", group.beyond, several ? "their" : "its", group.why);
-    if (!caps.empty()) {
-      one += fmt::format(" Cap the exposure instead: at most {}{}.", fmt::join(caps, ", "),
-                         several ? fmt::format(" USD{} (for certain)", per) : std::string());
-    }
+    if (!caps.empty()) { one += fmt::format(" Cap the exposure instead: at most {}.", fmt::join(caps, ", ")); }
     text += wrapped(one, 2);
   }
   return text;
