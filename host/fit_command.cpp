@@ -1,10 +1,13 @@
 #include "fit_command.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -272,6 +275,60 @@ void read_latency_options(const Arguments& a, FitOptions& options) {
   }
 }
 
+fs::path residuals_beside(fs::path output) {
+  return output.empty() ? output : output.replace_extension(".residuals.csv");
+}
+
+bool same_file(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;
+  return fs::exists(a, ignored) && fs::exists(b, ignored) && fs::equivalent(a, b, ignored);
+}
+
+/// Whether a file can be made where `file` is, or is to be: tried, since permissions alone do not tell (a file system
+/// that is read-only, a superuser). The same folder as write_file's: links are followed.
+void try_to_write(const fs::path& file, const string& asked) {
+  std::error_code ignored;
+  const fs::path target =
+      fs::is_symlink(fs::symlink_status(file, ignored)) ? fs::weakly_canonical(file, ignored) : file;
+  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
+  const fs::path trial = folder / fmt::format(".{}.{}.trial", target.filename().string(), ::getpid());
+  const int made = ::open(trial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (made < 0)
+    throw Error(
+        fmt::format("-o {} cannot be written ({}: {}) {}", asked, folder.string(), std::strerror(errno),
+                    errno == ENAMETOOLONG ? "choose a shorter name" : "name a file in a folder that may be written"));
+  ::close(made);
+  ::unlink(trial.c_str());
+}
+
+/// Both files that are to be written, looked at before the fit. What is wrong is said of the name that was given.
+void check_output(const Arguments& a) {
+  const fs::path output = a.output, beside = residuals_beside(output);
+  std::error_code ignored;
+  vector<string> inputs = a.prices;
+  if (!a.latencies.empty()) inputs.push_back(a.latencies);
+  for (const auto& in : inputs) {
+    if (same_file(output, in))
+      throw Error(fmt::format("-o {} is an input (the fit would write over it) choose another name", a.output));
+    if (same_file(beside, in))
+      throw Error(
+          fmt::format("-o {} puts residuals in {}, which is an input (the fit would write over it) choose "
+                      "another name",
+                      a.output, beside.string()));
+  }
+  if (fs::is_directory(output, ignored))
+    throw Error(fmt::format("-o {} is a folder (the section is written to a file) name one in it: -o {}", a.output,
+                            (output / "market.toml").string()));
+  check_output_name("-o", a.output, ".toml");
+  for (const fs::path& file : {output, beside}) {
+    const auto status = fs::status(file, ignored);
+    if (fs::exists(status) && !fs::is_regular_file(status))
+      throw Error(fmt::format("-o {} cannot be used ({} is {}) choose another name", a.output, file.string(),
+                              fs::is_directory(status) ? "a folder" : "not a regular file"));
+    try_to_write(file, a.output);
+  }
+}
+
 int fit_command(const Arguments& a) {
   FitOptions options;
   options.prices.assign(a.prices.begin(), a.prices.end());
@@ -288,18 +345,10 @@ int fit_command(const Arguments& a) {
     options.weights = weights_of(a.weights, a.assets);
   }
   read_latency_options(a, options);
-  const fs::path output = a.output;
-  fs::path residual_path;
+  const fs::path output = a.output, residual_path = residuals_beside(output);
   if (!a.output.empty()) {
-    residual_path = output;
-    residual_path.replace_extension(".residuals.csv");
+    check_output(a);
     options.residual_file = residual_path.filename().string();
-    std::error_code error;
-    const fs::path folder = output.has_parent_path() ? output.parent_path() : fs::path(".");
-    if (!fs::is_directory(folder, error)) {
-      throw Error(fmt::format("cannot write {} (there is no folder {}) create the folder first", output.string(),
-                              folder.string()));
-    }
   }
   const FitOutput fit = fit_prices(options);
   print(a.json ? fit_json(fit.market).dump(2) : fit_text(fit.market));
@@ -458,7 +507,8 @@ void add_fit(CLI::App& app, int& status) {
                  "volatility is read so long from the sending on (default: 1h)");
   app.add_option("--trailing-window", a->trailing_window,
                  "and measured against so long before (default: 1d or none, by model)");
-  app.add_option("-o,--output", a->output, "the [market] section (TOML); residuals go beside it, as .residuals.csv");
+  app.add_option("-o,--output", a->output, "the [market] section (TOML); residuals go beside it, as .residuals.csv")
+      ->check(named());
   app.add_flag("--json", a->json, "the report for programs");
   app.callback([a, &status] { status = fit_command(*a); });
 }

@@ -6,6 +6,7 @@
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <numeric>
 
@@ -241,6 +242,63 @@ bool delays_vary(const vector<Row>& rows, const vector<std::size_t>& order) {
   return false;
 }
 
+// ---- when there is too little to estimate it from ------------------------------------------------------------------
+
+/// Why transfers were left out.
+struct Lost {
+  std::size_t elsewhere = 0, at_ends = 0;  ///< sent outside the prices; within, but a window reaches beyond them
+  std::size_t gaps = 0, flat = 0, unwatched = 0, in_small_groups = 0;
+  std::size_t outside() const { return elsewhere + at_ends; }
+};
+
+/// What to do when too few are left: of the cause that cost most; when the file itself has too few, that.
+string too_few(const SystemicFit& fit, const Transfers& transfers, const PriceHistory& h, const Lost& lost) {
+  std::int64_t earliest = transfers.rows.empty() ? 0 : transfers.rows.front().sent, latest = earliest;
+  vector<std::int64_t> days;
+  for (const Transfer& t : transfers.rows) {
+    earliest = std::min(earliest, t.sent);
+    latest = std::max(latest, t.sent);
+    days.push_back(floor_div(t.sent, day));
+  }
+  std::sort(days.begin(), days.end());
+  const auto of_file = static_cast<std::size_t>(std::unique(days.begin(), days.end()) - days.begin());
+  const string prices_run =
+      fmt::format("the prices run from {} to {}", time_text(h.start), time_text(h.time(h.rows() - 1)));
+  const string times =
+      fmt::format("they were sent from {} to {}, and {}", time_text(earliest), time_text(latest), prices_run);
+  const char* longer = fit.trailing > fit.window ? "--trailing-window" : "--volatility-window";
+
+  struct Cause {
+    std::size_t n;
+    string why, what;
+  };
+  Cause causes[] = {
+      {lost.elsewhere, "sent when there are no prices", times + ": give prices of that time"},
+      {lost.at_ends, "whose windows reach beyond the prices",
+       fmt::format("give a shorter {} than {}, or a longer history: {}", longer,
+                   span_text(std::max(fit.window, fit.trailing)), prices_run)},
+      {lost.gaps, "with a gap in the prices", "fill the gaps, or leave out with --assets the prices that have them"},
+      {lost.flat, "with prices that do not move",
+       "give a longer --volatility-window or coarser bars, or leave out with --assets the prices that stand still"},
+      {lost.unwatched, "that did not arrive and were not watched",
+       "write into the column of delays for how many seconds each was watched"},
+      {lost.in_small_groups, fmt::format("in groups of fewer than {}", fewest_in_group),
+       "leave group out, or name a coarser column"}};
+  string reasons;
+  const Cause* largest = nullptr;
+  for (const Cause& c : causes) {
+    if (c.n == 0) continue;
+    reasons += fmt::format("{}{} {}", reasons.empty() ? "; " : ", ", c.n, c.why);
+    if (!largest || c.n > largest->n) largest = &c;
+  }
+  const bool few = fit.rows < fewest_systemic_transfers || of_file < fewest_systemic_days;
+  return fmt::format(
+      "{} of {} transfers, on {} days, met prices (loadings of the stress factor need {} on {} days{}) {}", fit.used,
+      fit.rows, fit.days, fewest_systemic_transfers, fewest_systemic_days, reasons,
+      few || !largest ? fmt::format("give more transfers: {} on {} days are in the file", fit.rows, of_file)
+                      : largest->what);
+}
+
 double deviation_of(const vector<double>& values) {
   const double n = static_cast<double>(values.size());
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
@@ -330,7 +388,7 @@ double bootstrap_block(span<const double> series) {
 
 SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, const SystemicOptions& options) {
   SystemicFit fit;
-  fit.file = transfers.file;
+  fit.file = std::filesystem::path(transfers.file).filename().string();  // as reports and sections name price files
   fit.rows = transfers.rows.size();
   fit.bar = h.bar;
   fit.window = options.window > 0 ? options.window : usual_window(h.bar);
@@ -357,33 +415,31 @@ SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, cons
   for (std::size_t i = 0; i < h.assets.size(); ++i) assets.emplace_back(h, i);
   vector<Row> rows;
   vector<std::int64_t> days;
-  std::size_t outside = 0, gaps = 0, flat = 0, unwatched = 0, in_small_groups = 0;
-  std::int64_t earliest = std::numeric_limits<std::int64_t>::max(), latest = std::numeric_limits<std::int64_t>::min();
+  Lost lost;
   const auto last_return = static_cast<std::int64_t>(h.rows()) - 1;
   for (const Transfer& t : transfers.rows) {
-    earliest = std::min(earliest, t.sent);
-    latest = std::max(latest, t.sent);
     if (!t.delivered && t.delay == 0.0) {
-      ++unwatched;
+      ++lost.unwatched;
       continue;
     }
     if (in_group[t.group] < fewest_in_group) {
-      ++in_small_groups;
+      ++lost.in_small_groups;
       continue;
     }
     // a price holds at its time: the first bar that begins at s or after it, the last that ends at s or before it
     const std::int64_t begun = floor_div(t.sent - h.start, h.bar), first = -floor_div(h.start - t.sent, h.bar);
     const std::int64_t first_before = begun - static_cast<std::int64_t>(bars_before);
     if (first < 0 || first + static_cast<std::int64_t>(bars) > last_return || (relative && first_before < 0)) {
-      ++outside;
+      const bool within = t.sent >= h.start && t.sent <= h.time(h.rows() - 1);
+      ++(within ? lost.at_ends : lost.elsewhere);
       continue;
     }
     Row row;
     Window w = mean_volatility(assets, static_cast<std::size_t>(first), bars, row.after);
     if (w == Window::good && relative)
       w = mean_volatility(assets, static_cast<std::size_t>(first_before), bars_before, row.before);
-    gaps += w == Window::gap ? 1 : 0;
-    flat += w == Window::flat ? 1 : 0;
+    lost.gaps += w == Window::gap ? 1 : 0;
+    lost.flat += w == Window::flat ? 1 : 0;
     if (w != Window::good) continue;
     row.delay = t.delay;
     row.delivered = t.delivered;
@@ -406,21 +462,7 @@ SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, cons
       std::count_if(in_group.begin(), in_group.end(), [](std::size_t n) { return n >= fewest_in_group; }));
   fit.days = distinct.size();
   if (fit.used < fewest_systemic_transfers || fit.days < fewest_systemic_days) {
-    string lost;
-    const auto say = [&](std::size_t n, const char* why) {
-      if (n > 0) lost += fmt::format("{}{} {}", lost.empty() ? "; " : ", ", n, why);
-    };
-    say(outside, "whose windows are not within the prices");
-    say(gaps, "with a gap in the prices");
-    say(flat, "with prices that do not move");
-    say(unwatched, "that did not arrive and were not watched");
-    say(in_small_groups, fmt::format("in groups of fewer than {}", fewest_in_group).c_str());
-    throw Error(
-        {{transfers.file, 0,
-          fmt::format("{} of {} transfers, on {} days, met prices (loadings of the stress factor need {} on {} days{}) "
-                      "they were sent from {} to {}, and the prices run from {} to {}: give prices of that time",
-                      fit.used, fit.rows, fit.days, fewest_systemic_transfers, fewest_systemic_days, lost,
-                      time_text(earliest), time_text(latest), time_text(h.start), time_text(h.time(h.rows() - 1)))}});
+    throw Error({{transfers.file, 0, too_few(fit, transfers, h, lost)}});
   }
 
   // ---- the estimate
@@ -429,11 +471,17 @@ SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, cons
   const vector<double> score = scores_of(rows, order, once);
   const Moments moments(rows, score, once);
   const Estimate best = estimate(moments, relative);
+  if (fit.undelivered == fit.used) {
+    throw Error({{transfers.file, 0,
+                  fmt::format("none of the {} transfers that met prices arrived (how long delays are is known of what "
+                              "arrived) give messages that arrived, or another column: status=NAME",
+                              fit.used)}});
+  }
   if (!delays_vary(rows, order) || !(best.var_z > 0.0)) {
-    throw Error(
-        {{transfers.file, 0,
-          "every delay is the same, or nothing arrived (what never varies goes with nothing) name another column "
-          "in --latency-columns, or leave --latencies out"}});
+    throw Error({{transfers.file, 0,
+                  fmt::format("every delay is the same{} (what never varies goes with nothing) name another column of "
+                              "delays in --latency-columns, or leave --latencies out",
+                              fit.groups > 1 ? " within its group" : "")}});
   }
   if (!(best.gamma_square > 0.0)) {
     throw Error({{transfers.file, 0,
@@ -482,12 +530,12 @@ SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, cons
   const auto left_out = [&](std::size_t n, const char* why) {
     find(n > 0, fmt::format("{}: {} of {} transfers {} (left out)", fit.file, n, fit.rows, why));
   };
-  left_out(outside, "have windows that are not within the prices");
-  left_out(gaps, "have windows with a gap in the prices");
-  left_out(flat, "have windows in which a price does not move, which has no logarithm");
-  left_out(unwatched, "did not arrive, and it is not known for how long they were watched");
-  left_out(in_small_groups, fmt::format("are in groups of fewer than {}", fewest_in_group).c_str());
-  find(static_cast<double>(flat) > largest_share_left_out * static_cast<double>(fit.used + flat),
+  left_out(lost.outside(), "have windows that are not within the prices");
+  left_out(lost.gaps, "have windows with a gap in the prices");
+  left_out(lost.flat, "have windows in which a price does not move, which has no logarithm");
+  left_out(lost.unwatched, "did not arrive, and it is not known for how long they were watched");
+  left_out(lost.in_small_groups, fmt::format("are in groups of fewer than {}", fewest_in_group).c_str());
+  find(static_cast<double>(lost.flat) > largest_share_left_out * static_cast<double>(fit.used + lost.flat),
        fmt::format("{}: quiet windows are missing, so that loadings are too low: give a longer --volatility-window or "
                    "coarser bars",
                    fit.file));

@@ -29,8 +29,18 @@ string measure_text(const SystemicFit& f) {
   const string over =
       fmt::format("realised volatility over {} from the sending on ({} bars)", span_text(f.window), f.window / f.bar);
   if (f.trailing == 0) return over + ", whatever volatility was before";
-  return over + fmt::format(", less the {:.2f} of the log volatility of the {} before that persist", f.beta,
-                            span_text(f.trailing));
+  return over + fmt::format(", without what the {} before already foretold (its log volatility, times {:.2f})",
+                            span_text(f.trailing), f.beta);
+}
+
+/// A loading of n stages alike whose sum has the loading a: b = a / sqrt(n - (n - 1) a^2).
+string stages_text(const SystemicFit& f) {
+  const double a = f.delays.value;
+  return fmt::format(
+      "The loading of delays is of the whole delay, and a scenario loads every stage with it: where the "
+      "delay is a sum of n stages alike, write delays / sqrt(n - (n - 1) * delays^2) instead ({:.3f} "
+      "for 3 stages), or the whole delay loads too much.",
+      a / std::sqrt(3.0 - 2.0 * a * a));
 }
 
 string interval_text(const SystemicLoading& l) {
@@ -70,6 +80,7 @@ string systemic_fit_text(const SystemicFit& f) {
                   "drawn in blocks of {:.1f} on average.",
                   f.correlation, 100.0 * f.reliability, f.delays.value, f.by_ranks, f.block_days),
       2);
+  out += wrapped("  " + stages_text(f), 2);
   for (const auto& note : f.notes) out += wrapped("  " + note, 2);
   return out;
 }

@@ -745,13 +745,25 @@ def check_fit(folder):
     again = run(folder, "fit", "prices.csv", "-o", "again.toml", "--threads", 1)
     same = (folder / "again.toml").read_text().replace("again.residuals", "market.residuals") == market
     check("fit: twice the same", again.returncode == 0 and same)
+    (folder / "link.toml").symlink_to("prices.csv")
+    shutil.copy(folder / "prices.csv", folder / "old.residuals.csv")
+    for name in ("a_folder", "taken.residuals.csv"):
+        (folder / name).mkdir()
     for arguments, holds in {
         ("prices.csv", "nowhere.csv"): ["nowhere.csv"],
         ("prices.csv", "--assets", "DOGE"): ["DOGE"],
         ("prices.csv", "--model", "crystal"): ["crystal", "gjr_garch"],
         ("prices.csv", "--horizon", "1 parsec"): ["--horizon"],
         ("prices.csv", "--from", "2030-01-01"): [],
-        ("prices.csv", "-o", "nowhere/out.toml"): ["nowhere"],
+        ("prices.csv", "-o", "nowhere/out.toml"): ["nowhere/out.toml", "no folder nowhere"],
+        ("prices.csv", "-o", "prices.csv"): ["-o prices.csv is an input", "choose another name"],
+        ("prices.csv", "-o", "./link.toml"): ["-o ./link.toml is an input"],
+        ("old.residuals.csv", "-o", "old.toml"): ["-o old.toml", "residuals in old.residuals.csv", "input"],
+        ("prices.csv", "-o", "a_folder"): ["-o a_folder is a folder", "a_folder/market.toml"],
+        ("prices.csv", "-o", "market.csv"): ["-o market.csv", "does not end in .toml"],
+        ("prices.csv", "-o", "taken.toml"): ["-o taken.toml", "taken.residuals.csv is a folder"],
+        ("prices.csv", "-o", "/proc/out.toml"): ["-o /proc/out.toml cannot be written"],
+        ("prices.csv", "-o", "m" * 300 + ".toml"): ["choose a shorter name"],
     }.items():
         arguments = [*arguments, *(() if "-o" in arguments else ("-o", "out.toml"))]
         refused(f"fit {' '.join(arguments)}", folder, "fit", *arguments, holds=holds)
@@ -785,6 +797,8 @@ def check_fit_of_latencies(folder):
     made = run(folder, *given, "-o", "stress.toml")
     check("fit of latencies: exit status 0", made.returncode == 0, made.stderr[-300:])
     check("fit of latencies: the report", b"Stress factor" in made.stdout, made.stdout[-300:])
+    said = " ".join(made.stdout.decode().split())
+    check("fit of latencies: how stages are loaded", "a scenario loads every stage with it" in said, said[-900:])
     fitted = dict(re.findall(r"^(delays|volatility) = (.*)$", (folder / "stress.toml").read_text(), re.MULTILINE))
     # standard errors: 0.06 and 0.06
     near = abs(float(fitted["delays"]) - 0.8) < 0.25 and abs(float(fitted["volatility"]) - 0.5) < 0.25
@@ -804,7 +818,9 @@ def check_fit_of_latencies(folder):
         ("--volatility-window", "20m"): ["--volatility-window", "15m"],
         ("--volatility-window", "30m"): ["--volatility-window", "4"],
         ("--trailing-window", "never"): ["--trailing-window"],
-        ("--trailing-window", "100d"): ["0 of 160 transfers"],
+        ("--volatility-window", "100d"): ["0 of 160 transfers", "give a shorter --volatility-window than 100d"],
+        ("--trailing-window", "100d"): ["0 of 160 transfers", "give a shorter --trailing-window than 100d"],
+        ("-o", "transfers.csv"): ["-o transfers.csv is an input"],
         ("--to", "2021-01-15"): ["transfers", "20 days"],
     }.items():
         refused(f"fit of latencies {' '.join(arguments)}", folder, *given, *arguments, holds=holds)
@@ -813,10 +829,11 @@ def check_fit_of_latencies(folder):
         "delay=seconds": ["time"],
         "time=sent,delay=second": ["no column", "did you mean", "seconds"],
         "time=route,delay=seconds": ["transfers.csv:2", "far", "not a time"],
-        "time=sent,delay=route": ["transfers.csv:2", "far", "no delay"],
+        "time=sent,delay=route": ["transfers.csv:2", "far", "seconds", "and 150 problems like these"],
+        "time=sent,delay=seconds,status=route": ["transfers.csv", 'column "route"', "delivered, success", '"far"'],
         "time=sent,delay=seconds,speed=ok": ["--latency-columns", "speed"],
         "time=sent,time=sent,delay=seconds": ["twice"],
-        "time=sent,delay=seconds,group=seconds": ["in groups of fewer than 20"],
+        "time=sent,delay=seconds,group=seconds": ["in groups of fewer than 20", "leave group out, or name a coarser"],
     }.items():
         named = ("fit", "stress.csv", "--model", "gaussian", "--latencies", "transfers.csv", "--latency-columns", text)
         refused(f"fit of latencies, columns {text}", folder, *named, holds=holds)
@@ -826,27 +843,56 @@ def check_fit_of_latencies(folder):
         "--trailing-window": "1d",
     }.items():
         refused(f"fit of no latencies, {name}", folder, "fit", "stress.csv", name, option, holds=[name, "--latencies"])
-    refused("fit of latencies, no columns", folder, *given[:6], holds=["--latency-columns", "time=sent_at"])
+    refused("fit of latencies, no columns", folder, *given[:6], holds=["--latency-columns is not given", "time=sent"])
     bad_rows = {
-        "negative": (good[9].replace(good[9].split(",")[1], "-1"), ["bad.csv:10", "-1"]),
-        "text": (good[9].replace(good[9].split(",")[1], "many"), ["bad.csv:10", "many"]),
+        "negative": (good[9].replace(good[9].split(",")[1], "-132.19"), ["bad.csv:10", '"-132.19"', "is negative"]),
+        "text": (good[9].replace(good[9].split(",")[1], "many"), ["bad.csv:10", '"many"', "not a number"]),
+        "seconds": (good[9].replace(good[9].split(",")[1], "132.19s"), ["bad.csv:10", "leave the unit out: 132.19\n"]),
+        "minutes": (good[9].replace(good[9].split(",")[1], "2 min"), ["bad.csv:10", "leave the unit out: 120\n"]),
+        "a time": (good[9].replace(good[9].split(",")[1], "1609459200000"), ["bad.csv:10", "longer than 100 years"]),
+        "empty": (good[9].rsplit(",", 3)[0] + ",,1,far", ["bad.csv:10", "is empty"]),
         "infinite": (good[9].replace(good[9].split(",")[1], "inf"), ["bad.csv:10", "inf"]),
         "short": (good[9].rsplit(",", 1)[0], ["bad.csv:10", "cells"]),
         "timeless": ("noon" + good[9][20:], ["bad.csv:10", "noon"]),
     }
     files = {name: ([*good[:9], row, *good[10:]], holds) for name, (row, holds) in bad_rows.items()}
-    files["nothing"] = ([], ["bad.csv"])
-    files["a header"] = (good[:1], ["bad.csv", "no row"])
-    files["few"] = (good[:30], ["29 of 29 transfers"])
+    files["nothing"] = ([], ["bad.csv: the file is empty"])
+    files["a header"] = (good[:1], ["bad.csv: the file has no row"])
+    files["few"] = (good[:30], ["29 of 29 transfers", "give more transfers"])
+    wide_rows = [line + "," for line in good[9:34]]
+    files["of 25 bad rows"] = ([*good[:9], *wide_rows, *good[34:]], ["and 15 problems like these"])
+    files["of semicolons"] = ([line.replace(",", ";") for line in good], ["bad.csv:1", "must be a comma"])
+    ended = [line.rsplit(",", 2)[0] for line in good[1:]]
+    files["of strange words"] = ([good[0], *(f"{line},landed,far" for line in ended)], ['"landed"', "1, true, "])
+    files["none of which arrived"] = ([good[0], *(f"{line},0,far" for line in ended)], ["no row", '"0"'])
+    late = good[1].replace("2021", "2029").rsplit(",", 2)[0] + ",1,far"
+    files["only a late one of which arrived"] = (
+        [good[0], *(f"{line},0,far" for line in ended), late],
+        ["none of the 160 transfers that met prices arrived"],
+    )
+    unwatched = [good[0], *(line.split(",")[0] + ",,0,far" for line in good[1:121]), *good[121:]]
+    files["unwatched"] = (unwatched, ["120 that did not arrive", "column of delays"])
     alike = [good[0], *(re.sub(r",[\d.]+,", ",60,", line) for line in good[1:])]
-    files["of one delay"] = (alike, ["every delay is the same"])
-    files["of other years"] = ([line.replace("2021", "2019") for line in good], ["0 of 160", "2019", "2021"])
+    files["of one delay"] = (alike, ["bad.csv: every delay is the same"])
+    other_years = [line.replace("2021", "2019") for line in good]
+    files["of other years"] = (other_years, ["0 of 160", "2019", "2021", "give prices of that time"])
     wanted = (*given[:5], "bad.csv", *columns)
     for name, (lines, holds) in files.items():
         (folder / "bad.csv").write_text("".join(line + "\n" for line in lines))
         refused(f"fit of latencies, transfers: {name}", folder, *wanted, holds=holds)
-    (folder / "bad.csv").write_bytes(bytes(range(256)) * 8)
-    refused("fit of latencies, transfers: bytes", folder, *wanted, holds=["bad.csv"])
+    for name, bytes_ in {
+        "bytes": bytes(range(256)) * 8,
+        "deflated": zlib.compress("\n".join(good).encode()),
+        "no UTF-8": b"\xff\xfe\xe9,\xb2\n\x99\n",
+        "UTF-16": "\n".join(good).encode("utf-16"),
+    }.items():
+        (folder / "bad.csv").write_bytes(bytes_)
+        refused(f"fit of latencies, transfers: {name}", folder, *wanted, holds=["bad.csv:1", "not text"])
+        shown = run(folder, *wanted).stderr
+        check(f"fit of latencies, transfers: {name} are not shown", shown.isascii(), shown[:300])
+    (folder / "a_folder" / "few.csv").write_text("\n".join(good[:30]) + "\n")
+    nested = (*given[:5], "a_folder/few.csv", *columns)
+    refused("fit of latencies, in a folder", folder, *nested, place="a_folder/few.csv: ", holds=["29 of 29"])
     refused("fit of latencies, no file", folder, *given[:5], "nowhere.csv", *columns, holds=["nowhere.csv"])
     refused("fit of latencies, a folder", folder, *given[:5], ".", *columns, holds=["directory"])
     wide = max(map(len, run(folder, "fit", "--help").stdout.decode().splitlines()))

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <fstream>
 #include <random>
+#include <regex>
 
 #include "../host/fit_command.h"
 #include "../host/parallel.h"
@@ -500,7 +501,13 @@ TEST_F(SystemicFiles, LeadToAScenarioWithTheseLoadings) {
     EXPECT_GT(s.systemic.delays, 0.2);
     const auto json = fit_json(out.market);
     EXPECT_EQ(json["systemic"]["delays"]["value"], f.delays.value);
-    EXPECT_NE(fit_text(out.market).find("Stress factor"), std::string::npos);
+    const std::string text = fit_text(out.market);
+    EXPECT_NE(text.find("Stress factor"), std::string::npos);
+    // stages of unit variance with this loading b: their sum has Corr(sum, G)^2 = (3 b)^2 / (3 + 6 b^2)
+    std::smatch said;
+    ASSERT_TRUE(std::regex_search(text, said, std::regex("([0-9.]+)\\s+for\\s+3\\s+stages"))) << text;
+    const double b = std::stod(said[1]);
+    EXPECT_NEAR(3.0 * b / std::sqrt(3.0 + 6.0 * b * b), f.delays.value, 1.5e-3);
   }
 }
 
@@ -538,13 +545,25 @@ TEST(SystemicFits, SayWhyTheyRefuse) {
   EXPECT_NE(refusal(d, quick()).find("every delay is the same"), std::string::npos);
   d = good;
   for (Transfer& t : d.transfers.rows) t.delivered = false;
-  EXPECT_NE(refusal(d, quick()).find("every delay is the same"), std::string::npos);
+  EXPECT_NE(refusal(d, quick()).find("none of the 240 transfers"), std::string::npos) << refusal(d, quick());
   d = good;
   for (std::size_t r = 0; r < d.prices.rows(); r += 6) d.prices.price[0][r] = std::numeric_limits<double>::quiet_NaN();
   EXPECT_NE(refusal(d, quick()).find("240 with a gap"), std::string::npos) << refusal(d, quick());
   d = good;
   for (double& p : d.prices.price[1]) p = 1.0;
   EXPECT_NE(refusal(d, quick()).find("240 with prices that do not move"), std::string::npos);
+  d = good;
+  d.transfers.rows.clear();
+  EXPECT_NE(refusal(d, quick()).find("give more transfers"), std::string::npos) << refusal(d, quick());
+  // what to do is said of the cause that cost most
+  d = good;
+  d.transfers.groups.assign(24, "");
+  for (std::size_t i = 0; i < d.transfers.rows.size(); ++i) d.transfers.rows[i].group = i % 24;
+  d.transfers.rows[0].sent += 1000 * day;
+  EXPECT_NE(refusal(d, quick()).find(") leave group out"), std::string::npos) << refusal(d, quick());
+  for (std::size_t i = 0; i < d.transfers.rows.size(); ++i) d.transfers.rows[i].group = 0;
+  for (std::size_t i = 0; i < 130; ++i) d.transfers.rows[i].sent += 1000 * day;  // days 22 to 40 are left
+  EXPECT_NE(refusal(d, quick()).find("give prices of that time"), std::string::npos) << refusal(d, quick());
   SystemicOptions o = quick();
   for (const std::int64_t window : {std::int64_t{900}, std::int64_t{1000}, std::int64_t{3700}}) {
     o.window = window;
