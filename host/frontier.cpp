@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "engine.h"
@@ -17,16 +17,46 @@ namespace {
 
 constexpr const char* layer_name = "(crossing)";  // of the layer in every crossing: names address random numbers
 
+const std::uint64_t* delays(const Results& r, std::size_t route) {
+  return r.tally.counts.data() + r.tally.layout.delay(static_cast<int>(route));
+}
+
+struct Mean {
+  double value, error;  // the standard error
+};
+
 /// Mean of a route's delays: bins of 1/32 octave by their midpoints, unresolved ones with the horizon.
-double mean_delay(const Results& r, std::size_t route) {
-  const std::uint64_t* count = r.tally.counts.data() + r.tally.layout.delay(static_cast<int>(route));
-  double sum = static_cast<double>(count[delay_bins - 1]) * r.scenario.run.horizon;
-  for (int b = 0; b < delay_bins - 1; ++b) {
-    if (count[b] == 0) continue;
-    const double ticks = 0.5 * (delay_edge(b) + delay_edge(b + 1));
-    sum += static_cast<double>(count[b]) * std::min(ticks / ticks_per_second, r.scenario.run.horizon);
+Mean mean_delay(const Results& r, std::size_t route) {
+  const std::uint64_t* count = delays(r, route);
+  const double horizon = r.scenario.run.horizon, paths = static_cast<double>(r.tally.paths);
+  const auto seconds = [&](int b) {
+    if (b == delay_bins - 1) return horizon;
+    return std::min(0.5 * (delay_edge(b) + delay_edge(b + 1)) / ticks_per_second, horizon);
+  };
+  double sum = 0.0, squares = 0.0;
+  for (int b = 0; b < delay_bins; ++b) {
+    if (count[b] != 0) sum += static_cast<double>(count[b]) * seconds(b);
   }
-  return sum / static_cast<double>(r.tally.paths);
+  const double mean = sum / paths;
+  for (int b = 0; b < delay_bins; ++b) {
+    if (count[b] != 0) squares += static_cast<double>(count[b]) * (seconds(b) - mean) * (seconds(b) - mean);
+  }
+  return {mean, std::sqrt(squares / paths / paths)};
+}
+
+/// Between which delays the p99 lies, by its ranks; an absent end is beyond the horizon.
+std::pair<std::optional<double>, std::optional<double>> p99_interval(const Results& r, std::size_t route) {
+  const std::uint64_t* count = delays(r, route);
+  const auto [low, high] = quantile_ranks(r.tally.paths, 0.99, r.scenario.run.interval);
+  /// Lower or upper edge of the bin of a rank.
+  const auto edge = [&](std::uint64_t rank, int side) -> std::optional<double> {
+    std::uint64_t sum = 0;
+    for (int b = 0; b < delay_bins - 1; ++b) {
+      if ((sum += count[b]) >= rank) return delay_edge(b + side) / ticks_per_second;
+    }
+    return std::nullopt;
+  };
+  return {low == 0 ? 0.0 : edge(low, 0), high > r.tally.paths ? std::nullopt : edge(high, 1)};
 }
 
 Choice choice(const MechanismSpec& mechanism, const Results& r, const Answers& all, std::size_t k, double capital) {
@@ -36,12 +66,18 @@ Choice choice(const MechanismSpec& mechanism, const Results& r, const Answers& a
   out.mechanism = mechanism;
   out.p50 = at->p50;
   out.p99 = at->p99;
-  out.mean_delay = mean_delay(r, static_cast<std::size_t>(at - all.routes.begin()));
+  const auto route = static_cast<std::size_t>(at - all.routes.begin());
+  std::tie(out.p99_low, out.p99_high) = p99_interval(r, route);
+  const Mean delay = mean_delay(r, route);
+  out.mean_delay = delay.value;
   out.p_failure = c.p_failure;
+  out.failed = r.tally.counts[r.tally.layout.hit(static_cast<int>(k))];
   out.loss_given_failure = c.loss_given_failure;
   out.exposure_cap_per_loss_budget = c.exposure_cap_per_loss_budget;
   out.haircuts = c.haircuts;
-  out.lock_up_cost = capital * r.scenario.margin.risk_free * (mechanism.lock_up + out.mean_delay) / seconds_per_year;
+  const double per_second = capital * r.scenario.margin.risk_free / seconds_per_year;
+  out.lock_up_cost = per_second * (mechanism.lock_up + delay.value);
+  out.lock_up_error = per_second * interval_score(r.scenario.run.interval) * delay.error;
   out.relaying_cost = mechanism.cost;
   return out;
 }
@@ -61,22 +97,11 @@ bool is_wrapped(const Choice& c) { return c.mechanism.name.starts_with("wrapped"
 
 // ---- dominance ------------------------------------------------------------------------------------------------------------
 
-/// By which choices are compared: less is better. Between low and high a difference may be chance, or a bin.
-struct Measure {
-  double value, low, high;
-};
-
-std::vector<Measure> measures(const Choice& c, std::optional<std::size_t> confidence) {
-  constexpr double never = std::numeric_limits<double>::infinity(), bin = 0.04;
-  std::vector<Measure> all;
-  if (confidence) {
-    const HaircutAnswer& h = c.haircuts[*confidence];
-    all.push_back({*h.value, h.low.value_or(*h.value), *h.high});
-  }
-  all.push_back({c.p_failure.estimate, c.p_failure.low, c.p_failure.high});
-  all.push_back({c.cost(), c.cost() * (1.0 - 0.5 * bin), c.cost() * (1.0 + 0.5 * bin)});
-  const double p99 = c.p99.value_or(never);
-  all.push_back({p99, p99 * (1.0 - 0.5 * bin), p99 * (1.0 + 0.5 * bin)});
+/// By which choices are compared: less is better.
+std::vector<Estimate> measures(const Choice& c, std::optional<std::size_t> confidence) {
+  const Intervals one = intervals(c, confidence);
+  std::vector<Estimate> all = {one.p_failure, one.cost, one.p99};
+  if (one.haircut) all.push_back(*one.haircut);
   const double depth = c.mechanism.wrap_depth;  // a token of another issuer is not the same collateral
   all.push_back({depth, depth, depth});
   return all;
@@ -87,9 +112,9 @@ std::optional<Dominator> dominates(const Choice& a, const Choice& b, std::option
   const auto x = measures(a, confidence), y = measures(b, confidence);
   bool better = false, clear = false;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    if (x[i].value > y[i].value) return std::nullopt;
-    better = better || x[i].value < y[i].value;
-    clear = clear || x[i].high < y[i].low;
+    if (x[i].estimate > y[i].estimate) return std::nullopt;
+    better = better || x[i].estimate < y[i].estimate;
+    clear = clear || below(x[i], y[i]);
   }
   if (!better) return std::nullopt;
   return Dominator{a.mechanism.name, clear};
@@ -174,6 +199,46 @@ std::vector<Crossing> read_crossings(const std::filesystem::path& scenario, cons
     all.push_back(crossing(read_scenario(scenario, one), mechanisms[i], only));
   }
   return all;
+}
+
+Intervals intervals(const Choice& c, std::optional<std::size_t> confidence) {
+  constexpr double never = std::numeric_limits<double>::infinity(), half_bin = 0.02;
+  Intervals out;
+  out.p_failure = c.p_failure;
+  const double p99 = c.p99.value_or(never), cost = c.cost();
+  out.p99 = {p99, std::min(p99 * (1.0 - half_bin), c.p99_low.value_or(never)),
+             std::max(p99 * (1.0 + half_bin), c.p99_high.value_or(never))};
+  out.cost = {cost, std::max(0.0, cost * (1.0 - half_bin) - c.lock_up_error),
+              cost * (1.0 + half_bin) + c.lock_up_error};
+  if (confidence) {
+    const HaircutAnswer& h = c.haircuts[*confidence];
+    if (h.value && h.high) out.haircut = Estimate{*h.value, h.low.value_or(-never), *h.high};
+  }
+  return out;
+}
+
+bool below(const Estimate& a, const Estimate& b) {
+  return a.high < b.low || (a.low == 0.0 && a.high == 0.0 && b.low >= 0.0 && b.high > 0.0);
+}
+
+Least least(const std::vector<Estimate>& all) {
+  Least out;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (std::none_of(all.begin(), all.end(), [&](const Estimate& other) { return below(other, all[i]); }))
+      out.choices.push_back(i);
+  }
+  out.told = out.choices.size() == 1 || std::all_of(out.choices.begin(), out.choices.end(),
+                                                    [&](std::size_t i) { return all[i].low == all[i].high; });
+  return out;
+}
+
+Trilemma trilemma(const Frontier& f) {
+  const auto of = [&](Estimate Intervals::*measure) {
+    std::vector<Estimate> all;
+    for (const Choice& c : f.choices) all.push_back(intervals(c, {}).*measure);
+    return least(all);
+  };
+  return {of(&Intervals::p_failure), of(&Intervals::p99), of(&Intervals::cost)};
 }
 
 void find_dominated(Frontier& f) {

@@ -25,6 +25,19 @@ std::string duration(std::optional<double> seconds) {
   return seconds ? rounded_duration(*seconds) : std::string("unresolved");
 }
 
+/// 1234567.891 -> 1,234,567.89
+std::string grouped(double x, int digits) {
+  std::string text = fmt::format("{:.{}f}", x, digits);
+  for (auto at = static_cast<std::ptrdiff_t>(std::min(text.find('.'), text.size())) - 3; at > 0; at -= 3)
+    text.insert(static_cast<std::size_t>(at), ",");
+  return text;
+}
+std::string grouped(std::uint64_t n) { return grouped(static_cast<double>(n), 0); }
+/// Cents only where there are some.
+std::string dollars(double x) {
+  return x < 1000.0 ? fmt::format("{:.10g}", x) : grouped(x, x == std::floor(x) ? 0 : 2);
+}
+
 std::string trust_list(const Frontier& f) {
   std::string text = "\nWhat each relies on (wrap depth: issuers between the token and the native asset)\n";
   for (const Choice& c : f.choices) {
@@ -70,26 +83,10 @@ std::string cost_table(const Frontier& f) {
   Table table({"mechanism", "lock-up USD", "relaying USD", "both, bp", "dominated by"});
   for (const Choice& c : f.choices) {
     const std::string by = dominators(c);
-    table.row({c.mechanism.name, fmt::format("{:.2f}", c.lock_up_cost), fmt::format("{:.2f}", c.relaying_cost),
+    table.row({c.mechanism.name, grouped(c.lock_up_cost, 2), grouped(c.relaying_cost, 2),
                fmt::format("{:.3g}", 1e4 * c.cost() / f.capital), by.empty() ? "-" : by});
   }
   return table.text();
-}
-
-/// The choices with the least of something, all that are equal.
-template <class Value>
-std::vector<std::string> least(const Frontier& f, Value value) {
-  double best = std::numeric_limits<double>::infinity();
-  for (const Choice& c : f.choices) best = std::min(best, value(c));
-  std::vector<std::string> names;
-  for (const Choice& c : f.choices) {
-    if (value(c) == best) names.push_back(c.mechanism.name);
-  }
-  return names;
-}
-
-bool holds(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 /// USD, to three digits.
@@ -101,32 +98,41 @@ std::string rough_dollars(double x) {
   return fmt::format("{:.3g}", x);
 }
 
-/// Where figures are losses given failure, and what to do instead: mechanisms that are so at the same confidences together.
+/// Where figures are losses given failure, and what to do instead: mechanisms that are so at the same confidences
+/// together. Where the interval of P(layer fails) does not say on which side of the cliff a confidence is, neither does
+/// the text.
 std::string cliff_text(const Frontier& f) {
   struct Group {
     std::string at;
+    bool told;
     std::vector<std::string> names, caps;
   };
   std::vector<Group> groups;
   for (const Choice& c : f.choices) {
-    std::vector<std::string> beyond;
-    for (const auto& h : c.haircuts) {
-      if (h.beyond_cliff) beyond.push_back(confidence_text(h.confidence));
+    bool capped = false;
+    for (const bool told : {true, false}) {
+      std::vector<std::string> beyond;
+      for (const auto& h : c.haircuts) {
+        if (h.beyond_cliff && (1.0 - h.confidence < c.p_failure.low) == told)
+          beyond.push_back(confidence_text(h.confidence));
+      }
+      if (beyond.empty()) continue;
+      const std::string at = fmt::format("{}", fmt::join(beyond, ", "));
+      auto group =
+          std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.at == at && g.told == told; });
+      if (group == groups.end()) group = groups.insert(groups.end(), {at, told, {}, {}});
+      group->names.push_back(c.mechanism.name);
+      if (c.exposure_cap_per_loss_budget && !std::exchange(capped, true))
+        group->caps.push_back(rough_dollars(*c.exposure_cap_per_loss_budget));
     }
-    if (beyond.empty()) continue;
-    const std::string at = fmt::format("{}", fmt::join(beyond, ", "));
-    auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& one) { return one.at == at; });
-    if (group == groups.end()) group = groups.insert(groups.end(), {at, {}, {}});
-    group->names.push_back(c.mechanism.name);
-    if (c.exposure_cap_per_loss_budget) group->caps.push_back(rough_dollars(*c.exposure_cap_per_loss_budget));
   }
   std::string text;
-  for (const auto& [at, names, caps] : groups) {
-    const bool several = names.size() > 1;
+  for (const auto& [at, told, names, caps] : groups) {
+    const char* is = !told ? "may be" : names.size() > 1 ? "are" : "is";
     text +=
-        wrapped(fmt::format("* {} {} beyond the cliff at {}: the figure is the loss given failure, which no haircut "
+        wrapped(fmt::format("* {} {} beyond the cliff at {}{} the figure is the loss given failure, which no haircut "
                             "can price. Cap the exposure{}.",
-                            fmt::join(names, ", "), several ? "are" : "is", at,
+                            fmt::join(names, ", "), is, at, told ? ":" : " (these paths do not tell); if so,",
                             caps.empty() ? std::string()
                                          : fmt::format(": at most {} USD for each USD of expected loss per "
                                                        "liquidation",
@@ -136,45 +142,155 @@ std::string cliff_text(const Frontier& f) {
   return text;
 }
 
-/// Safe, fast, cheap: whether one of them is all three, and if not what each gives up.
-std::string trilemma(const Frontier& f) {
-  const auto safest = least(f, [](const Choice& c) { return c.p_failure.estimate; });
-  const auto fastest =
-      least(f, [](const Choice& c) { return c.p99.value_or(std::numeric_limits<double>::infinity()); });
-  const auto cheapest = least(f, [](const Choice& c) { return c.cost(); });
-  std::string text = wrapped(
-      fmt::format("Safe, fast, cheap: {} fail{} least, {} {} fastest at p99, {} cost{} least a liquidation.",
-                  fmt::join(safest, " and "), safest.size() == 1 ? "s" : "", fmt::join(fastest, " and "),
-                  fastest.size() == 1 ? "is" : "are", fmt::join(cheapest, " and "), cheapest.size() == 1 ? "s" : ""),
-      2);
-  std::vector<std::string> all_three, left;
-  for (const Choice& c : f.choices) {
-    const std::string& name = c.mechanism.name;
-    if (holds(safest, name) && holds(fastest, name) && holds(cheapest, name)) all_three.push_back(name);
-    if (c.dominated_by.empty()) left.push_back(name);
+// ---- the trilemma: it says no more than the intervals ----
+
+/// Fewer failures than this are worth a word: with 20 the relative standard error is 1 / sqrt(20), 22 %.
+constexpr std::uint64_t few_failures = 20;
+
+bool holds(const Least& least, std::size_t choice) {
+  return std::find(least.choices.begin(), least.choices.end(), choice) != least.choices.end();
+}
+
+std::string names(const Frontier& f, const Least& least, const char* between) {
+  std::vector<std::string> all;
+  for (const std::size_t i : least.choices) all.push_back(f.choices[i].mechanism.name);
+  return fmt::format("{}", fmt::join(all, between));
+}
+
+std::string safest_text(const Frontier& f, const Least& least, std::uint64_t paths) {
+  const Choice& first = f.choices[least.choices[0]];
+  if (least.told && least.choices.size() == 1) return names(f, least, "") + " fails least";
+  if (least.told) return names(f, least, " and ") + " cannot fail";
+  std::vector<std::string> failed;
+  bool equal = true;
+  for (const std::size_t i : least.choices) {
+    failed.push_back(grouped(f.choices[i].failed));
+    equal = equal && f.choices[i].failed == first.failed;
   }
-  if (!all_three.empty()) {
-    text += wrapped(
-        fmt::format("- {} {} all three: among these mechanisms nothing has to be given up (other assets may not have "
-                    "that choice).",
-                    fmt::join(all_three, " and "), all_three.size() == 1 ? "is" : "are"),
-        2);
-  } else {
-    text += wrapped(
-        fmt::format("- None is all three. Not dominated, so a matter of what to give up: {}.", fmt::join(left, ", ")),
-        2);
-    for (const Choice& c : f.choices) {
-      const std::string& name = c.mechanism.name;
-      if (!c.dominated_by.empty()) continue;
-      std::vector<std::string> gives_up;
-      if (!holds(safest, name))
-        gives_up.push_back(fmt::format("safety (it fails {})", probability(c.p_failure.estimate)));
-      if (!holds(fastest, name)) gives_up.push_back(fmt::format("speed (p99 {})", duration(c.p99)));
-      if (!holds(cheapest, name)) gives_up.push_back(fmt::format("cost ({:.2f} USD)", c.cost()));
-      text += wrapped(fmt::format("  {} gives up {}.", name, fmt::join(gives_up, ", ")), 4);
+  // Random numbers are common: equal hazards fail on the same paths, however many there are.
+  return fmt::format("these paths do not tell apart which of {} fails least ({} failed paths of {}; run more paths{})",
+                     names(f, least, ", "), fmt::join(failed, ", "), grouped(paths),
+                     equal && first.failed >= few_failures ? ", unless their hazards are equal" : "");
+}
+
+std::string fastest_text(const Frontier& f, const Least& least) {
+  if (least.told && least.choices.size() == 1) return names(f, least, "") + " is fastest at p99";
+  if (least.told) return names(f, least, " and ") + " are all unresolved at p99";
+  return "these paths do not tell apart which of " + names(f, least, ", ") + " is fastest at p99";
+}
+
+std::string cheapest_text(const Frontier& f, const Least& least) {
+  if (least.told && least.choices.size() == 1) return names(f, least, "") + " costs least a liquidation";
+  if (least.told) return names(f, least, " and ") + " cost nothing a liquidation";
+  return fmt::format("the costs of a liquidation by {} do not differ by more than intervals and bins explain",
+                     names(f, least, ", "));
+}
+
+/// What a choice that is safe, fast and cheap is not for.
+std::vector<std::string> reservations(const Frontier& f, const Choice& c) {
+  std::vector<std::string> all;
+  if (c.mechanism.wrap_depth > 0.0)
+    all.push_back(fmt::format("it is another asset, an issuer's promise (wrap depth {:g})", c.mechanism.wrap_depth));
+  if (c.mechanism.lock_up > 0.0)
+    all.push_back(fmt::format("it locks capital up for {}", rounded_duration(c.mechanism.lock_up)));
+  for (std::size_t i = c.haircuts.size(); i-- > 0;) {
+    if (c.haircuts[i].confidence != f.compared_at) continue;
+    const auto own = intervals(c, i).haircut;
+    std::vector<std::string> lower;
+    for (const Choice& other : f.choices) {
+      const auto its = intervals(other, i).haircut;
+      if (own && its && below(*its, *own)) lower.push_back(other.mechanism.name);
+    }
+    if (!lower.empty()) {
+      all.push_back(fmt::format("its haircut at {} is above that of {}", confidence_text(c.haircuts[i].confidence),
+                                fmt::join(lower, ", ")));
     }
   }
-  return text + cliff_text(f);
+  return all;
+}
+
+std::string few_text(const Frontier& f) {
+  std::vector<std::string> few;
+  for (const Choice& c : f.choices) {
+    if (c.p_failure.high > 0.0 && c.failed < few_failures)
+      few.push_back(fmt::format("{} ({})", c.mechanism.name, c.failed));
+  }
+  if (few.empty()) return "";
+  return wrapped(
+      fmt::format("- Fewer than {} failures were seen of {}: P(layer fails), and what depends on it, is known "
+                  "only roughly. Run more paths.",
+                  few_failures, fmt::join(few, ", ")),
+      2);
+}
+
+/// What each choice that may be wanted gives up, a line each; those of `except` apart.
+std::string given_up(const Frontier& f, const Trilemma& v, const std::vector<std::size_t>& except) {
+  std::string text;
+  for (std::size_t i = 0; i < f.choices.size(); ++i) {
+    const Choice& c = f.choices[i];
+    const bool dominated =
+        std::any_of(c.dominated_by.begin(), c.dominated_by.end(), [](const Dominator& d) { return d.clear; });
+    if (dominated || std::find(except.begin(), except.end(), i) != except.end()) continue;
+    std::vector<std::string> list;
+    if (!holds(v.p_failure, i)) list.push_back(fmt::format("safety (it fails {})", probability(c.p_failure.estimate)));
+    if (!holds(v.p99, i)) list.push_back(fmt::format("speed (p99 {})", duration(c.p99)));
+    if (!holds(v.cost, i)) list.push_back(fmt::format("cost ({} USD)", grouped(c.cost(), 2)));
+    const auto besides = reservations(f, c);
+    text += wrapped(fmt::format("  {} gives up {}{}{}.", c.mechanism.name, fmt::join(list, ", "),
+                                besides.empty() ? "" : "; ", fmt::join(besides, ", ")),
+                    4);
+  }
+  return text;
+}
+
+/// Safe, fast, cheap: whether one of them is all three, and if not what each gives up.
+std::string trilemma(const Frontier& f, std::uint64_t paths) {
+  const Trilemma v = trilemma(f);
+  std::string text = wrapped(fmt::format("Safe, fast, cheap: {}; {}; {}.", safest_text(f, v.p_failure, paths),
+                                         fastest_text(f, v.p99), cheapest_text(f, v.cost)),
+                             2);
+  std::vector<std::size_t> all_three;
+  std::vector<std::string> left;
+  for (std::size_t i = 0; i < f.choices.size(); ++i) {
+    const Choice& c = f.choices[i];
+    if (holds(v.p_failure, i) && holds(v.p99, i) && holds(v.cost, i)) all_three.push_back(i);
+    const bool clear =
+        std::any_of(c.dominated_by.begin(), c.dominated_by.end(), [](const Dominator& d) { return d.clear; });
+    if (!clear) left.push_back(c.mechanism.name + (c.dominated_by.empty() ? "" : "?"));
+  }
+  const bool told = v.p_failure.told && v.p99.told && v.cost.told;
+  for (const std::size_t i : all_three) {
+    const Choice& c = f.choices[i];
+    const auto but = reservations(f, c);
+    const std::string price = but.empty() ? std::string() : fmt::format("{}", fmt::join(but, ", and "));
+    if (told) {
+      text += wrapped(
+          fmt::format("- {} is all three{}", c.mechanism.name,
+                      price.empty() ? ": among these mechanisms nothing has to be given up (other assets may not have "
+                                      "that choice)."
+                                    : ", but not for nothing: " + price + " (other assets may not have that choice)."),
+          2);
+    } else {
+      std::vector<std::string> open;
+      if (!v.p_failure.told) open.push_back("fails least");
+      if (!v.p99.told) open.push_back("is fastest");
+      if (!v.cost.told) open.push_back("costs least");
+      text += wrapped(fmt::format("- {} may be all three: these paths do not tell whether it {}{}{}.", c.mechanism.name,
+                                  fmt::join(open, ", "), price.empty() ? "" : ". It is not for nothing: ", price),
+                      2);
+    }
+  }
+  if (all_three.empty()) {
+    const bool doubtful =
+        std::any_of(left.begin(), left.end(), [](const std::string& name) { return name.back() == '?'; });
+    text += wrapped(fmt::format("- None is all three. Not dominated{}, so a matter of what to give up: {}.",
+                                doubtful ? " (?: or not clearly)" : "", fmt::join(left, ", ")),
+                    2);
+    text += given_up(f, v, {});
+  } else if (!told) {
+    text += given_up(f, v, all_three);
+  }
+  return text + few_text(f) + cliff_text(f);
 }
 
 // ---- for programs -----------------------------------------------------------------------------------------------------------
@@ -205,21 +321,35 @@ Json choice_json(const Frontier& f, const Choice& c) {
           {"assets", m.collateral},
           {"source", m.source},
           {"wrap_depth", m.wrap_depth},
-          {"delay_seconds", {{"p50", number(c.p50)}, {"p99", number(c.p99)}, {"mean", number(c.mean_delay)}}},
+          {"delay_seconds",
+           {{"p50", number(c.p50)},
+            {"p99", number(c.p99)},
+            {"p99_low", number(c.p99_low)},
+            {"p99_high", number(c.p99_high)},
+            {"mean", number(c.mean_delay)}}},
           {"p_failure",
            {{"estimate", number(c.p_failure.estimate)},
             {"low", number(c.p_failure.low)},
-            {"high", number(c.p_failure.high)}}},
+            {"high", number(c.p_failure.high)},
+            {"failed_paths", c.failed}}},
           {"loss_given_failure", number(c.loss_given_failure)},
           {"exposure_cap_per_loss_budget", number(c.exposure_cap_per_loss_budget)},
           {"haircuts", std::move(haircuts)},
           {"lock_up_seconds", number(m.lock_up)},
           {"cost_usd",
            {{"lock_up", number(c.lock_up_cost)},
+            {"lock_up_error", number(c.lock_up_error)},
             {"relaying", number(c.relaying_cost)},
             {"total", number(c.cost())},
             {"of_capital", number(c.cost() / f.capital)}}},
           {"dominated_by", std::move(dominators)}};
+}
+
+/// Who is least: one name, or those that these paths do not tell apart.
+Json least_json(const Frontier& f, const Least& least) {
+  Json names = Json::array();
+  for (const std::size_t i : least.choices) names.push_back(f.choices[i].mechanism.name);
+  return {{"choices", std::move(names)}, {"told", least.told}};
 }
 
 /// A cell of a CSV file: quoted where it must be.
@@ -236,7 +366,7 @@ std::string cell(std::optional<double> x) { return x && std::isfinite(*x) ? fmt:
 
 std::string frontier_table(const FrontierRun& run) {
   std::string text = fmt::format("{}: {} mechanisms, {} liquidations each, seed {}, {}\n", clipped(run.scenario, 50),
-                                 run.plan_hashes.size(), run.paths, run.seed, run.engine);
+                                 run.plan_hashes.size(), grouped(run.paths), run.seed, run.engine);
   text += fmt::format("{} ({})\n\n", run.backend, run.device);
   text +=
       "All probabilities are per liquidation (given that a position has reached its threshold). Random numbers are\n"
@@ -256,16 +386,16 @@ std::string frontier_table(const FrontierRun& run) {
         run.parameters_uncertain ? "; low and high hold parameter error where there are blocks enough" : "");
     text += delay_table(f);
     text += fmt::format(
-        "\nCost of a liquidation of {:.10g} USD: lock-up is its capital x {:g} % a year x (lock-up + mean delay).\n"
+        "\nCost of a liquidation of {} USD: lock-up is its capital x {:g} % a year x (lock-up + mean delay).\n"
         "Dominated: another is at least as good by {}P(layer fails), cost, p99 and wrap depth, and better\n"
         "by one (?: by no more than intervals and bins explain)\n",
-        f.capital, 100.0 * run.risk_free, at.empty() ? "" : "haircut at " + at + ", ");
+        dollars(f.capital), 100.0 * run.risk_free, at.empty() ? "" : "haircut at " + at + ", ");
     text += cost_table(f);
     if (at.empty())
       text += "- Too few paths to bound any haircut: they are not compared. Run more paths.\n";
     else if (at != confidence_text(f.choices[0].haircuts.back().confidence))
       text += fmt::format("- Too few paths to bound haircuts beyond {}. Run more paths.\n", at);
-    text += "\n" + trilemma(f);
+    text += "\n" + trilemma(f, run.paths);
   }
   return text;
 }
@@ -291,13 +421,18 @@ Json frontier_json(const FrontierRun& run) {
   }
   for (const Frontier& f : run.frontiers) {
     Json choices = Json::array();
+    const Trilemma found = trilemma(f);
     for (const Choice& c : f.choices) choices.push_back(choice_json(f, c));
     out["collateral"].push_back({{"name", f.collateral},
                                  {"asset", f.asset},
                                  {"route", f.route},
                                  {"capital_usd", f.capital},
                                  {"compared_at", number(f.compared_at)},
-                                 {"choices", std::move(choices)}});
+                                 {"choices", std::move(choices)},
+                                 {"least",
+                                  {{"p_failure", least_json(f, found.p_failure)},
+                                   {"p99", least_json(f, found.p99)},
+                                   {"cost", least_json(f, found.cost)}}}});
   }
   return out;
 }
@@ -308,7 +443,8 @@ std::string frontier_csv(const FrontierRun& run) {
       "failure,beyond_cliff,single_"
       "chain,"
       "efficiency,efficiency_against_wrapped,p50_seconds,p99_seconds,mean_delay_seconds,p_failure,p_failure_low,"
-      "p_failure_high,trust,assets,wrap_depth,capital_usd,lock_up_usd,relaying_usd,total_usd,dominated_by\n";
+      "p_failure_high,trust,assets,wrap_depth,capital_usd,lock_up_usd,relaying_usd,total_usd,dominated_by,failed_paths,"
+      "p99_low_seconds,p99_high_seconds\n";
   for (const Frontier& f : run.frontiers) {
     for (const Choice& c : f.choices) {
       std::string by;
@@ -342,7 +478,10 @@ std::string frontier_csv(const FrontierRun& run) {
                                      cell(c.lock_up_cost),
                                      cell(c.relaying_cost),
                                      cell(c.cost()),
-                                     cell(by)};
+                                     cell(by),
+                                     std::to_string(c.failed),
+                                     cell(c.p99_low),
+                                     cell(c.p99_high)};
         text += fmt::format("{}\n", fmt::join(cells, ","));
       }
     }
