@@ -272,9 +272,9 @@ std::string trilemma(const Frontier& f, std::uint64_t paths) {
           2);
     } else {
       std::vector<std::string> open;
-      if (!v.p_failure.told) open.push_back("fails least");
-      if (!v.p99.told) open.push_back("is fastest");
-      if (!v.cost.told) open.push_back("costs least");
+      if (!v.p_failure.told) open.emplace_back("fails least");
+      if (!v.p99.told) open.emplace_back("is fastest");
+      if (!v.cost.told) open.emplace_back("costs least");
       text += wrapped(fmt::format("- {} may be all three: these paths do not tell whether it {}{}{}.", c.mechanism.name,
                                   fmt::join(open, ", "), price.empty() ? "" : ". It is not for nothing: ", price),
                       2);
