@@ -1,5 +1,5 @@
-/// market.h -- how prices move between two visited times: one struct per Process that walks (factors.h has the other), composed as DESIGN 1.2 says (innovation x variance x
-/// jumps). Log prices have no drift here; it is added when one is read (walk.h).
+/// market.h -- how prices move between two visited times: one struct per Process that walks (factors.h has the other), composed as
+/// DESIGN 1.2 says (innovation x variance x jumps). Log prices have no drift here; it is added when one is read (walk.h).
 ///
 /// A market offers: a constructor that starts a path; move() over the dt ticks to a visit; close() where a visit is a grid date; add()
 /// for jumps; capture() of what the visit's events need. Draws are addressed by the rank of the visit, and a lane that has

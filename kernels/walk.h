@@ -79,9 +79,10 @@ PROOFLOAD_FN void fire(const Plan& plan, const Tables& tables, const Workspace<F
   }
 }
 
-/// Steps the prices from event to event and keeps what each event needs. The next visit is the earliest event later than now, so equal
-/// times are one visit and nothing needs sorting. Where a sale is unresolved, observers look up to the horizon. Returns the least price of the book over the grid dates. `extras`: with jumps and
-/// observers; without them the loop keeps all prices in registers.
+/// Steps the prices from event to event and keeps what each event needs. The next visit is the earliest event later than
+/// now, so equal times are one visit and nothing needs sorting. Where a sale is unresolved, observers look up to the
+/// horizon. Returns the least price of the book over the grid dates. `extras`: with jumps and observers; without them the
+/// loop keeps all prices in registers.
 template <class Market, bool extras, class F>
 PROOFLOAD_FN F walk(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Workspace<F>& work,
                     bool stalled, typename lane<F>::M unresolved) {
