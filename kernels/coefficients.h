@@ -1,4 +1,4 @@
-/// coefficients.h -- written by scripts/fit_coefficients (Sollya): do not edit.
+/// coefficients.h -- written by scripts/research/fit_coefficients (Sollya): do not edit.
 #pragma once
 // clang-format off
 // -2 ln(1 + f) / f on [-1/3, 1/3]; exact at f = 0; relative error of the fit 1.1e-06

@@ -3,7 +3,7 @@
 /// One standard normal G a path; each of its effects keeps the mean it acts on. What it makes of the plan's numbers is kept in
 /// Workspace::condition, because everything on the path reads it and nothing changes it.
 #pragma once
-#include "market.h"
+#include "kernels/market.h"
 
 namespace proofload {
 

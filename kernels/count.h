@@ -1,8 +1,8 @@
 /// count.h -- from outcomes to counters: which bin, which threshold, which sum. One sink for CPU lanes and GPU threads; how a counter
 /// is bumped is the business of its `Counters` (buffers in cpu.cpp, atomics in cuda.cu).
 #pragma once
-#include "path.h"
-#include "tally.h"
+#include "kernels/path.h"
+#include "kernels/tally.h"
 
 namespace proofload {
 

@@ -1,9 +1,9 @@
 // cpu.cpp -- packs of paths on one CPU thread. Built once per ISA with PROOFLOAD_ISA = scalar, avx2 or avx512.
-#include "cpu.h"
+#include "kernels/cpu.h"
 
-#include "count.h"
-#include "fingerprint.h"
-#include "pack.h"
+#include "kernels/count.h"
+#include "kernels/fingerprint.h"
+#include "kernels/pack.h"
 
 namespace proofload::PROOFLOAD_ISA {
 namespace {

@@ -2,8 +2,8 @@
 #pragma once
 #include <cstdint>
 
-#include "philox.h"
-#include "tally.h"
+#include "kernels/philox.h"
+#include "kernels/tally.h"
 
 namespace proofload {
 

@@ -11,10 +11,10 @@
 #include <optional>
 #include <string>
 
-#include "../host/backend.h"
-#include "count.h"
-#include "cuda.h"
-#include "fingerprint.h"
+#include "kernels/count.h"
+#include "kernels/cuda.h"
+#include "kernels/fingerprint.h"
+#include "run/backend.h"
 
 namespace proofload {
 namespace {

@@ -1,6 +1,6 @@
 // cuda_missing.cpp -- stands in for cuda.cu in a build without CUDA: callers need no #ifdef, users get a reason.
-#include "../host/backend.h"
-#include "cuda.h"
+#include "kernels/cuda.h"
+#include "run/backend.h"
 
 namespace proofload {
 

@@ -1,8 +1,8 @@
 /// delay.h -- from random words to values of laws, and from the stages of a route to the times of its messages (DESIGN 1.3).
 #pragma once
-#include "math.h"
-#include "philox.h"
-#include "plan.h"
+#include "kernels/math.h"
+#include "kernels/philox.h"
+#include "kernels/plan.h"
 
 namespace proofload {
 

@@ -5,7 +5,7 @@
 /// have been. Each path has an order of its own. The events are ranked once, by comparing every pair, so that the walk itself neither
 /// looks for what comes next nor for whom it was.
 #pragma once
-#include "jump.h"
+#include "kernels/jump.h"
 
 namespace proofload {
 

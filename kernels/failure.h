@@ -1,6 +1,6 @@
 /// failure.h -- when messaging layers fail, and which messages that hits (DESIGN 1.4).
 #pragma once
-#include "delay.h"
+#include "kernels/delay.h"
 
 namespace proofload {
 

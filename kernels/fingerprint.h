@@ -2,7 +2,7 @@
 ///
 /// The fingerprint of a range is the sum of its outcomes' hashes: the same for every order, split and lane width.
 #pragma once
-#include "lane.h"
+#include "kernels/lane.h"
 
 namespace proofload {
 

@@ -1,10 +1,10 @@
 /// jump.h -- Merton's jumps (1976): over dt ticks a Poisson number of them, whose normal log sizes are added up. Exact for any dt.
 #pragma once
-#include "market.h"
+#include "kernels/market.h"
 
 namespace proofload {
 
-/// Number of events of a Poisson law with this mean (at most 50: host/market_reader.cpp refuses more), as a float. Inversion from above: N >= n iff
+/// Number of events of a Poisson law with this mean (at most 50: host/scenario/market_reader.cpp refuses more), as a float. Inversion from above: N >= n iff
 /// v < P(N >= n), v = (word + 1/2) / 2^32, so that rare events keep their relative precision.
 template <class F>
 PROOFLOAD_FN F poisson(typename lane<F>::U word, F mean) {

@@ -5,10 +5,10 @@
 /// for jumps; capture() of what the visit's events need. Draws are addressed by the rank of the visit, and a lane that has
 /// no further event moves by dt = 0, which must change nothing.
 #pragma once
-#include "delay.h"
-#include "math.h"
-#include "philox.h"
-#include "plan.h"
+#include "kernels/delay.h"
+#include "kernels/math.h"
+#include "kernels/philox.h"
+#include "kernels/plan.h"
 
 namespace proofload {
 

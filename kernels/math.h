@@ -1,12 +1,12 @@
 /// math.h -- exp, log, normals from correctly rounded operations only, so that every lane, compiler and GPU gives the same bits.
 ///
-/// Coefficients: minimax fits by scripts/fit_coefficients (Sollya). Largest errors, measured in tests/math_test.cpp against
+/// Coefficients: minimax fits by scripts/research/fit_coefficients (Sollya). Largest errors, measured in tests/kernels/math_test.cpp against
 /// long double: exp 2 ulp, 1.6e-7 relative; minus_two_log 1.25e-6 relative, 1.25e-7 near q = 1; exponential 1.4e-6
 /// relative, 4e-7 for v < 1/256; reciprocal 1.3e-7 relative; table_at 1e-6 in the score; normals 1.2e-6 absolute, tails
 /// included, and below a radius of 0.03 another 6e-8 / radius (q is a float near 1), 2.5e-4 at most.
 #pragma once
-#include "coefficients.h"
-#include "philox.h"
+#include "kernels/coefficients.h"
+#include "kernels/philox.h"
 
 namespace proofload {
 

@@ -3,7 +3,7 @@
 #pragma once
 #include <immintrin.h>
 
-#include "lane.h"
+#include "kernels/lane.h"
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 

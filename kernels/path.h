@@ -3,10 +3,10 @@
 /// simulate() runs the paths of one pack. It draws the delay of every message, finds the failed layers, walks the correlated prices
 /// through the times at which somebody sells, and hands what each collateral brings to a sink that counts it (or prints, or hashes).
 #pragma once
-#include "condition.h"
-#include "failure.h"
-#include "regime.h"
-#include "walk.h"
+#include "kernels/condition.h"
+#include "kernels/failure.h"
+#include "kernels/regime.h"
+#include "kernels/walk.h"
 
 namespace proofload {
 

@@ -1,6 +1,6 @@
 /// plan.h -- what a path needs, already in float and in ticks: one trivially copyable value that a kernel takes by value.
 ///
-/// `compile` (host/compile.h) makes a Plan from a Scenario; nothing on the path converts units or looks anything up by name.
+/// `compile` (host/plan/compile.h) makes a Plan from a Scenario; nothing on the path converts units or looks anything up by name.
 /// All members are 32-bit words (or even numbers of 16-bit ones), so a Plan has no padding and its bytes can be hashed.
 #pragma once
 #include <cstdint>
@@ -90,7 +90,7 @@ struct Law {
   std::uint16_t first, count;  ///< components
 };
 
-/// One Philox block of scores: four normals for the four stage names of a quad, or for four assets of an oracle (host/compile.cpp),
+/// One Philox block of scores: four normals for the four stage names of a quad, or for four assets of an oracle (host/plan/compile.cpp),
 /// read by its terms. Rank `doubt_rank` of the same address: what is not known of the median delays of this owner (of a chain's
 /// oracles: of all together).
 inline constexpr std::uint32_t doubt_rank = 0xffff'ffffu;

@@ -5,7 +5,7 @@
 /// exponential time. A second outage of the same owner on one path is left out: at rates of a few a year and delays of hours its
 /// probability is of second order.
 #pragma once
-#include "delay.h"
+#include "kernels/delay.h"
 
 namespace proofload {
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "plan.h"
+#include "kernels/plan.h"
 
 namespace proofload {
 

@@ -1,7 +1,7 @@
 /// walk.h -- the walk of DESIGN 1.2: prices go from event to event, merged with the grid, and are read at events, never re-scaled.
 #pragma once
-#include "factors.h"
-#include "regime.h"
+#include "kernels/factors.h"
+#include "kernels/regime.h"
 
 namespace proofload {
 

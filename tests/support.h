@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "../host/engine.h"
-#include "../host/statistics.h"
+#include "answers/answer.h"
+#include "run/engine.h"
 
 namespace proofload::testing {
 

@@ -1,0 +1,566 @@
+#include "answers/answer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/special_functions/beta.hpp>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <stdexcept>
+
+#include "answers/margin.h"
+#include "plan/drawn.h"
+#include "scenario/words.h"
+
+namespace proofload {
+namespace {
+
+/// What selling costs: proceeds y before become max(0, keep y - cost).
+struct Sale {
+  double keep = 1.0, cost = 0.0;
+  double loss(double before) const {
+    if (keep == 1.0 && cost == 0.0) return before;  // a free sale changes no digit
+    return 1.0 - std::max(0.0, keep * (1.0 - before) - cost);
+  }
+};
+
+/// A loss that stands for a bin in means.
+double midpoint(int bin) {
+  if (bin == 0) return -1.0;
+  if (bin == loss_bins - 1) return 1.0;
+  return 0.5 * (loss_edge(bin) + loss_edge(bin + 1));
+}
+
+/// Losses of one layer of one collateral, counted in bins.
+struct Histogram {
+  std::vector<std::uint64_t> count, cumulative;
+
+  explicit Histogram(std::vector<std::uint64_t> counts) : count(std::move(counts)), cumulative(count.size()) {
+    std::uint64_t sum = 0;
+    for (std::size_t b = 0; b < count.size(); ++b) cumulative[b] = sum += count[b];
+  }
+  std::uint64_t total() const { return cumulative.back(); }
+  /// The bin of an order statistic, rank from 1 to total().
+  int bin(std::uint64_t rank) const {
+    return static_cast<int>(std::lower_bound(cumulative.begin(), cumulative.end(), rank) - cumulative.begin());
+  }
+  /// Upper edge of the bin of the quantile of order p.
+  std::optional<double> quantile(double p) const {
+    if (total() == 0) return std::nullopt;
+    return loss_edge(bin(rank_of(total(), p)) + 1);
+  }
+  /// Mean after the sale.
+  std::optional<double> mean(const Sale& sale) const {
+    if (total() == 0) return std::nullopt;
+    double sum = 0.0;
+    for (int b = 0; b < loss_bins; ++b) {
+      if (count[b] != 0) sum += static_cast<double>(count[b]) * sale.loss(midpoint(b));
+    }
+    return sum / static_cast<double>(total());
+  }
+};
+
+Histogram histogram(const Tally& tally, std::size_t at) {
+  const auto first = tally.counts.begin() + static_cast<std::ptrdiff_t>(at);
+  return Histogram({first, first + loss_bins});
+}
+
+/// All paths, failures included.
+Histogram with_failures(const Tally& tally, int k) {
+  std::vector<std::uint64_t> count(loss_bins);
+  for (std::size_t b = 0; b < count.size(); ++b) count[b] = count_with_failures(tally, k, b);
+  return Histogram(std::move(count));
+}
+
+/// The paths on which the layer did not fail.
+Histogram without_failed_paths(const Tally& tally, int k) {
+  std::vector<std::uint64_t> count(loss_bins);
+  for (std::size_t b = 0; b < count.size(); ++b) {
+    count[b] = tally.counts[tally.layout.latency(k) + b] - tally.counts[tally.layout.spared(k) + b];
+  }
+  return Histogram(std::move(count));
+}
+
+/// Expected shortfall with its standard error (DESIGN 1.1): the mean of the worst 1 - p, in which an atom at the
+/// quantile takes part with what is left to it (Acerbi and Tasche 2002; the error is that of Rockafellar and Uryasev's
+/// estimator).
+struct Shortfall {
+  double value, error;
+};
+Shortfall expected_shortfall(const Histogram& losses, double p, const Sale& sale) {
+  const double paths = static_cast<double>(losses.total()), tail = paths * (1.0 - p);
+  const int at = losses.bin(rank_of(losses.total(), p));
+  const double quantile = sale.loss(loss_edge(at + 1));
+  double first = 0.0, second = 0.0;  // moments of what exceeds the quantile: no digits are lost in a narrow tail
+  for (int b = at + 1; b < loss_bins; ++b) {
+    if (losses.count[b] == 0) continue;
+    const double n = static_cast<double>(losses.count[b]), excess = sale.loss(midpoint(b)) - quantile;
+    first += n * excess;
+    second += n * excess * excess;
+  }
+  const double mean = first / tail, variance = std::max(0.0, second / tail - mean * mean);
+  return {quantile + mean, std::sqrt((variance + p * mean * mean) / tail)};
+}
+
+/// Ranks are the same for every collateral: each pair is searched for once.
+using Ranks = std::map<double, std::pair<std::uint64_t, std::uint64_t>>;
+
+HaircutAnswer haircut(const Histogram& losses, double confidence, const Sale& sale, double level, Ranks& ranks) {
+  HaircutAnswer a;
+  a.confidence = confidence;
+  const std::uint64_t n = losses.total(), rank = rank_of(n, confidence);
+  a.value = sale.loss(loss_edge(losses.bin(rank) + 1));
+  const auto found = ranks.try_emplace(confidence);
+  if (found.second) found.first->second = quantile_ranks(n, confidence, level);
+  const auto [low, high] = found.first->second;
+  if (low >= 1 && losses.bin(low) > 0) a.low = sale.loss(loss_edge(losses.bin(low)));
+  if (high <= n) a.high = sale.loss(loss_edge(losses.bin(high) + 1));
+  if (rank < n) {
+    const Shortfall shortfall = expected_shortfall(losses, confidence, sale);
+    a.expected_shortfall = shortfall.value;
+    if (a.high) {
+      const double half = interval_score(level) * shortfall.error;
+      a.expected_shortfall_low = shortfall.value - half;
+      a.expected_shortfall_high = std::min(1.0, shortfall.value + half);
+    }
+  }
+  return a;
+}
+
+/// What a proportion of paths is taken from when a normal interval is drawn around a mean.
+constexpr std::uint64_t few = 10;
+
+/// Of a function of the loss over counted paths.
+struct Moments {
+  double mean = 0.0, variance = 0.0;
+  std::uint64_t positive = 0;  ///< paths on which it is positive
+  double error(double paths) const { return std::sqrt(variance / paths); }
+};
+template <class Function>
+Moments moments(const Histogram& losses, const Function& f) {
+  Moments m;
+  const double n = static_cast<double>(losses.total());
+  if (losses.total() == 0) return m;
+  double first = 0.0, second = 0.0;
+  for (int b = 0; b < loss_bins; ++b) {
+    if (losses.count[b] == 0) continue;
+    const double x = f(midpoint(b)), count = static_cast<double>(losses.count[b]);
+    if (x > 0.0) m.positive += losses.count[b];
+    first += count * x;
+    second += count * x * x;
+  }
+  m.mean = first / n;
+  m.variance = std::max(0.0, second / n - m.mean * m.mean);
+  return m;
+}
+
+/// Whether a layer can fail at all: without a hazard its probability is exactly 0, and no interval is drawn around
+/// that.
+bool can_fail(const Scenario& scenario, std::optional<std::size_t> layer) {
+  return layer && layer_hazard(scenario, scenario.layers[*layer]) > 0.0;
+}
+
+RiskRate risk_rate(const Results& r, int k, const Histogram& latency, const Sale& sale) {
+  const Tally& tally = r.tally;
+  const MarginSpec& margin = r.scenario.margin;
+  const CollateralSpec& spec = r.scenario.collateral[k];
+  const auto layer = layer_of(r.scenario, spec.route);
+  const double level = r.scenario.run.interval, score = interval_score(level);
+  const double paths = static_cast<double>(tally.paths), covered = 1.0 - *spec.haircut;
+  const std::uint64_t hits = tally.counts[tally.layout.hit(k)];
+  const auto beyond = [&](double loss) { return std::max(0.0, sale.loss(loss) - *spec.haircut); };
+
+  RiskRate rate;
+  rate.hazard = layer ? layer_hazard(r.scenario, r.scenario.layers[*layer]) : 0.0;
+  rate.risk_free = margin.risk_free;
+
+  const double per_call = margin.calls_per_year / covered;
+  const Moments spared = moments(latency, beyond);
+  rate.calls = per_call * static_cast<double>(tally.sums[tally.layout.shortfall_spared(k)]) * shortfall_unit / paths;
+  double calls_below = rate.calls, calls_above;  // how far the interval reaches
+  if (spared.positive >= few) {
+    rate.calls_error = per_call * spared.error(paths);
+    calls_below = calls_above = score * *rate.calls_error;
+  } else {  // no more than everything is lost, no more often than the upper bound says
+    const double most = margin.calls_per_year * proportion(spared.positive, tally.paths, level).high;
+    calls_above = std::max(0.0, most - rate.calls);
+  }
+
+  double failures_below = 0.0, failures_above = 0.0, common = 0.0;
+  const double per_failure = rate.hazard / covered;
+  if (rate.hazard == 0.0) {
+    rate.failures = rate.failures_error = 0.0;
+  } else if (hits == 0) {
+    failures_above = rate.hazard;
+  } else {
+    const double failed = static_cast<double>(hits);
+    rate.failures =
+        per_failure * static_cast<double>(tally.sums[tally.layout.shortfall_struck(k)]) * shortfall_unit / failed;
+    failures_below = *rate.failures;
+    failures_above = std::max(0.0, rate.hazard - *rate.failures);
+    if (hits >= few) {
+      const Moments struck = moments(histogram(tally, tally.layout.struck(k)), beyond);
+      const Moments before = moments(histogram(tally, tally.layout.spared(k)), beyond);
+      rate.failures_error = per_failure * struck.error(failed);
+      failures_below = failures_above = score * *rate.failures_error;
+      common = per_call * per_failure * std::sqrt(before.variance * struck.variance) / paths;
+    }
+  }
+
+  if (rate.failures) rate.value = rate.risk_free + rate.calls + *rate.failures;
+  const double known = rate.risk_free + rate.calls + rate.failures.value_or(0.0);
+  if (rate.calls_error && rate.failures_error) {
+    rate.error =
+        std::sqrt(*rate.calls_error * *rate.calls_error + *rate.failures_error * *rate.failures_error + 2.0 * common);
+    rate.low = known - score * *rate.error;
+    rate.high = known + score * *rate.error;
+  } else {  // bounds of different kinds: their sum is wider than need be
+    rate.low = known - calls_below - failures_below;
+    rate.high = known + calls_above + failures_above;
+  }
+  rate.low = std::max(rate.low, rate.risk_free);  // neither part is negative
+  return rate;
+}
+
+/// What may be exposed to a layer's failure: the caps, the highest confidence, and how they are bounded.
+void add_exposure(const Results& r, int k, const Sale& sale, CollateralAnswer& a) {
+  const Histogram struck = histogram(r.tally, r.tally.layout.struck(k));
+  const Estimate& p = a.p_failure;
+  const double budget = r.scenario.margin.loss_budget, score = interval_score(r.scenario.run.interval);
+  a.highest_priced_confidence = 1.0 - p.high;
+  a.exposure_cap_per_loss_budget_low = 1.0 / p.high;  // nobody loses more than everything
+  if (a.loss_given_failure && *a.loss_given_failure > 0.0) {
+    const double mean = *a.loss_given_failure;
+    a.exposure_cap_per_loss_budget = 1.0 / (p.estimate * mean);
+    if (struck.total() >= few) {
+      const Moments m = moments(struck, [&](double loss) { return sale.loss(loss); });
+      const double half = score * m.error(static_cast<double>(struck.total()));
+      const double above = std::hypot(std::log(p.high / p.estimate), std::log(std::min(1.0, mean + half) / mean));
+      a.exposure_cap_per_loss_budget_low = std::max(1.0 / p.high, *a.exposure_cap_per_loss_budget * std::exp(-above));
+      if (mean > half) {
+        const double below = std::hypot(std::log(p.estimate / p.low), std::log(mean / (mean - half)));
+        a.exposure_cap_per_loss_budget_high = *a.exposure_cap_per_loss_budget * std::exp(below);
+      }
+    }
+  }
+  if (budget <= 0.0) return;
+  const auto dollars = [&](std::optional<double> cap) { return cap ? std::optional(budget * *cap) : std::nullopt; };
+  a.exposure_cap = dollars(a.exposure_cap_per_loss_budget);
+  a.exposure_cap_low = dollars(a.exposure_cap_per_loss_budget_low);
+  a.exposure_cap_high = dollars(a.exposure_cap_per_loss_budget_high);
+}
+
+void add_margin(const MarginSpec& margin, HaircutAnswer& h) {
+  h.margin = required_margin(margin, h.value);
+  h.margin_low = required_margin(margin, h.low);
+  h.margin_high = required_margin(margin, h.high);
+}
+
+CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
+  const Tally& tally = r.tally;
+  const TallyLayout& at = tally.layout;
+  const Plan& plan = r.compiled.plan;
+  const Collateral& planned = plan.collateral[k];
+  const CollateralSpec& spec = r.scenario.collateral[k];
+  const double level = r.scenario.run.interval;
+  const Sale sale{planned.keep, planned.cost};
+
+  CollateralAnswer a;
+  a.name = spec.name;
+  a.asset = spec.asset;
+  a.route = spec.route;
+  if (planned.counted != 0) {
+    a.policy_haircut = spec.haircut;
+    a.p_under = proportion(tally.counts[at.under(k, k)], tally.paths, level);
+    a.mean_shortfall =
+        static_cast<double>(tally.sums[at.shortfall(k)]) * shortfall_unit / static_cast<double>(tally.paths);
+    if (at.breaches != 0) a.p_breach = proportion(tally.counts[at.breach(k)], tally.paths, level);
+  }
+  const std::uint64_t hits = tally.counts[at.hit(k)];
+  a.loss_given_failure = histogram(tally, at.struck(k)).mean(sale);
+  if (can_fail(r.scenario, layer_of(r.scenario, spec.route))) {
+    a.p_failure = proportion(hits, tally.paths, level);
+    add_exposure(r, k, sale, a);
+  }
+  a.unresolved = tally.counts[at.late(k)];
+
+  const Histogram price = histogram(tally, at.price(r.compiled.reading_of[k]));
+  const Histogram latency = histogram(tally, at.latency(k));
+  const Histogram failure = with_failures(tally, k);
+  const Histogram spared = without_failed_paths(tally, k);
+  for (const Histogram* h : {&price, &latency, &failure}) {
+    if (h->total() != tally.paths) {
+      throw Error(
+          fmt::format("the counts of \"{}\" do not add up to the {} paths ({}: the tally is damaged, or a kernel has a "
+                      "defect) run again and report it",
+                      a.name, tally.paths, h->total()));
+    }
+  }
+  if (planned.counted != 0 && r.scenario.margin.calls_per_year > 0.0) a.risk_rate = risk_rate(r, k, latency, sale);
+  for (const double confidence : r.scenario.run.confidence) {
+    HaircutAnswer h = haircut(failure, confidence, sale, level, ranks);
+    if (const auto q = spared.quantile(confidence)) h.given_no_failure = sale.loss(*q);
+    h.beyond_cliff =
+        hits > tally.paths - rank_of(tally.paths, confidence);  // hits / N > 1 - confidence, in whole numbers
+    // The single-chain engine sells the same token, at its basis; a random basis is counted as latency.
+    const double basis = planned.basis_constant, q = *price.quantile(confidence);
+    const double p = basis == 1.0 ? q : 1.0 - basis * (1.0 - q);
+    const double l = *latency.quantile(confidence), f = *failure.quantile(confidence);
+    h.attribution.price = p;
+    h.attribution.latency = l - p;
+    h.attribution.failure = f - l;
+    h.attribution.liquidity = *h.value - f;
+    h.efficiency = ratio_kept(h.value, p);
+    add_margin(r.scenario.margin, h);
+    a.haircuts.push_back(h);
+  }
+  return a;
+}
+
+/// A histogram of the whole book; `what` it holds.
+Histogram book_histogram(const Tally& tally, std::size_t at, const char* what) {
+  Histogram book = histogram(tally, at);
+  if (book.total() != tally.paths) {
+    throw Error(
+        fmt::format("the counts of {} do not add up to the {} paths ({}: the tally is damaged, or a kernel has a "
+                    "defect) run again and report it",
+                    what, tally.paths, book.total()));
+  }
+  return book;
+}
+
+CollateralAnswer portfolio_answer(const Results& r, Ranks& ranks) {
+  const double level = r.scenario.run.interval;
+  const Histogram book = book_histogram(r.tally, r.tally.layout.book(), "the book");
+  CollateralAnswer a;
+  a.name = "portfolio";
+  if (r.scenario.portfolio) {
+    const double h = r.scenario.portfolio->haircut;
+    a.policy_haircut = h;
+    a.p_under = proportion(r.tally.counts[r.tally.layout.book_under()], r.tally.paths, level);
+    double sum = 0.0;
+    for (int b = 0; b < loss_bins; ++b) sum += static_cast<double>(book.count[b]) * std::max(0.0, midpoint(b) - h);
+    a.mean_shortfall = sum / static_cast<double>(r.tally.paths);
+  }
+  for (const double confidence : r.scenario.run.confidence) {
+    a.haircuts.push_back(haircut(book, confidence, Sale{}, level, ranks));
+    add_margin(r.scenario.margin, a.haircuts.back());
+  }
+  return a;
+}
+
+MinimumAnswer minimum_answer(const Results& r, Ranks& ranks) {
+  const double level = r.scenario.run.interval, haircut_in_force = r.scenario.portfolio->haircut;
+  const Histogram least = book_histogram(r.tally, r.tally.layout.least(), "the book's worst grid date");
+  std::uint64_t beyond = 0;
+  for (int b = loss_bins - 1; b >= 0 && loss_edge(b + 1) > haircut_in_force; --b) beyond += least.count[b];
+  MinimumAnswer a;
+  a.p_breach = proportion(beyond, r.tally.paths, level);
+  for (const double confidence : r.scenario.run.confidence) {
+    a.quantiles.push_back(haircut(least, confidence, Sale{}, level, ranks));
+  }
+  return a;
+}
+
+/// Seconds, linear inside a bin (1/32 of an octave); absent when the quantile is an unresolved delay. Where nothing of a route is
+/// random it is the delay itself: what outages add, if there are any, lies in other bins.
+std::optional<double> delay_quantile(const Tally& tally, int route, std::optional<double> fixed, double p) {
+  const std::uint64_t* count = tally.counts.data() + tally.layout.delay(route);
+  std::uint64_t total = 0, before = 0;
+  for (int b = 0; b < delay_bins; ++b) total += count[b];
+  if (total == 0) return std::nullopt;
+  const std::uint64_t rank = rank_of(total, p);
+  int bin = 0;
+  while (before + count[bin] < rank) before += count[bin++];
+  if (bin == delay_bins - 1) return std::nullopt;
+  if (fixed && delay_edge(bin) <= *fixed * ticks_per_second && *fixed * ticks_per_second < delay_edge(bin + 1))
+    return fixed;
+  const double inside = (static_cast<double>(rank - before) - 0.5) / static_cast<double>(count[bin]);
+  const double low = delay_edge(bin), high = delay_edge(bin + 1);
+  return (low + inside * (high - low)) / ticks_per_second;
+}
+
+RouteAnswer route_answer(const Results& r, int i) {
+  const RouteSpec& spec = r.scenario.routes[i];
+  const auto fixed = fixed_delay(r.scenario, spec);
+  const auto quantile = [&](double p) { return delay_quantile(r.tally, i, fixed, p); };
+  RouteAnswer a{spec.name,
+                quantile(0.5),
+                quantile(0.9),
+                quantile(0.99),
+                quantile(0.999),
+                r.tally.counts[r.tally.layout.delay(i) + delay_bins - 1],
+                {}};
+  for (const StageSpec& stage : spec.stages) {
+    const auto of_law = [&](double p) { return r.scenario.stress.delays * law_quantile(stage.law, p); };
+    a.stages.push_back({stage_text(stage.name), input::scope_names[static_cast<std::size_t>(stage.scope)], of_law(0.5),
+                        of_law(0.9), of_law(0.99), of_law(0.999), stage.trigger});
+    if (auto& trigger = a.stages.back().trigger) trigger->heartbeat *= r.scenario.stress.delays;
+  }
+  return a;
+}
+
+/// Under way at the call with probability r E[D] / (1 + r E[D]) (DESIGN 1.3), when nothing is known of the present.
+void add_outages(const Scenario& s, Answers& all) {
+  const auto add = [&](const auto& owner, const std::vector<StateSpec::Down>& down, bool chain) {
+    const bool used = std::any_of(s.routes.begin(), s.routes.end(), [&](const RouteSpec& r) {
+      return chain ? r.from == owner.name || r.to == owner.name : r.layer == owner.name;
+    });
+    if (!used) return;
+    const auto& running = s.state.running;
+    const bool runs = std::find(running.begin(), running.end(), owner.name) != running.end();
+    for (const OutageSpec& outage : owner.outages) {
+      const bool known = std::any_of(down.begin(), down.end(), [&](const auto& d) {
+        return d.name == owner.name && (d.outage == outage.name || d.outage.empty());
+      });
+      const double share = outage.rate * law_mean(outage.duration) / seconds_per_year;
+      all.outages.push_back({owner.name, outage.name, chain, outage.rate, law_quantile(outage.duration, 0.5),
+                             law_quantile(outage.duration, 0.99),
+                             known  ? 1.0
+                             : runs ? 0.0
+                                    : share / (1.0 + share)});
+    }
+  };
+  for (const ChainSpec& chain : s.chains) add(chain, s.state.halted, true);
+  for (const LayerSpec& layer : s.layers) add(layer, s.state.paused, false);
+}
+
+/// What needs more than one answer: closed forms at a route's median delay, and comparisons with another collateral.
+void relate(const Results& r, Answers& all) {
+  for (std::size_t k = 0; k < all.collateral.size(); ++k) {
+    CollateralAnswer& a = all.collateral[k];
+    const auto route =
+        std::find_if(all.routes.begin(), all.routes.end(), [&](const auto& x) { return x.name == a.route; });
+    const auto other = wrapped_alternative(r.scenario, k);
+    if (other) a.wrapped = all.collateral[*other].name;
+    for (std::size_t i = 0; i < a.haircuts.size(); ++i) {
+      HaircutAnswer& h = a.haircuts[i];
+      if (route != all.routes.end() && route->p50)
+        h.margin_closed_form = closed_form_margin(r.scenario, a.asset, *route->p50, h.confidence);
+      if (other) h.efficiency_wrapped = ratio_kept(h.value, all.collateral[*other].haircuts[i].value);
+    }
+  }
+}
+
+/// Intervals that contain parameter error, when blocks of paths were run for them.
+void add_parameter_intervals(const Results& r, Answers& all) {
+  if (!r.blocks || r.blocks->done == 0) return;
+  const BlockHaircuts& blocks = *r.blocks;
+  all.blocks = blocks.done;
+  const auto intervals = parameter_intervals(blocks, r.scenario.run.interval);
+  for (std::size_t k = 0; k < all.collateral.size() && k < intervals.size(); ++k) {
+    for (HaircutAnswer& h : all.collateral[k].haircuts) {
+      const auto at = std::find(blocks.confidence.begin(), blocks.confidence.end(), h.confidence);
+      if (at == blocks.confidence.end()) continue;
+      const auto& interval = intervals[k][static_cast<std::size_t>(at - blocks.confidence.begin())];
+      if (!interval) continue;
+      h.parameter_low = interval->low;
+      h.parameter_high = interval->high;
+    }
+  }
+}
+
+}  // namespace
+
+std::uint64_t rank_of(std::uint64_t n, double p) {
+  const double product = p * static_cast<double>(n), whole = std::round(product);
+  const double rounding = 4.0 * std::numeric_limits<double>::epsilon() * product;
+  const double rank = std::abs(product - whole) <= rounding ? whole : std::ceil(product);
+  return std::clamp<std::uint64_t>(static_cast<std::uint64_t>(rank), 1, n);
+}
+
+std::optional<double> ratio_kept(std::optional<double> haircut, std::optional<double> other) {
+  if (!haircut || !other || *other >= 1.0) return std::nullopt;
+  return (1.0 - *haircut) / (1.0 - *other);
+}
+
+double interval_score(double level) {
+  return boost::math::quantile(boost::math::complement(boost::math::normal(), 0.5 * (1.0 - level)));
+}
+
+Estimate proportion(std::uint64_t successes, std::uint64_t trials, double level) {
+  if (trials == 0 || successes > trials)
+    throw std::invalid_argument("a proportion needs trials, and no more successes than those");
+  const double x = static_cast<double>(successes), n = static_cast<double>(trials), tail = 0.5 * (1.0 - level);
+  Estimate e{x / n, 0.0, 1.0};
+  if (successes > 0) e.low = boost::math::ibeta_inv(x, n - x + 1.0, tail);
+  if (successes < trials) e.high = boost::math::ibetac_inv(x + 1.0, n - x, tail);
+  return e;
+}
+
+std::pair<std::uint64_t, std::uint64_t> quantile_ranks(std::uint64_t n, double p, double level) {
+  // Of n paths B ~ Bin(n, p) lie below the quantile. X_(r) is above it with probability P(B <= r - 1), X_(s) below it
+  // with P(B >= s); each is to be at most `tail` (David and Nagaraja, Order Statistics, 7.1). Both are monotone in the
+  // rank, so bisection finds them.
+  const double tail = 0.5 * (1.0 - level), trials = static_cast<double>(n);
+  const auto at_least = [&](std::uint64_t s) {  // P(B >= s), 1 <= s <= n
+    const double k = static_cast<double>(s);
+    return boost::math::ibeta(k, trials - k + 1.0, p);
+  };
+  const auto below = [&](std::uint64_t r) {  // P(B <= r - 1), 1 <= r <= n
+    const double k = static_cast<double>(r);
+    return boost::math::ibetac(k, trials - k + 1.0, p);
+  };
+  std::uint64_t low = 0, above_low = n + 1;  // below(low) <= tail < below(above_low)
+  while (above_low - low > 1) {
+    const std::uint64_t r = low + (above_low - low) / 2;
+    (below(r) <= tail ? low : above_low) = r;
+  }
+  std::uint64_t below_high = 0, high = n + 1;  // at_least(high) <= tail < at_least(below_high)
+  while (high - below_high > 1) {
+    const std::uint64_t s = below_high + (high - below_high) / 2;
+    (at_least(s) <= tail ? high : below_high) = s;
+  }
+  return {low, high};
+}
+
+Answers answer(const Results& r) {
+  const Tally& tally = r.tally;
+  const TallyLayout& at = tally.layout;
+  if (tally.paths == 0) throw Error("there are no answers (no path was run) run the scenario with one path or more");
+  if (tally.counts[at.non_finite()] != 0) {
+    throw Error(fmt::format(
+        "there are no answers ({} paths had an outcome that is not a number, the first is path {}) look at it "
+        "with `proofload explain`",
+        tally.counts[at.non_finite()], tally.lowest_non_finite));
+  }
+  const double level = r.scenario.run.interval, paths = static_cast<double>(tally.paths);
+  const int collaterals = static_cast<int>(at.collaterals), layers = static_cast<int>(at.layers);
+  Ranks ranks;
+  Answers all;
+  for (int k = 0; k < collaterals; ++k) all.collateral.push_back(collateral_answer(r, k, ranks));
+  for (int i = 0; i < static_cast<int>(at.routes); ++i) all.routes.push_back(route_answer(r, i));
+  for (int i = 0; i < layers; ++i) {
+    LayerAnswer layer{r.scenario.layers[i].name, {}};
+    if (can_fail(r.scenario, std::size_t(i)))
+      layer.p_failure = proportion(tally.counts[at.failed(i, i)], tally.paths, level);
+    all.layers.push_back(layer);
+  }
+  add_outages(r.scenario, all);
+  all.unresolved = tally.counts[at.unresolved()];
+  all.joint_failure.assign(layers, std::vector<double>(layers));
+  for (int i = 0; i < layers; ++i) {
+    for (int j = 0; j < layers; ++j) {
+      const std::uint64_t both = tally.counts[at.failed(std::min(i, j), std::max(i, j))];
+      all.joint_failure[i][j] = static_cast<double>(both) / paths;
+    }
+  }
+  all.joint_counted = at.joint != 0;
+  all.joint_under.assign(collaterals, std::vector<std::optional<double>>(collaterals));
+  for (int i = 0; i < collaterals; ++i) {
+    for (int j = 0; j < collaterals; ++j) {
+      if (r.compiled.plan.collateral[i].counted == 0 || r.compiled.plan.collateral[j].counted == 0) continue;
+      if (i != j && !all.joint_counted) continue;
+      all.joint_under[i][j] = static_cast<double>(tally.counts[at.under(std::min(i, j), std::max(i, j))]) / paths;
+    }
+  }
+  relate(r, all);
+  add_parameter_intervals(r, all);
+  if (at.portfolio != 0) all.portfolio = portfolio_answer(r, ranks);
+  if (at.lowest != 0) all.minimum = minimum_answer(r, ranks);
+  return all;
+}
+
+}  // namespace proofload

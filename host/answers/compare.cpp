@@ -1,0 +1,252 @@
+#include "answers/compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "answers/answer.h"
+#include "answers/notes.h"
+#include "base/table.h"
+
+namespace proofload {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// A figure with its interval at its own result's level; a side without a bound is absent.
+struct Figure {
+  double value = 0.0;
+  std::optional<double> low, high;
+  double score = 0.0;  ///< the normal score of its level
+
+  std::optional<double> error_below() const { return low ? std::optional((value - *low) / score) : std::nullopt; }
+  std::optional<double> error_above() const { return high ? std::optional((*high - value) / score) : std::nullopt; }
+};
+
+/// The error of a difference of independent figures from one side of each.
+std::optional<double> together(std::optional<double> a, std::optional<double> b) {
+  if (!a || !b) return std::nullopt;
+  return std::sqrt(*a * *a + *b * *b);
+}
+
+/// Intervals of quantiles and of rare proportions are lopsided, so each side of the difference takes the sides of the
+/// two intervals that face it: the method of variance estimates recovery (Zou and Donner 2008, Statistics in Medicine
+/// 27:1693). The test asks how many errors lie between the difference and zero, on zero's side.
+Difference difference(const Figure& first, const Figure& other, double score) {
+  Difference d;
+  d.first = first.value;
+  d.other = other.value;
+  d.difference = other.value - first.value;
+  const auto below = together(other.error_below(), first.error_above());
+  const auto above = together(other.error_above(), first.error_below());
+  if (below) d.low = d.difference - score * *below;
+  if (above) d.high = d.difference + score * *above;
+  d.error = d.difference >= 0.0 ? below : above;
+  if (d.difference == 0.0) {
+    d.p_value = 1.0;
+  } else if (d.error) {
+    d.p_value = *d.error > 0.0 ? std::erfc(std::abs(d.difference) / *d.error / std::sqrt(2.0)) : 0.0;
+  }
+  return d;
+}
+
+/// Holm (1979): the smallest p-value against alpha / m, the next against alpha / (m - 1), until one does not pass.
+void mark_significant(std::vector<Difference>& all, double alpha) {
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].p_value) order.push_back(i);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return *all[a].p_value < *all[b].p_value; });
+  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+    if (*all[order[rank]].p_value > alpha / static_cast<double>(order.size() - rank)) break;
+    all[order[rank]].significant = true;
+  }
+}
+
+const CollateralAnswer* find(const Answers& all, const std::string& name) {
+  const auto at =
+      std::find_if(all.collateral.begin(), all.collateral.end(), [&](const auto& c) { return c.name == name; });
+  return at == all.collateral.end() ? nullptr : &*at;
+}
+
+std::string percent(double fraction) { return fmt::format("{:.3f}", 100.0 * fraction); }
+std::string scientific(double p) { return p == 0.0 ? std::string("0") : fmt::format("{:.3g}", p); }
+Json number(std::optional<double> x) { return x && std::isfinite(*x) ? Json(*x) : Json(nullptr); }
+
+}  // namespace
+
+Comparison compare(const std::vector<Results>& results, const std::vector<std::string>& files) {
+  if (results.size() < 2 || files.size() != results.size()) {
+    throw Error("there is nothing to compare (one result was given) name two or more result files");
+  }
+  Comparison c;
+  c.level = results[0].scenario.run.interval;
+  std::vector<Answers> answers;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const Results& r = results[i];
+    answers.push_back(answer(r));
+    c.results.push_back({files[i],
+                         r.scenario.name,
+                         r.compiled.plan_hash,
+                         r.tally.hash(),
+                         r.seed,
+                         r.tally.paths,
+                         {},
+                         stress_text(r.scenario)});
+  }
+  const double score = interval_score(c.level);
+  for (std::size_t with = 1; with < results.size(); ++with) {
+    const double score_first = interval_score(results[0].scenario.run.interval);
+    const double score_other = interval_score(results[with].scenario.run.interval);
+    std::size_t compared = 0;
+    const auto add = [&](const std::string& name, const char* figure, std::optional<double> confidence,
+                         const Figure& first, const Figure& other) {
+      Difference d = difference(first, other, score);
+      d.collateral = name;
+      d.figure = figure;
+      d.with = with;
+      d.confidence = confidence;
+      c.differences.push_back(std::move(d));
+      ++compared;
+    };
+    const auto add_probability = [&](const std::string& name, const char* figure, const Estimate& a,
+                                     const Estimate& b) {
+      add(name, figure, std::nullopt, {a.estimate, a.low, a.high, score_first},
+          {b.estimate, b.low, b.high, score_other});
+    };
+    for (const auto& a : answers[0].collateral) {
+      const CollateralAnswer* b = find(answers[with], a.name);
+      if (b == nullptr) {
+        c.results[with].unmatched.push_back(a.name);
+        continue;
+      }
+      for (const auto& h : a.haircuts) {
+        for (const auto& g : b->haircuts) {
+          if (h.confidence != g.confidence || !h.value || !g.value) continue;
+          add(a.name, "haircut", h.confidence, {*h.value, h.low, h.high, score_first},
+              {*g.value, g.low, g.high, score_other});
+        }
+      }
+      if (a.policy_haircut && b->policy_haircut) add_probability(a.name, "p_under", a.p_under, b->p_under);
+      if (a.p_breach && b->p_breach) add_probability(a.name, "p_breach", *a.p_breach, *b->p_breach);
+      if (a.risk_rate && b->risk_rate && a.risk_rate->value && b->risk_rate->value) {
+        const auto figure = [](const RiskRate& r, double at) { return Figure{*r.value, r.low, r.high, at}; };
+        add(a.name, "risk_rate", std::nullopt, figure(*a.risk_rate, score_first), figure(*b->risk_rate, score_other));
+      }
+    }
+    for (const auto& b : answers[with].collateral) {
+      if (find(answers[0], b.name) == nullptr) c.results[with].unmatched.push_back(b.name);
+    }
+    if (compared == 0) {
+      throw Error({{files[with], 0,
+                    fmt::format("it cannot be compared with {} (no collateral of the same name has a figure in both) "
+                                "compare results of "
+                                "related scenarios",
+                                files[0])}});
+    }
+  }
+  mark_significant(c.differences, 1.0 - c.level);
+  return c;
+}
+
+bool differs(const Comparison& c) {
+  return std::any_of(c.differences.begin(), c.differences.end(), [](const auto& d) { return d.significant; });
+}
+
+std::string compare_table(const Comparison& c) {
+  std::string text;
+  const Compared& base = c.results[0];
+  for (std::size_t i = 0; i < c.results.size(); ++i) {
+    const Compared& r = c.results[i];
+    text +=
+        fmt::format("[{}] {} ({}, {} paths, seed {}, plan {})\n", i, r.file, r.scenario, r.paths, r.seed, r.plan_hash);
+    if (!r.stress.empty()) text += wrapped("    stressed: " + r.stress, 6);
+  }
+  for (std::size_t with = 1; with < c.results.size(); ++with) {
+    text +=
+        fmt::format("\nHaircuts in %, and P(loss > haircut in force) per liquidation: [{}] - [0], {:.4g} % intervals\n",
+                    with, 100.0 * c.level);
+    const bool breaches = std::any_of(c.differences.begin(), c.differences.end(),
+                                      [&](const auto& d) { return d.with == with && d.figure == "p_breach"; });
+    if (breaches)
+      text += "P(breach): the price alone loses more than the haircut in force at a grid date up to the sale\n";
+    const bool rates = std::any_of(c.differences.begin(), c.differences.end(),
+                                   [&](const auto& d) { return d.with == with && d.figure == "risk_rate"; });
+    if (rates) text += "rate: the latency-adjusted risk rate of the haircut in force, in % a year\n";
+    Table table({"collateral", "figure", "[0]", fmt::format("[{}]", with), "difference", "interval", "p", ""});
+    std::string last;
+    for (const auto& d : c.differences) {
+      if (d.with != with) continue;
+      const bool rate = d.figure == "risk_rate";
+      const auto show = [&](double x) { return d.confidence || rate ? percent(x) : scientific(x); };
+      const auto bound = [&](std::optional<double> x) { return x ? show(*x) : std::string("?"); };
+      table.row({d.collateral == last ? "" : d.collateral,
+                 d.confidence             ? fmt::format("{:.10g} %", 100.0 * *d.confidence)
+                 : rate                   ? std::string("rate")
+                 : d.figure == "p_breach" ? std::string("P(breach)")
+                                          : std::string("P(under)"),
+                 show(d.first), show(d.other), show(d.difference), fmt::format("[{}, {}]", bound(d.low), bound(d.high)),
+                 d.p_value ? fmt::format("{:.2g}", *d.p_value) : "-", d.significant ? "*" : ""});
+      last = d.collateral;
+    }
+    text += table.text();
+    const Compared& r = c.results[with];
+    if (!r.unmatched.empty()) {
+      text += "  in one of the two only: ";
+      for (std::size_t i = 0; i < r.unmatched.size(); ++i) text += (i == 0 ? "" : ", ") + r.unmatched[i];
+      text += "\n";
+    }
+    if (r.seed == base.seed) {
+      text +=
+          "  Both runs have the same seed and share random numbers; the intervals take them for independent and are "
+          "wider\n"
+          "  than need be as a rule. For independent runs give one of them another seed.\n";
+    }
+  }
+  const auto found =
+      std::count_if(c.differences.begin(), c.differences.end(), [](const auto& d) { return d.significant; });
+  const auto open = std::count_if(c.differences.begin(), c.differences.end(), [](const auto& d) { return !d.p_value; });
+  text += fmt::format(
+      "\n{} of {} differences are significant (*): Holm's correction, at most {:.3g} % chance of any false one.\n",
+      found, c.differences.size(), 100.0 * (1.0 - c.level));
+  if (open > 0) text += fmt::format("{} cannot be judged: there are too few paths to bound the figures (?).\n", open);
+  return text;
+}
+
+Json compare_json(const Comparison& c) {
+  Json out = {{"schema", 1},
+              {"level", c.level},
+              {"differs", differs(c)},
+              {"results", Json::array()},
+              {"differences", Json::array()}};
+  for (const auto& r : c.results) {
+    out["results"].push_back({{"file", r.file},
+                              {"scenario", r.scenario},
+                              {"plan_hash", r.plan_hash},
+                              {"tally_hash", r.tally_hash},
+                              {"seed", r.seed},
+                              {"paths", r.paths},
+                              {"unmatched", r.unmatched},
+                              {"stress", r.stress.empty() ? Json(nullptr) : Json(r.stress)}});
+  }
+  for (const auto& d : c.differences) {
+    out["differences"].push_back({{"collateral", d.collateral},
+                                  {"with", d.with},
+                                  {"figure", d.figure},
+                                  {"confidence", number(d.confidence)},
+                                  {"first", number(d.first)},
+                                  {"other", number(d.other)},
+                                  {"difference", number(d.difference)},
+                                  {"standard_error", number(d.error)},
+                                  {"low", number(d.low)},
+                                  {"high", number(d.high)},
+                                  {"p_value", number(d.p_value)},
+                                  {"significant", d.significant}});
+  }
+  return out;
+}
+
+}  // namespace proofload

@@ -1,0 +1,39 @@
+/// notes.h -- what a reader must be told about a result besides its figures, in words.
+#pragma once
+#include <string>
+
+#include "answers/answer.h"
+
+namespace proofload {
+
+/// The overlays of [stress] that are in force, a list in words; "" when there is none.
+std::string stress_text(const Scenario&);
+
+/// The price model in words: "gjr_garch from a forecast, bars of 1h; student_t shocks, dof 3.69".
+std::string market_text(const Scenario&);
+
+/// What comes together under the stress factor, with its loadings; "" for nothing.
+std::string systemic_text(const Scenario&);
+
+/// What the figures are conditional on: outages that are under way or known not to be; "" for nothing.
+std::string state_text(const Scenario&);
+
+/// What is not known for certain, with its errors; "" when the scenario does not say.
+std::string uncertainty_text(const Scenario&);
+
+/// What intervals hold, and what they do not: a sentence or two.
+std::string interval_text(const Results&, const Answers&);
+
+/// Says that Student-t shocks were fitted at a horizon more than 3 times from the median delay of a route that is used, which way
+/// that errs and what to do; "" when they were not. A GARCH model's shocks are those of its bar: their sum thins out by itself. For a bootstrap and
+/// a replay it says where delays are shorter than a third of a bar.
+std::string tail_note(const Results&, const Answers&);
+
+/// "5.1 h"
+std::string rounded_duration(double seconds);
+
+/// The text in lines of at most 120 columns (a longer word has its own), broken between words, from the second one on indented;
+/// ends with a newline.
+std::string wrapped(const std::string& text, std::size_t indent);
+
+}  // namespace proofload

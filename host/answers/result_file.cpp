@@ -1,0 +1,547 @@
+// The file is built and read as an image in memory (HDF5's core driver) and moved to and from the disk as a whole: HDF5
+// never sees a full disk, a lock or a half-read file, and a hash behind the image tells damage before HDF5 parses any
+// of it.
+#include "run/results.h"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <limits>
+#include <new>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
+
+#include "answers/answer.h"
+#include "answers/hdf5_image.h"
+#include "base/write_file.h"
+
+#ifndef PROOFLOAD_COMMIT
+#define PROOFLOAD_COMMIT "unknown"
+#endif
+
+namespace proofload {
+namespace {
+
+using namespace hdf5;
+
+constexpr char format_name[] = "proofload results";
+constexpr std::uint64_t format_schema = 1;
+constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
+constexpr std::string_view trailer_tag = "\nproofload-xxh3-128 ";
+constexpr std::size_t trailer_size = trailer_tag.size() + 32 + 1;
+constexpr hsize_t most_recorded = hsize_t{1}
+                                  << 24;  // numbers, as many as may be read from a file of prices or residuals
+constexpr std::uint64_t largest_file = std::uint64_t{1} << 32;  // bytes; the largest plan's tally has 0.25 GB
+
+// ---- what of the tally is stored where ------------------------------------------------------------------------------
+
+/// A run of counters (or sums) of the tally that is one dataset.
+struct Section {
+  std::string name;
+  std::vector<std::string> dimensions;
+  std::size_t at;
+  std::string long_name;
+};
+
+std::vector<Section> count_sections(const TallyLayout& l) {
+  std::vector<Section> s = {{"loss_price_count",
+                             {"reading", "loss"},
+                             l.price(0),
+                             "paths by loss before sale costs, had seizure taken oracle and one block"},
+                            {"loss_latency_count",
+                             {"collateral", "loss"},
+                             l.latency(0),
+                             "paths by loss before sale costs, real delays, no failures"},
+                            {"loss_spared_count",
+                             {"collateral", "loss"},
+                             l.spared(0),
+                             "paths whose layer failed, by loss without that failure"},
+                            {"loss_struck_count",
+                             {"collateral", "loss"},
+                             l.struck(0),
+                             "paths whose layer failed, by loss before sale costs with it"}};
+  if (l.portfolio != 0)
+    s.push_back({"loss_book_count", {"loss"}, l.book(), "paths by loss of the weighted book after sale costs"});
+  if (l.lowest != 0)
+    s.push_back(
+        {"loss_least_count", {"loss"}, l.least(), "paths by loss of the weighted book's price at its worst grid date"});
+  s.push_back({"delay_count",
+               {"route", "delay"},
+               l.delay(0),
+               "paths by delay of the message; the last bin: beyond the horizon"});
+  if (l.joint != 0) {
+    s.push_back({"under_count",
+                 {"collateral", "collateral_other"},
+                 l.under(0, 0),
+                 "paths on which both are under-collateralised (upper triangle)"});
+  } else {
+    s.push_back({"under_count", {"collateral"}, l.under(0, 0), "paths on which it is under-collateralised"});
+  }
+  if (l.layers != 0) {
+    s.push_back(
+        {"failed_count", {"layer", "layer_other"}, l.failed(0, 0), "paths on which both layers fail (upper triangle)"});
+  }
+  s.push_back({"hit_count", {"collateral"}, l.hit(0), "paths on which the collateral's layer fails"});
+  s.push_back(
+      {"late_count", {"collateral"}, l.late(0), "paths on which the collateral is not sold within the horizon"});
+  if (l.breaches != 0) {
+    s.push_back({"breach_count",
+                 {"collateral"},
+                 l.breach(0),
+                 "paths on which the price alone lost more than the haircut in force at a grid date up to the sale"});
+  }
+  s.push_back({"book_under_count", {}, l.book_under(), "paths on which the book is under-collateralised"});
+  s.push_back({"unresolved_count", {}, l.unresolved(), "paths on which a message takes longer than the horizon"});
+  s.push_back({"non_finite_count", {}, l.non_finite(), "paths with an outcome that is not a number"});
+  return s;
+}
+
+std::vector<Section> sum_sections(const TallyLayout& l) {
+  return {{"shortfall_sum",
+           {"collateral"},
+           l.shortfall(0),
+           "shortfall against the policy haircut before sale costs, summed over paths"},
+          {"shortfall_spared_sum", {"collateral"}, l.shortfall_spared(0), "the same without failures"},
+          {"shortfall_struck_sum",
+           {"collateral"},
+           l.shortfall_struck(0),
+           "the same over failed paths only, with the failure"}};
+}
+
+hsize_t extent_of(const std::string& dimension, const TallyLayout& l) {
+  if (dimension == "reading") return l.readings;
+  if (dimension == "collateral" || dimension == "collateral_other") return l.collaterals;
+  if (dimension == "route") return l.routes;
+  if (dimension == "layer" || dimension == "layer_other") return l.layers;
+  return dimension == "loss" ? loss_bins : delay_bins;
+}
+
+std::vector<hsize_t> extents_of(const Section& section, const TallyLayout& l) {
+  std::vector<hsize_t> extents;
+  for (const auto& d : section.dimensions) extents.push_back(extent_of(d, l));
+  return extents;
+}
+
+/// A counter that is added to kernels/tally.h and not here must not be lost in silence.
+void check_complete(const std::vector<Section>& sections, const TallyLayout& l, std::size_t all) {
+  std::size_t sum = 0;
+  for (const auto& s : sections) {
+    if (s.at != sum) throw std::logic_error("results.cpp does not store the counters in the order of kernels/tally.h");
+    std::size_t size = 1;
+    for (const hsize_t n : extents_of(s, l)) size *= n;
+    sum += size;
+  }
+  if (sum != all) throw std::logic_error("results.cpp does not store every counter of kernels/tally.h");
+}
+
+// ---- writing --------------------------------------------------------------------------------------------------------
+
+template <class Range, class Read>
+auto collect(const Range& range, Read read) {
+  std::vector<decltype(read(*range.begin()))> out;
+  for (const auto& item : range) out.push_back(read(item));
+  return out;
+}
+
+double or_nan(const std::optional<double>& x) { return x ? *x : std::numeric_limits<double>::quiet_NaN(); }
+
+void write_attributes(Image& image, const Results& r) {
+  image.attribute("title", "calibrated haircuts of cross-chain collateral");
+  image.attribute("format", format_name);
+  image.attribute("schema", format_schema);
+  image.attribute("engine", r.engine);
+  image.attribute("commit", PROOFLOAD_COMMIT);
+  image.attribute("kernel_revision", std::uint64_t{r.compiled.plan.revision});
+  image.attribute("scenario_name", r.scenario.name);
+  image.attribute("scenario_description", r.scenario.description);
+  image.attribute("scenario_text", r.scenario.source);
+  image.attribute("effective_scenario", effective_toml(r.scenario, FileNames::bare));
+  image.attribute("plan_hash", r.compiled.plan_hash);
+  image.attribute("tally_hash", r.tally.hash());
+  image.attribute("seed", r.seed);
+  image.attribute("first_path", r.range.first);
+  image.attribute("paths", r.range.count);
+  image.attribute("lowest_non_finite", r.tally.lowest_non_finite);
+  image.attribute("interval", r.scenario.run.interval);
+  image.attribute("shortfall_unit", shortfall_unit);
+  image.attribute("backend", r.backend);
+  image.attribute("device", r.device);
+  image.attribute("wall_seconds", r.wall_seconds);
+  image.attribute("date", r.date);
+}
+
+void write_dimensions(Image& image, const Results& r) {
+  const Scenario& s = r.scenario;
+  const auto name = [](const auto& spec) { return spec.name; };
+  const auto collaterals = collect(s.collateral, name), layers = collect(s.layers, name);
+  image.dimension("collateral", collaterals, "collateral token");
+  image.dimension("collateral_other", collaterals, "collateral token, the other one of a pair");
+  image.dimension("route", collect(s.routes, name), "message route");
+  if (!layers.empty()) {
+    image.dimension("layer", layers, "messaging layer");
+    image.dimension("layer_other", layers, "messaging layer, the other one of a pair");
+  }
+  image.dimension("confidence", s.run.confidence, "1", "confidence of a haircut");
+  std::vector<std::uint64_t> readings;
+  for (std::uint64_t p = 0; p < r.tally.layout.readings; ++p) readings.push_back(p);
+  image.dimension("reading", readings, "1", "a distinct asset and price-layer time");
+
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  std::vector<double> low{-infinity}, high{loss_edge(1)};
+  for (int b = 1; b < loss_bins; ++b) low.push_back(loss_edge(b)), high.push_back(loss_edge(b + 1));
+  image.dimension("loss", low, "1",
+                  "loss as a fraction of the value at the call, lower edge of the bin; the last bin is the point 1");
+  image.variable("loss_upper", {"loss"}, high.data(), "1", "upper edge of the loss bin");
+  low.clear(), high.clear();
+  for (int b = 0; b < delay_bins; ++b) {
+    low.push_back(delay_edge(b) / ticks_per_second);
+    high.push_back(b == delay_bins - 1 ? infinity : delay_edge(b + 1) / ticks_per_second);
+  }
+  image.dimension("delay", low, "s",
+                  "delay from the call to the sale, lower edge of the bin; the last bin is beyond the horizon");
+  image.variable("delay_upper", {"delay"}, high.data(), "s", "upper edge of the delay bin");
+  image.dimension("delay_probability", std::vector<double>{0.5, 0.9, 0.99, 0.999}, "1",
+                  "order of a quantile of the delay");
+  if (!r.compiled.laws.empty()) {
+    image.dimension("law", collect(r.compiled.laws, [](const auto& law) { return law.where; }),
+                    "a law of the scenario");
+  }
+}
+
+/// What the counts say, for people who open the file; reading back computes it anew.
+void write_answers(Image& image, const Results& r) {
+  const Answers all = answer(r);
+  const auto over_collateral = [&](const char* name, const char* units, const char* long_name, auto read) {
+    image.variable(name, {"collateral"}, collect(all.collateral, read).data(), units, long_name);
+  };
+  const auto over_confidence = [&](const char* name, const char* long_name, auto read) {
+    std::vector<decltype(read(all.collateral[0].haircuts[0]))> values;
+    for (const auto& c : all.collateral) {
+      for (const auto& h : c.haircuts) values.push_back(read(h));
+    }
+    image.variable(name, {"collateral", "confidence"}, values.data(), "1", long_name);
+  };
+  const auto square = [](const auto& matrix, auto read) {
+    std::vector<double> values;
+    for (const auto& row : matrix) {
+      for (const auto& x : row) values.push_back(read(x));
+    }
+    return values;
+  };
+  over_confidence("haircut", "least haircut that is exceeded with probability 1 - confidence at most",
+                  [](const auto& h) { return or_nan(h.value); });
+  over_confidence("haircut_low", "lower end of its interval", [](const auto& h) { return or_nan(h.low); });
+  over_confidence("haircut_high", "upper end of its interval", [](const auto& h) { return or_nan(h.high); });
+  over_confidence("expected_shortfall", "mean loss in the worst 1 - confidence",
+                  [](const auto& h) { return or_nan(h.expected_shortfall); });
+  over_confidence("expected_shortfall_low", "lower end of its interval",
+                  [](const auto& h) { return or_nan(h.expected_shortfall_low); });
+  over_confidence("expected_shortfall_high", "upper end of its interval",
+                  [](const auto& h) { return or_nan(h.expected_shortfall_high); });
+  over_confidence("haircut_given_no_failure", "haircut over the paths whose layer does not fail",
+                  [](const auto& h) { return or_nan(h.given_no_failure); });
+  over_confidence("beyond_cliff", "1 where 1 - confidence is below the failure probability",
+                  [](const auto& h) { return static_cast<std::uint8_t>(h.beyond_cliff); });
+  over_confidence("attribution_price", "haircut had seizure taken oracle and one block",
+                  [](const auto& h) { return or_nan(h.attribution.price); });
+  over_confidence("attribution_latency", "what the real delay adds",
+                  [](const auto& h) { return or_nan(h.attribution.latency); });
+  over_confidence("attribution_failure", "what failures and stalls add",
+                  [](const auto& h) { return or_nan(h.attribution.failure); });
+  over_confidence("attribution_liquidity", "what slippage, cost and bonus add",
+                  [](const auto& h) { return or_nan(h.attribution.liquidity); });
+
+  const auto if_policy = [](auto read) {
+    return [read](const CollateralAnswer& c) { return c.policy_haircut ? read(c) : or_nan({}); };
+  };
+  over_collateral("policy_haircut", "1", "haircut in force", [](const auto& c) { return or_nan(c.policy_haircut); });
+  over_collateral("p_under", "1", "probability per liquidation that the loss exceeds the haircut in force",
+                  if_policy([](const auto& c) { return c.p_under.estimate; }));
+  over_collateral("p_under_low", "1", "lower end of its interval",
+                  if_policy([](const auto& c) { return c.p_under.low; }));
+  over_collateral("p_under_high", "1", "upper end of its interval",
+                  if_policy([](const auto& c) { return c.p_under.high; }));
+  over_collateral("mean_shortfall", "1", "mean of the loss beyond the haircut in force",
+                  if_policy([](const auto& c) { return c.mean_shortfall; }));
+  if (r.tally.layout.breaches != 0) {
+    const auto if_breach = [](auto read) {
+      return [read](const CollateralAnswer& c) { return c.p_breach ? read(*c.p_breach) : or_nan({}); };
+    };
+    over_collateral("p_breach", "1",
+                    "probability per liquidation that the price alone loses more than the haircut in force at a grid "
+                    "date up to the sale",
+                    if_breach([](const Estimate& e) { return e.estimate; }));
+    over_collateral("p_breach_low", "1", "lower end of its interval",
+                    if_breach([](const Estimate& e) { return e.low; }));
+    over_collateral("p_breach_high", "1", "upper end of its interval",
+                    if_breach([](const Estimate& e) { return e.high; }));
+  }
+  over_collateral("p_failure", "1", "probability per liquidation that the layer fails",
+                  [](const auto& c) { return c.p_failure.estimate; });
+  over_collateral("p_failure_low", "1", "lower end of its interval", [](const auto& c) { return c.p_failure.low; });
+  over_collateral("p_failure_high", "1", "upper end of its interval", [](const auto& c) { return c.p_failure.high; });
+  over_collateral("loss_given_failure", "1", "mean loss if the layer fails",
+                  [](const auto& c) { return or_nan(c.loss_given_failure); });
+  over_collateral(
+      "price_reading", "1", "the reading of loss_price_count that attributes the haircut",
+      [&](const auto& c) { return std::uint64_t(r.compiled.reading_of[std::size_t(&c - all.collateral.data())]); });
+  image.variable("joint_under", {"collateral", "collateral_other"}, square(all.joint_under, or_nan).data(), "1",
+                 "probability per liquidation that both losses exceed the haircuts in force");
+  if (!all.layers.empty()) {
+    image.variable("joint_failure", {"layer", "layer_other"},
+                   square(all.joint_failure, [](double x) { return x; }).data(), "1",
+                   "probability that both layers fail");
+  }
+  std::vector<double> delays;
+  for (const auto& route : all.routes) {
+    for (const auto& q : {route.p50, route.p90, route.p99, route.p999}) delays.push_back(or_nan(q));
+  }
+  image.variable("delay_quantile", {"route", "delay_probability"}, delays.data(), "s",
+                 "quantiles of the delay from call to sale");
+  if (!r.compiled.laws.empty()) {
+    image.variable(
+        "law_error", {"law"}, collect(r.compiled.laws, [](const auto& law) { return law.error; }).data(), "1",
+        "largest error of the law's quantile table, relative to the larger of the quantile and the 1 % quantile");
+    image.variable("law_tail_share", {"law"},
+                   collect(r.compiled.laws, [](const auto& law) { return law.tail_share; }).data(), "1",
+                   "share of paths beyond the last given quantile");
+  }
+}
+
+void write_tally(Image& image, const Results& r) {
+  const TallyLayout& layout = r.tally.layout;
+  for (const auto& s : count_sections(layout)) {
+    const bool histogram = !s.dimensions.empty() && (s.dimensions.back() == "loss" || s.dimensions.back() == "delay");
+    const std::uint64_t* from = r.tally.counts.data() + s.at;
+    if (histogram) {
+      image.histogram(s.name, s.dimensions, from, "1", s.long_name);
+    } else {
+      image.variable(s.name, s.dimensions, from, "1", s.long_name);
+    }
+  }
+  for (const auto& s : sum_sections(layout)) {
+    image.variable(s.name, s.dimensions, r.tally.sums.data() + s.at, "5.9604644775390625e-08", s.long_name);  // 2^-24
+  }
+}
+
+/// What the scenario read from files of prices and residuals: the effective scenario names them, and is not understood
+/// without what they held.
+void write_recorded(Image& image, const Results& r) {
+  const MarketSpec& market = r.scenario.market;
+  const auto& replay = r.scenario.stress.replay;
+  if (market.innovation.rows.empty() && !replay) return;
+  image.dimension("asset", collect(market.assets, [](const auto& a) { return a.name; }), "asset of the market");
+  const auto table = [&](const char* name, const char* row, const auto& rows, const char* long_name) {
+    std::vector<double> numbers;
+    for (const auto& one : rows) numbers.insert(numbers.end(), one.begin(), one.end());
+    image.variable(name, {row, "asset"}, numbers.data(), "1", long_name);
+  };
+  if (!market.innovation.rows.empty()) {
+    std::vector<std::uint64_t> row(market.innovation.rows.size());
+    for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
+    image.dimension("residual_row", row, "1", "a bar of the history that residuals are drawn from");
+    table("residual", "residual_row", market.innovation.rows,
+          "shock of the log price in standard deviations, as the bootstrap draws it");
+  }
+  if (!replay) return;
+  std::vector<double> time;
+  for (std::size_t i = 1; i <= replay->returns.size(); ++i) time.push_back(static_cast<double>(i) * replay->bar);
+  image.dimension("replay_time", time, "s", "end of a recorded bar, after the first row at which a call may come");
+  table("replay_return", "replay_time", replay->returns, "log return of the recorded bar");
+  image.variable("replay_bar", {}, &replay->bar, "s", "length of a recorded bar");
+  const std::uint64_t calls = replay->calls;
+  image.variable("replay_calls", {}, &calls, "1", "rows at which a call may come, from the first one on");
+}
+
+/// What the blocks of an [uncertainty] came to: they are runs of their own, whose counts are not kept.
+void write_blocks(Image& image, const Results& r) {
+  if (!r.blocks || r.blocks->done == 0) return;
+  const BlockHaircuts& blocks = *r.blocks;
+  if (blocks.confidence != r.scenario.run.confidence || blocks.collaterals != r.scenario.collateral.size() ||
+      blocks.haircut.size() != blocks.done * blocks.collaterals * blocks.confidence.size())
+    throw std::logic_error("a result's blocks are not those of its scenario");
+  std::vector<std::uint64_t> number(blocks.done);
+  for (std::size_t b = 0; b < number.size(); ++b) number[b] = b;
+  image.dimension("block", number, "1", "a run of fresh paths with parameters drawn once");
+  image.variable("block_haircut", {"block", "collateral", "confidence"}, blocks.haircut.data(), "1",
+                 "haircut with the parameters of the block; not a number where its paths are too few for a bound");
+  image.variable("block_paths", {}, &blocks.paths, "1", "paths of a block");
+  std::vector<double> low, high;
+  for (const auto& row : parameter_intervals(blocks, r.scenario.run.interval)) {
+    for (const auto& interval : row) {
+      low.push_back(interval ? interval->low : or_nan({}));
+      high.push_back(interval ? interval->high : or_nan({}));
+    }
+  }
+  image.variable("haircut_parameter_low", {"collateral", "confidence"}, low.data(), "1",
+                 "lower end of the interval of the haircut that contains parameter error");
+  image.variable("haircut_parameter_high", {"collateral", "confidence"}, high.data(), "1",
+                 "upper end of the interval of the haircut that contains parameter error");
+}
+
+std::string hash_of(std::string_view bytes) {
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+// ---- reading --------------------------------------------------------------------------------------------------------
+
+/// The HDF5 image inside the bytes of a file: without the hash that ours have behind it. A file that another program
+/// has rewritten has none; then HDF5's own checks and the tally's hash must do.
+std::string_view image_in(std::string_view bytes) {
+  if (bytes.substr(0, signature.size()) != signature) throw Refused{"it is not an HDF5 file"};
+  const std::size_t at = bytes.rfind(trailer_tag);
+  if (at == std::string_view::npos) return bytes;
+  if (at + trailer_size != bytes.size()) throw Refused{"it is truncated"};
+  const std::string_view trailer = bytes.substr(at);
+  const std::string_view image = bytes.substr(0, bytes.size() - trailer_size);
+  if (trailer.substr(trailer_tag.size(), 32) != hash_of(image)) throw Refused{"it was damaged after it was written"};
+  return image;
+}
+
+/// In place of the files that the scenario names, none of which is opened.
+Recorded read_recorded(hid_t file) {
+  Recorded recorded;
+  if (has_dataset(file, "residual")) recorded.innovation.rows = read_rows(file, "residual", most_recorded);
+  if (!has_dataset(file, "replay_return")) return recorded;
+  ReplaySpec& replay = recorded.replay.emplace();
+  replay.returns = read_rows(file, "replay_return", most_recorded);
+  replay.bar = read_number(file, "replay_bar");
+  std::uint64_t calls = 0;
+  read_counts(file, "replay_calls", {}, &calls);
+  replay.calls = calls;
+  return recorded;
+}
+
+std::optional<BlockHaircuts> read_blocks(hid_t file, const Scenario& scenario) {
+  if (!has_dataset(file, "block_haircut")) return std::nullopt;
+  BlockHaircuts blocks;
+  blocks.confidence = scenario.run.confidence;
+  blocks.collaterals = scenario.collateral.size();
+  read_counts(file, "block_paths", {}, &blocks.paths);
+  const std::vector<hsize_t> extent = extent_of_dataset(open_dataset(file, "block_haircut"), "block_haircut");
+  const auto asked = static_cast<hsize_t>(std::max(0, scenario.uncertainty.blocks));
+  if (extent.empty() || extent[0] > asked) throw Refused{"it has more blocks than its scenario asks for"};
+  blocks.done = extent[0];
+  blocks.haircut.resize(blocks.done * blocks.collaterals * blocks.confidence.size());
+  read_reals(file, "block_haircut", {extent[0], blocks.collaterals, blocks.confidence.size()}, blocks.haircut.data());
+  return blocks;
+}
+
+/// Counts are stored by name, so those of an older kernel revision mean what they meant. Only its random paths are gone: the
+/// plan keeps the hash that it had, which no run of today has. Returns the layout of what was tallied then.
+TallyLayout adopt_older(hid_t file, std::uint64_t revision, const std::string& plan_hash, Results& r) {
+  const auto collaterals = r.compiled.reading_of.size();
+  std::vector<std::uint64_t> readings(collaterals);
+  read_counts(file, "price_reading", {static_cast<hsize_t>(collaterals)}, readings.data());
+  if (!std::equal(readings.begin(), readings.end(), r.compiled.reading_of.begin(),
+                  [](std::uint64_t then, int now) { return then == static_cast<std::uint64_t>(now); }))
+    throw Refused{fmt::format("its price-layer times are in another order, it was written by {}", r.engine)};
+  r.compiled.plan.revision = static_cast<std::uint32_t>(revision);
+  r.compiled.plan_hash = plan_hash;
+  TallyLayout layout = layout_of(r.compiled.plan);
+  if (!has_dataset(file, "breach_count")) layout.breaches = 0;
+  if (!has_dataset(file, "loss_least_count")) layout.lowest = 0;
+  layout.joint = 1;  // pairs were always counted
+  return layout;
+}
+
+Results read_image(std::string_view image, const std::string& name) {
+  const Id file = open_image(image);
+  if (H5Aexists(file, "format") <= 0 || text_attribute(file, "format") != format_name) {
+    throw Refused{"it is an HDF5 file of another program"};
+  }
+  Results r;
+  r.engine = text_attribute(file, "engine");
+  if (const auto schema = number_attribute<std::uint64_t>(file, "schema"); schema != format_schema) {
+    throw Refused{fmt::format("it has format {} and this program reads format {}; it was written by {}", schema,
+                              format_schema, r.engine)};
+  }
+  const std::string effective = text_attribute(file, "effective_scenario"),
+                    plan_hash = text_attribute(file, "plan_hash");
+  try {
+    const Recorded recorded = read_recorded(file);
+    r.scenario = parse_scenario(effective, name, ".", {}, &recorded);
+    r.compiled = compile(r.scenario);
+  } catch (const Error& e) {
+    throw Refused{
+        fmt::format("the scenario in it is no longer understood, it was written by {}: {}", r.engine, e.what())};
+  }
+  TallyLayout layout = layout_of(r.compiled.plan);
+  const auto revision = number_attribute<std::uint64_t>(file, "kernel_revision");
+  if (revision > kernel_revision) {
+    throw Refused{fmt::format("it has kernel revision {} and this program knows {}; it was written by {}", revision,
+                              kernel_revision, r.engine)};
+  }
+  if (revision < kernel_revision) {
+    layout = adopt_older(file, revision, plan_hash, r);
+  } else if (r.compiled.plan_hash != plan_hash) {
+    throw Refused{fmt::format("its scenario compiles to plan {} here and did to {} in {}", r.compiled.plan_hash,
+                              plan_hash, r.engine)};
+  }
+  r.scenario.source = text_attribute(file, "scenario_text");
+  r.seed = number_attribute<std::uint64_t>(file, "seed");
+  r.range = {number_attribute<std::uint64_t>(file, "first_path"), number_attribute<std::uint64_t>(file, "paths")};
+  r.backend = text_attribute(file, "backend");
+  r.device = text_attribute(file, "device");
+  r.date = text_attribute(file, "date");
+  r.wall_seconds = number_attribute<double>(file, "wall_seconds");
+
+  r.tally = Tally(layout);
+  const auto counts = count_sections(layout), sums = sum_sections(layout);
+  check_complete(counts, layout, r.tally.counts.size());
+  check_complete(sums, layout, r.tally.sums.size());
+  for (const auto& s : counts) read_counts(file, s.name, extents_of(s, layout), r.tally.counts.data() + s.at);
+  for (const auto& s : sums) read_counts(file, s.name, extents_of(s, layout), r.tally.sums.data() + s.at);
+  r.tally.paths = r.range.count;
+  r.tally.lowest_non_finite = number_attribute<std::uint64_t>(file, "lowest_non_finite");
+  if (r.tally.hash() != text_attribute(file, "tally_hash"))
+    throw Refused{"its counts do not have the hash that it names"};
+  r.blocks = read_blocks(file, r.scenario);
+  return r;
+}
+
+}  // namespace
+
+void write_results(const Results& r, const std::filesystem::path& file) {
+  std::string bytes;
+  try {
+    const QuietHdf5 quiet;
+    if (r.tally.paths != r.range.count) throw std::logic_error("a result's tally does not hold the paths of its range");
+    check_complete(count_sections(r.tally.layout), r.tally.layout, r.tally.counts.size());
+    check_complete(sum_sections(r.tally.layout), r.tally.layout, r.tally.sums.size());
+    Image image;
+    write_attributes(image, r);
+    write_dimensions(image, r);
+    write_answers(image, r);
+    write_tally(image, r);
+    write_recorded(image, r);
+    write_blocks(image, r);
+    bytes = image.bytes();
+  } catch (const Refused& refused) {
+    throw Error({{file.string(), 0, fmt::format("the result cannot be written ({}) report it", refused.text)}});
+  } catch (const std::bad_alloc&) {
+    throw Error(
+        {{file.string(), 0, "the result cannot be written (there is not enough memory to build it) free some memory"}});
+  }
+  const std::string hash = hash_of(bytes);
+  bytes.append(trailer_tag).append(hash).append("\n");
+  write_file(file, bytes, "the result");
+}
+
+Results read_results(const std::filesystem::path& file) {
+  const std::string bytes = read_file(file, largest_file, "the result");
+  try {
+    const QuietHdf5 quiet;
+    return read_image(image_in(bytes), file.string());
+  } catch (const Refused& refused) {
+    throw Error({{file.string(), 0,
+                  fmt::format("this is no result that can be used ({}) run the scenario again", refused.text)}});
+  } catch (const std::bad_alloc&) {
+    throw Error({{file.string(), 0, "the result cannot be read (there is not enough memory for it) free some memory"}});
+  }
+}
+
+}  // namespace proofload

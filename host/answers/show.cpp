@@ -1,0 +1,449 @@
+#include "answers/show.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "answers/answer.h"
+#include "answers/notes.h"
+#include "base/table.h"
+
+namespace proofload {
+namespace {
+
+std::string percent(std::optional<double> fraction, int digits = 3) {
+  return fraction ? fmt::format("{:.{}f}", 100.0 * *fraction, digits) : std::string("-");
+}
+
+std::string probability(double p) { return p == 0.0 ? std::string("0") : fmt::format("{:.3g}", p); }
+std::string probability(const Estimate& e) {
+  return fmt::format("{} [{}, {}]", probability(e.estimate), probability(e.low), probability(e.high));
+}
+
+std::string duration(std::optional<double> seconds) {
+  return seconds ? rounded_duration(*seconds) : std::string("unresolved");
+}
+
+/// 4000000 -> 4,000,000
+std::string grouped(std::uint64_t n) {
+  std::string text = std::to_string(n);
+  for (std::ptrdiff_t at = std::ssize(text) - 3; at > 0; at -= 3) text.insert(static_cast<std::size_t>(at), ",");
+  return text;
+}
+
+/// 0.999 -> "99.9 %", without the noise of binary fractions.
+std::string confidence_text(double confidence) { return fmt::format("{:.10g} %", 100.0 * confidence); }
+
+constexpr std::size_t second_name = 32;  // columns
+
+std::string heading(const Results& r, const Answers& all) {
+  std::string text = fmt::format("{}: {} liquidations, seed {}, {}\n", clipped(r.scenario.name, 50),
+                                 grouped(r.tally.paths), r.seed, r.engine);
+  text += fmt::format("{} ({}), {:.1f} s, {}\n", r.backend, r.device, r.wall_seconds, r.date);
+  text += fmt::format("plan {}  tally {}\n", r.compiled.plan_hash, r.tally.hash());
+  const auto line = [&](const char* label, const std::string& words) {
+    if (!words.empty()) text += wrapped(label + words, 2);
+  };
+  line("Prices: ", market_text(r.scenario));
+  line("Stressed: ", stress_text(r.scenario));
+  line("Systemic: ", systemic_text(r.scenario));
+  line("Now: ", state_text(r.scenario));
+  text += "\n";
+  text += "All probabilities are per liquidation (given that a position has reached its threshold).\n";
+  text += wrapped(interval_text(r, all), 0);
+  return text;
+}
+
+/// One row for each confidence, the name before the first.
+void add_rows(Table& table, const CollateralAnswer& c, const std::string& name, const auto& cells) {
+  bool first = true;
+  for (const auto& h : c.haircuts) {
+    std::vector<std::string> row = {first ? name : "", confidence_text(h.confidence) + (h.beyond_cliff ? "*" : " ")};
+    for (auto& cell : cells(h)) row.push_back(std::move(cell));
+    table.row(std::move(row));
+    first = false;
+  }
+}
+
+std::string haircut_table(const Answers& all) {
+  const bool parameters = std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) {
+    return std::any_of(c.haircuts.begin(), c.haircuts.end(), [](const auto& h) { return h.parameter_low.has_value(); });
+  });
+  std::vector<std::string> header = {"collateral", "at", "haircut", "low", "high"};
+  if (parameters) header.insert(header.end(), {"par. low", "par. high"});
+  header.insert(header.end(), {"shortfall", "no fail."});
+  Table table(header);
+  const auto add = [&](const CollateralAnswer& c, const std::string& name) {
+    add_rows(table, c, name, [&](const HaircutAnswer& h) {
+      std::vector<std::string> cells = {percent(h.value), percent(h.low), percent(h.high)};
+      if (parameters) cells.insert(cells.end(), {percent(h.parameter_low), percent(h.parameter_high)});
+      cells.insert(cells.end(), {percent(h.expected_shortfall), percent(h.given_no_failure)});
+      return cells;
+    });
+  };
+  for (const auto& c : all.collateral) add(c, c.name);
+  if (all.portfolio) add(*all.portfolio, "the book as one");
+  std::string text =
+      "\nHaircuts in % of value. shortfall: mean loss in the worst 1 - confidence; no fail.: if no layer fails\n";
+  if (parameters) {
+    const bool open = std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) {
+      return std::any_of(c.haircuts.begin(), c.haircuts.end(), [](const auto& h) { return !h.parameter_low; });
+    });
+    text +=
+        wrapped(std::string("par. low, par. high: where the haircut may lie for what is not known of the parameters") +
+                    (open ? "; -: the paths of a block are too few, run more paths" : ""),
+                2);
+  }
+  if (all.minimum) {
+    CollateralAnswer worst;  // a row of the same columns, most of them empty
+    worst.haircuts = all.minimum->quantiles;
+    add(worst, "the book's worst date");
+    text += wrapped(
+        "the book's worst date: the loss of its price alone at the worst grid date up to the last sale, no failures or "
+        "sale costs",
+        2);
+  }
+  return text + table.text();
+}
+
+/// USD, or what is measured in them.
+std::string dollars(std::optional<double> x) {
+  if (!x) return "-";
+  if (*x >= 1e15) return fmt::format("{:.3g}", *x);
+  if (*x < 1000.0) return fmt::format("{:.4g}", *x);
+  return grouped(static_cast<std::uint64_t>(std::llround(*x)));
+}
+/// The same to three digits, for figures that are not known any better: 335M.
+std::string rough_dollars(std::optional<double> x) {
+  if (!x) return "-";
+  constexpr std::pair<double, const char*> units[] = {{1e12, "T"}, {1e9, "bn"}, {1e6, "M"}, {1e3, "k"}};
+  for (const auto& [unit, name] : units) {
+    if (*x >= 0.9995 * unit && *x < 9995.0 * unit) return fmt::format("{:.3g}{}", *x / unit, name);
+  }
+  return fmt::format("{:.3g}", *x);
+}
+
+std::string margin_table(const Results& r, const Answers& all) {
+  const MarginSpec& margin = r.scenario.margin;
+  if (margin.liability <= 0.0) return {};
+  Table table({"collateral", "at", "margin", "low", "high", "closed form", "margin / closed"});
+  const auto cells = [](const HaircutAnswer& h) {
+    const bool both = h.margin && h.margin_closed_form;
+    return std::vector{dollars(h.margin), dollars(h.margin_low), dollars(h.margin_high), dollars(h.margin_closed_form),
+                       both ? fmt::format("{:.4f}", *h.margin / *h.margin_closed_form) : std::string("-")};
+  };
+  for (const auto& c : all.collateral) add_rows(table, c, c.name, cells);
+  if (all.portfolio) add_rows(table, *all.portfolio, "the book as one", cells);
+  return "\n" +
+         wrapped(
+             fmt::format("Required margin in USD: what collateral must be worth at the call so that {} of its worth "
+                         "at the sale covers a liability of {} USD. closed form: Gaussian prices, the median delay, "
+                         "no failure, a free sale; -: no margin is enough, or the paths do not say",
+                         confidence_text(margin.liquidation_threshold), dollars(margin.liability)),
+             2) +
+         table.text();
+}
+
+std::string policy_table(const Answers& all) {
+  const bool breaches = all.minimum || std::any_of(all.collateral.begin(), all.collateral.end(),
+                                                   [](const auto& c) { return c.p_breach.has_value(); });
+  std::vector<std::string> header = {"collateral", "in force", "P(loss > in force)"};
+  if (breaches) header.emplace_back("P(breach)");
+  header.emplace_back("shortfall");
+  Table table(header);
+  bool any = false;
+  const auto add = [&](const CollateralAnswer& c, const std::string& name, const std::optional<Estimate>& breach) {
+    const bool policy = c.policy_haircut.has_value();
+    any |= policy;
+    std::vector<std::string> row = {name, policy ? percent(c.policy_haircut, 2) + " %" : "-",
+                                    policy ? probability(c.p_under) : "-"};
+    if (breaches) row.push_back(breach ? probability(*breach) : "-");
+    row.push_back(policy ? fmt::format("{:.3g} bp", 1e4 * c.mean_shortfall) : "-");
+    table.row(std::move(row));
+  };
+  for (const auto& c : all.collateral) add(c, c.name, c.p_breach);
+  if (all.portfolio && all.portfolio->policy_haircut)
+    add(*all.portfolio, "the book as one", all.minimum ? std::optional(all.minimum->p_breach) : std::nullopt);
+  if (!any) return {};
+  std::string text = "\nHaircut in force; shortfall: mean loss beyond it\n";
+  if (breaches) {
+    text += wrapped(
+        "P(breach): the price alone was down by more than it at a grid date up to the sale (of the book: up to its "
+        "last "
+        "sale), whether or not it was at the sale; sales before the first date have none to look at and count as 0",
+        2);
+  }
+  return text + table.text();
+}
+
+/// Rounded down: nothing that is not priced is said to be.
+std::string rounded_down(double confidence) {
+  const double rest = 100.0 * (1.0 - confidence);
+  if (!(rest > 0.0)) return "100 %";
+  const int digits = std::clamp(1 - static_cast<int>(std::floor(std::log10(rest))), 0, 12);
+  const double unit = std::pow(10.0, digits);
+  return fmt::format("{:.{}f} %", std::floor(100.0 * confidence * unit) / unit, digits);
+}
+
+std::string exposure_text(const CollateralAnswer& c) {
+  const bool budget = c.exposure_cap_low.has_value();
+  const auto interval = [](auto low, auto high) {
+    return fmt::format(" [{}, {}]", rough_dollars(low), rough_dollars(high));
+  };
+  if (budget) return rough_dollars(c.exposure_cap) + interval(c.exposure_cap_low, c.exposure_cap_high);
+  if (!c.exposure_cap_per_loss_budget_low) return "-";
+  return rough_dollars(c.exposure_cap_per_loss_budget) +
+         interval(c.exposure_cap_per_loss_budget_low, c.exposure_cap_per_loss_budget_high);
+}
+
+std::string failure_table(const Results& r, const Answers& all) {
+  const bool any = std::any_of(all.collateral.begin(), all.collateral.end(),
+                               [](const auto& c) { return c.highest_priced_confidence.has_value(); });
+  if (!any) return {};
+  const double budget = r.scenario.margin.loss_budget;
+  Table table({"collateral", "P(layer fails)", "loss then", "exposure cap", "priced up to"});
+  for (const auto& c : all.collateral) {
+    table.row({c.name, probability(c.p_failure), c.loss_given_failure ? percent(c.loss_given_failure, 1) + " %" : "-",
+               exposure_text(c), c.highest_priced_confidence ? rounded_down(*c.highest_priced_confidence) : "-"});
+  }
+  const std::string cap = budget > 0.0
+                              ? fmt::format("USD for an expected loss of {} USD per liquidation", dollars(budget))
+                              : "USD for each USD of expected loss per liquidation";
+  return "\n" +
+         wrapped(
+             "Failures; loss then: mean loss if the layer fails; exposure cap: " + cap +
+                 "; priced up to: haircuts at higher confidences may be the loss given failure, which none can price",
+             2) +
+         table.text();
+}
+
+std::string rate_table(const Results& r, const Answers& all) {
+  const MarginSpec& margin = r.scenario.margin;
+  if (margin.calls_per_year <= 0.0) return {};
+  Table table({"collateral", "rate", "low", "high", "calls", "failures", "hazard a year"});
+  bool any = false, open = false;
+  const auto fine = [](std::optional<double> x) { return percent(x, 4); };
+  for (const auto& c : all.collateral) {
+    if (!c.risk_rate) continue;
+    const RiskRate& rate = *c.risk_rate;
+    any = true;
+    open |= !rate.error;
+    table.row({c.name, fine(rate.value), fine(rate.low), fine(rate.high), fine(rate.calls), fine(rate.failures),
+               fmt::format("{:.3g}", rate.hazard)});
+  }
+  if (!any) return {};
+  std::string text =
+      "\n" + wrapped(fmt::format("Latency-adjusted risk rate in % a year of what the haircut in force counts "
+                                 "on: {:.4g} risk-free, {:.4g} calls a year, failures; an expected loss, "
+                                 "not an arbitrage price",
+                                 100.0 * margin.risk_free, margin.calls_per_year),
+                     2);
+  if (open) {
+    text += wrapped(
+        "where fewer than 10 paths fell short or failed, low and high hold all that is possible, and no "
+        "standard error can be had",
+        2);
+  }
+  return text + table.text();
+}
+
+/// The second part: why haircuts are what they are, and what they leave to lend on.
+std::string attribution_table(const Answers& all) {
+  const bool wrapping =
+      std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) { return c.wrapped.has_value(); });
+  std::vector<std::string> header = {"collateral", "at", "price", "latency", "failure", "liquidity", "of single"};
+  if (wrapping) header.emplace_back("of wrapped");
+  Table table(header);
+  std::string against;
+  for (const auto& c : all.collateral) {
+    add_rows(table, c, c.name, [&](const HaircutAnswer& h) {
+      std::vector<std::string> cells = {percent(h.attribution.price), percent(h.attribution.latency),
+                                        percent(h.attribution.failure), percent(h.attribution.liquidity),
+                                        percent(h.efficiency, 2)};
+      if (wrapping) cells.push_back(percent(h.efficiency_wrapped, 2));
+      return cells;
+    });
+    if (c.wrapped)
+      against += fmt::format("{}{} against {}", against.empty() ? "" : ", ", clipped(c.name, second_name),
+                             clipped(*c.wrapped, second_name));
+  }
+  std::string text =
+      "\nWhat haircuts are made of, in % of value: price + latency + failure + liquidity\n" +
+      wrapped(
+          "of single: capital efficiency, 1 - haircut in % of what an engine leaves that sells after the oracle and "
+          "one block (price)",
+          2);
+  if (wrapping) text += wrapped("of wrapped: the same of what the wrapped token's haircut leaves: " + against, 2);
+  return text + table.text();
+}
+
+constexpr std::size_t most_stages = 80;  // rows; a book of many routes has its stages in JSON
+
+std::string route_table(const Answers& all) {
+  Table table({"route", "p50", "p90", "p99", "p99.9", "unresolved"});
+  std::size_t stages = 0;
+  for (const auto& r : all.routes) stages += r.stages.size();
+  for (const auto& r : all.routes) {
+    table.row({r.name, duration(r.p50), duration(r.p90), duration(r.p99), duration(r.p999), grouped(r.unresolved)});
+    const auto constant = [](const StageAnswer& stage) { return stage.p50 == stage.p999; };
+    const bool told = r.stages.size() == 1 && !r.stages[0].trigger && constant(r.stages[0]) && r.p50 == r.p999;
+    if (stages > most_stages || told) continue;
+    for (const auto& stage : r.stages) {
+      std::string name = "  " + stage.name;
+      if (stage.trigger) {
+        table.row({fmt::format("{}: {} or {:g} %", name, rounded_duration(stage.trigger->heartbeat),
+                               100.0 * stage.trigger->deviation)});
+        name = "  and its publication";
+      }
+      if (constant(stage))
+        table.row({name, duration(stage.p50)});
+      else
+        table.row({name, duration(stage.p50), duration(stage.p90), duration(stage.p99), duration(stage.p999)});
+    }
+  }
+  return "\n" +
+         wrapped(
+             stages > most_stages
+                 ? "Delays from the call to the sale (stalls of failed layers apart); show --json has the stages"
+                 : "Delays from the call to the sale (stalls of failed layers apart), as simulated; below each route "
+                   "its stages by themselves, whose quantiles do not add up, without outages (one figure: the same at "
+                   "all)",
+             2) +
+         table.text();
+}
+
+std::string outage_table(const Answers& all) {
+  if (all.outages.empty() || all.outages.size() > most_stages) return {};
+  Table table({"outage", "of", "a year", "median", "p99", "P(under way at the call)"});
+  for (const auto& o : all.outages) {
+    table.row({o.name, clipped(o.owner, second_name), fmt::format("{:.3g}", o.rate), duration(o.p50), duration(o.p99),
+               probability(o.under_way)});
+  }
+  return "\nOutages, which delays hold already\n" + table.text();
+}
+
+std::string layer_table(const Answers& all) {
+  if (all.layers.empty()) return {};
+  Table table({"layer", "P(fails)", "with another layer"});
+  for (std::size_t i = 0; i < all.layers.size(); ++i) {
+    double most = 0.0;
+    std::string with = "-";
+    for (std::size_t j = 0; j < all.layers.size(); ++j) {
+      if (i == j || all.joint_failure[i][j] <= most) continue;
+      most = all.joint_failure[i][j];
+      with = fmt::format("{} with {}", probability(most), clipped(all.layers[j].name, second_name));
+    }
+    table.row({all.layers[i].name, probability(all.layers[i].p_failure), with});
+  }
+  return "\nMessaging layers\n" + table.text();
+}
+
+/// The pairs that are under-collateralised together most often, against what independence would give.
+std::string joint_table(const Answers& all) {
+  struct Pair {
+    std::size_t i, j;
+    double p, ratio;
+  };
+  std::vector<Pair> pairs;
+  if (!all.joint_counted) return {};
+  for (std::size_t i = 0; i < all.joint_under.size(); ++i) {
+    for (std::size_t j = i + 1; j < all.joint_under.size(); ++j) {
+      const auto both = all.joint_under[i][j];
+      if (!both || *both == 0.0) continue;
+      pairs.push_back({i, j, *both, *both / (*all.joint_under[i][i] * *all.joint_under[j][j])});
+    }
+  }
+  if (pairs.empty()) return {};
+  std::stable_sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) { return a.p > b.p; });
+  if (pairs.size() > 5) pairs.resize(5);
+  Table table({"under-collateralised together", "with", "P(both)", "times independence"});
+  for (const auto& p : pairs) {
+    table.row({all.collateral[p.i].name, clipped(all.collateral[p.j].name, second_name), probability(p.p),
+               fmt::format("{:.3g}", p.ratio)});
+  }
+  return "\n" + table.text();
+}
+
+/// Where the failure probability is more than a confidence leaves: what the haircut is there, and what to do instead. One
+/// paragraph for all collateral of which the same is to be said, that is of one layer and window.
+std::string cliff_text(const Results& r, const Answers& all) {
+  struct Group {
+    std::string beyond, why;
+    std::vector<const CollateralAnswer*> members;
+  };
+  std::vector<Group> groups;
+  for (const auto& c : all.collateral) {
+    std::string beyond, priced;
+    for (const auto& h : c.haircuts) {
+      if (!h.beyond_cliff) continue;
+      const std::string at = confidence_text(h.confidence);
+      beyond += (beyond.empty() ? "" : ", ") + at;
+      const double share = std::max(0.0, 1.0 - (1.0 - h.confidence) / c.p_failure.estimate);
+      priced += fmt::format("{}at {} what {:.{}g} % of failures take at most", priced.empty() ? "" : ", ", at,
+                            100.0 * share, share > 0.999 ? 6 : 3);
+    }
+    if (beyond.empty()) continue;
+    std::string why = fmt::format(
+        "layer fails with probability {}, more than such a haircut may leave, so the figure there is a loss given "
+        "failure ({}), which no haircut can price. The highest confidence that is priced for certain is {}.",
+        probability(c.p_failure.estimate), priced, rounded_down(*c.highest_priced_confidence));
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& one) { return one.why == why; });
+    if (group == groups.end()) group = groups.insert(groups.end(), {beyond, why, {}});
+    group->members.push_back(&c);
+  }
+  std::string text;
+  for (const Group& group : groups) {
+    const bool several = group.members.size() > 1;
+    const char* per = r.scenario.margin.loss_budget > 0.0 ? "" : " for each USD of expected loss per liquidation";
+    std::vector<std::string> names, caps;
+    for (const CollateralAnswer* c : group.members) {
+      names.push_back(several ? clipped(c->name, second_name) : c->name);
+      const bool budget = c->exposure_cap.has_value();
+      const auto& cap = budget ? c->exposure_cap : c->exposure_cap_per_loss_budget;
+      const auto& certain = budget ? c->exposure_cap_low : c->exposure_cap_per_loss_budget_low;
+      if (!cap) continue;
+      caps.push_back(several
+                         ? fmt::format("{} USD{} of {} (for certain {})", rough_dollars(cap), per, names.back(),
+                                       rough_dollars(certain))
+                         : fmt::format("{} USD{} (for certain {})", rough_dollars(cap), per, rough_dollars(certain)));
+    }
+    std::string one = fmt::format("* {} {} beyond the cliff at {}: {} {}", fmt::join(names, ", "),
+                                  several ? "are" : "is", group.beyond, several ? "their" : "its", group.why);
+    if (!caps.empty()) { one += fmt::format(" Cap the exposure instead: at most {}.", fmt::join(caps, ", ")); }
+    text += wrapped(one, 2);
+  }
+  return text;
+}
+
+/// What the figures do not say by themselves.
+std::string warnings(const Results& r, const Answers& all) {
+  std::string text = cliff_text(r, all);
+  const bool unbounded = std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) {
+    return std::any_of(c.haircuts.begin(), c.haircuts.end(), [](const auto& h) { return !h.high; });
+  });
+  if (unbounded) {
+    text += fmt::format(
+        "- {} paths are too few to bound some haircuts (\"-\"); such haircuts cannot be exported. Run more paths.\n",
+        grouped(r.tally.paths));
+  }
+  if (all.unresolved > 0) {
+    text += fmt::format(
+        "- On {} paths a message, or a stalled layer, took longer than {}: unresolved, counted as a total loss.\n",
+        grouped(all.unresolved), duration(r.scenario.run.horizon));
+  }
+  if (const std::string note = tail_note(r, all); !note.empty()) text += wrapped("- " + note, 2);
+  return text.empty() ? text : "\n" + text;
+}
+
+}  // namespace
+
+std::string show_table(const Results& r) {
+  const Answers all = answer(r);
+  return heading(r, all) + haircut_table(all) + margin_table(r, all) + policy_table(all) + failure_table(r, all) +
+         rate_table(r, all) + attribution_table(all) + route_table(all) + outage_table(all) + layer_table(all) +
+         joint_table(all) + warnings(r, all);
+}
+
+}  // namespace proofload

@@ -1,0 +1,223 @@
+// show_json.cpp -- a result for programs; show.cpp has the tables.
+#include <cmath>
+
+#include "answers/answer.h"
+#include "answers/notes.h"
+#include "answers/show.h"
+
+namespace proofload {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(std::optional<double> x) { return x && std::isfinite(*x) ? Json(*x) : Json(nullptr); }
+
+Json estimate(const Estimate& e) {
+  return {{"estimate", number(e.estimate)}, {"low", number(e.low)}, {"high", number(e.high)}};
+}
+
+Json under(const CollateralAnswer& c) {
+  if (!c.policy_haircut) return nullptr;
+  Json out = {{"haircut", number(c.policy_haircut)}};
+  out.update(estimate(c.p_under));
+  out["mean_shortfall"] = number(c.mean_shortfall);
+  return out;
+}
+
+Json haircut(const HaircutAnswer& h) {
+  return {{"confidence", h.confidence},
+          {"value", number(h.value)},
+          {"low", number(h.low)},
+          {"high", number(h.high)},
+          {"expected_shortfall", number(h.expected_shortfall)},
+          {"expected_shortfall_low", number(h.expected_shortfall_low)},
+          {"expected_shortfall_high", number(h.expected_shortfall_high)}};
+}
+
+/// What is added to every haircut, behind what else it has.
+void add_margin(Json& out, const HaircutAnswer& h) {
+  out["required_margin"] = nullptr;
+  if (h.margin) {
+    out["required_margin"] = {{"value", number(h.margin)},
+                              {"low", number(h.margin_low)},
+                              {"high", number(h.margin_high)},
+                              {"closed_form", number(h.margin_closed_form)}};
+  }
+  out["parameter_interval"] = nullptr;
+  if (h.parameter_low)
+    out["parameter_interval"] = {{"low", number(h.parameter_low)}, {"high", number(h.parameter_high)}};
+}
+
+Json risk_rate(const std::optional<RiskRate>& rate) {
+  if (!rate) return nullptr;
+  return {{"value", number(rate->value)},
+          {"low", number(rate->low)},
+          {"high", number(rate->high)},
+          {"standard_error", number(rate->error)},
+          {"risk_free", number(rate->risk_free)},
+          {"calls", number(rate->calls)},
+          {"calls_standard_error", number(rate->calls_error)},
+          {"failures", number(rate->failures)},
+          {"failures_standard_error", number(rate->failures_error)},
+          {"hazard", number(rate->hazard)}};
+}
+
+Json exposure_cap(const CollateralAnswer& c) {
+  if (!c.exposure_cap_low) return nullptr;
+  return {
+      {"value", number(c.exposure_cap)}, {"low", number(c.exposure_cap_low)}, {"high", number(c.exposure_cap_high)}};
+}
+
+Json collateral(const CollateralAnswer& c) {
+  Json haircuts = Json::array();
+  for (const auto& h : c.haircuts) {
+    Json one = haircut(h);
+    one["given_no_failure"] = number(h.given_no_failure);
+    one["beyond_cliff"] = h.beyond_cliff;
+    one["attribution"] = {{"price", number(h.attribution.price)},
+                          {"latency", number(h.attribution.latency)},
+                          {"failure", number(h.attribution.failure)},
+                          {"liquidity", number(h.attribution.liquidity)}};
+    add_margin(one, h);
+    one["capital_efficiency"] = {{"single_chain", number(h.efficiency)}, {"wrapped", number(h.efficiency_wrapped)}};
+    haircuts.push_back(std::move(one));
+  }
+  return {{"name", c.name},
+          {"asset", c.asset},
+          {"route", c.route},
+          {"p_under", under(c)},
+          {"p_failure", estimate(c.p_failure)},
+          {"haircuts", std::move(haircuts)},
+          {"loss_given_failure", number(c.loss_given_failure)},
+          {"exposure_cap_per_loss_budget", number(c.exposure_cap_per_loss_budget)},
+          {"unresolved", c.unresolved},
+          {"p_breach", c.p_breach ? estimate(*c.p_breach) : Json(nullptr)},
+          {"exposure_cap_per_loss_budget_low", number(c.exposure_cap_per_loss_budget_low)},
+          {"exposure_cap_per_loss_budget_high", number(c.exposure_cap_per_loss_budget_high)},
+          {"exposure_cap", exposure_cap(c)},
+          {"highest_priced_confidence", number(c.highest_priced_confidence)},
+          {"risk_rate", risk_rate(c.risk_rate)},
+          {"wrapped_alternative", c.wrapped ? Json(*c.wrapped) : Json(nullptr)}};
+}
+
+/// The book's price at its worst grid date.
+Json minimum(const Answers& all) {
+  if (!all.minimum) return nullptr;
+  Json breach = {{"haircut", number(all.portfolio->policy_haircut)}}, quantiles = Json::array();
+  breach.update(estimate(all.minimum->p_breach));
+  for (const auto& h : all.minimum->quantiles) quantiles.push_back(haircut(h));
+  return {{"p_breach", std::move(breach)}, {"quantiles", std::move(quantiles)}};
+}
+
+/// Of a law each: what the delay of a route is made of.
+Json stages(const RouteAnswer& route) {
+  Json out = Json::array();
+  for (const auto& stage : route.stages) {
+    Json trigger = nullptr;
+    if (stage.trigger)
+      trigger = {{"heartbeat_seconds", stage.trigger->heartbeat}, {"deviation", stage.trigger->deviation}};
+    out.push_back({{"name", stage.name},
+                   {"scope", stage.scope},
+                   {"delay_seconds",
+                    {{"p50", number(stage.p50)},
+                     {"p90", number(stage.p90)},
+                     {"p99", number(stage.p99)},
+                     {"p999", number(stage.p999)}}},
+                   {"trigger", std::move(trigger)}});
+  }
+  return out;
+}
+
+Json matrix(const auto& rows) {
+  Json out = Json::array();
+  for (const auto& row : rows) {
+    Json line = Json::array();
+    for (const auto& x : row) line.push_back(number(x));
+    out.push_back(std::move(line));
+  }
+  return out;
+}
+
+}  // namespace
+
+Json show_json(const Results& r) {
+  const Answers all = answer(r);
+  Json out = {{"scenario", r.scenario.name},
+              {"schema", 1},
+              {"engine", r.engine},
+              {"backend", r.backend},
+              {"seed", r.seed},
+              {"paths", r.tally.paths},
+              {"interval", r.scenario.run.interval},
+              {"plan_hash", r.compiled.plan_hash},
+              {"tally_hash", r.tally.hash()},
+              {"unresolved", all.unresolved},
+              {"collateral", Json::array()},
+              {"routes", Json::array()}};
+  for (const auto& c : all.collateral) out["collateral"].push_back(collateral(c));
+  for (const auto& route : all.routes) {
+    out["routes"].push_back({{"name", route.name},
+                             {"delay_seconds",
+                              {{"p50", number(route.p50)},
+                               {"p90", number(route.p90)},
+                               {"p99", number(route.p99)},
+                               {"p999", number(route.p999)}}},
+                             {"unresolved", route.unresolved},
+                             {"stages", stages(route)}});
+  }
+  out["joint_under"] = all.joint_counted ? matrix(all.joint_under) : Json(nullptr);
+  // Additions to the contract.
+  out["layers"] = Json::array();
+  for (const auto& layer : all.layers)
+    out["layers"].push_back({{"name", layer.name}, {"p_failure", estimate(layer.p_failure)}});
+  out["joint_failure"] = matrix(all.joint_failure);
+  out["portfolio"] = nullptr;
+  if (all.portfolio) {
+    Json haircuts = Json::array();
+    for (const auto& h : all.portfolio->haircuts) {
+      haircuts.push_back(haircut(h));
+      add_margin(haircuts.back(), h);
+    }
+    out["portfolio"] = {
+        {"p_under", under(*all.portfolio)}, {"haircuts", std::move(haircuts)}, {"minimum", minimum(all)}};
+  }
+  out["laws"] = Json::array();
+  for (const auto& law : r.compiled.laws) {
+    out["laws"].push_back({{"where", law.where}, {"error", number(law.error)}, {"tail_share", number(law.tail_share)}});
+  }
+  out["first_path"] = r.range.first;
+  out["device"] = r.device;
+  out["date"] = r.date;
+  out["wall_seconds"] = number(r.wall_seconds);
+  const std::string stress = stress_text(r.scenario), tails = tail_note(r, all);
+  out["prices"] = market_text(r.scenario);
+  out["stress"] = stress.empty() ? Json(nullptr) : Json(stress);
+  out["notes"] = Json::array();
+  if (!tails.empty()) out["notes"].push_back(tails);
+  const auto words = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
+  out["state"] = words(state_text(r.scenario));
+  out["systemic"] = words(systemic_text(r.scenario));
+  out["uncertainty"] = words(uncertainty_text(r.scenario));
+  out["intervals"] = interval_text(r, all);
+  out["outages"] = Json::array();
+  for (const auto& o : all.outages) {
+    out["outages"].push_back({{"name", o.name},
+                              {"owner", o.owner},
+                              {"of", o.chain ? "chain" : "layer"},
+                              {"rate", number(o.rate)},
+                              {"duration_seconds", {{"p50", number(o.p50)}, {"p99", number(o.p99)}}},
+                              {"p_under_way", number(o.under_way)}});
+  }
+  out["margin"] = nullptr;
+  if (const MarginSpec& m = r.scenario.margin; m.liability > 0.0 || m.calls_per_year > 0.0 || m.loss_budget > 0.0) {
+    const auto given = [](double x) { return x > 0.0 ? Json(x) : Json(nullptr); };
+    out["margin"] = {{"liability", given(m.liability)},
+                     {"liquidation_threshold", m.liquidation_threshold},
+                     {"calls_per_year", given(m.calls_per_year)},
+                     {"risk_free", m.risk_free},
+                     {"loss_budget", given(m.loss_budget)}};
+  }
+  return out;
+}
+
+}  // namespace proofload

@@ -1,0 +1,227 @@
+#include "commands/backtest.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "base/write_file.h"
+#include "commands/options.h"
+#include "market/backtest_verdict.h"
+#include "run/engine.h"
+
+namespace proofload {
+namespace {
+
+constexpr std::uint64_t delay_paths = 1 << 18;  // of the scenario, for the law of its delays
+
+struct Arguments {
+  std::string scenario;
+  std::vector<std::string> prices, models = {"gaussian", "student_t", "historical", "gjr_garch", "fhs", "recommended"},
+                                   assets;
+  std::string delta, window = "90d", refit = "1d", floor = "3650d", phase, bar, from, to, json;
+  double buffer = 0.25, stressed_weight = 0.25;
+  std::uint64_t seed = 1;
+  std::size_t paths = 20000;
+  int threads = 0;
+};
+
+double fraction(const std::string& option, double value) {
+  if (!(value >= 0.0 && value <= 1.0))
+    throw Error(fmt::format("{} {} (it is a share of the haircut) give 0 to 1", option, value));
+  return value;
+}
+
+/// Distinct, in the order given.
+std::vector<std::string> distinct(const std::vector<std::string>& names) {
+  std::vector<std::string> out;
+  for (const auto& n : names) {
+    if (std::find(out.begin(), out.end(), n) == out.end()) out.push_back(n);
+  }
+  return out;
+}
+
+std::vector<BacktestSubject> subjects_of(const Scenario& scenario, const Arguments& a, bool given) {
+  std::vector<BacktestSubject> all;
+  const auto asked = distinct(a.assets);
+  const auto wanted = [&](const std::string& asset) {
+    return asked.empty() || std::find(asked.begin(), asked.end(), asset) != asked.end();
+  };
+  if (given) {
+    std::vector<std::string> assets = asked;
+    for (const auto& c : scenario.collateral) {
+      if (asked.empty()) assets.push_back(c.asset);
+    }
+    for (const auto& asset : distinct(assets)) all.push_back({asset, asset, 0});
+    return all;
+  }
+  for (const auto& c : scenario.collateral) {
+    if (!wanted(c.asset)) continue;
+    const auto route =
+        std::find_if(scenario.routes.begin(), scenario.routes.end(), [&](const auto& r) { return r.name == c.route; });
+    all.push_back({c.name, c.asset, static_cast<std::size_t>(route - scenario.routes.begin())});
+  }
+  for (const auto& asset : asked) {
+    const auto has = [&](const BacktestSubject& s) { return s.asset == asset; };
+    if (std::any_of(all.begin(), all.end(), has)) continue;
+    throw Error(fmt::format(
+        "--assets {} (no collateral of the scenario is {}, so it has no delay) add --delta 1h, say, or a collateral",
+        asset, asset));
+  }
+  return all;
+}
+
+std::string horizon_text(const DelayTrack& track, std::int64_t bar) {
+  double mean = 0.0, below = 0.0, median = 0.0;
+  for (std::size_t i = 0; i < track.horizon.bars.size(); ++i) {
+    mean += track.horizon.weight[i] * track.horizon.bars[i];
+    if (below < 0.5) median = track.horizon.bars[i];
+    below += track.horizon.weight[i];
+  }
+  const double minutes = static_cast<double>(bar) / 60.0;
+  if (track.horizon.bars.size() == 1)
+    return fmt::format("{} ({:g} min, {} bars)", track.name, median * minutes, track.horizon.bars[0]);
+  return fmt::format("{} (median {:g} min, mean {:.0f} min, at most {:g} min)", track.name, median * minutes,
+                     mean * minutes, track.horizon.bars.back() * minutes);
+}
+
+/// What was tested, on what, and what was left out.
+std::string heading(const Scenario& scenario, const Arguments& a, const PriceHistory& prices,
+                    const std::vector<DelayTrack>& tracks, const std::vector<SubjectHistory>& walked, double seconds) {
+  std::string text =
+      fmt::format("{}: backtest, seed {}, {}, {:.1f} s\n", scenario.name, a.seed, engine_version(), seconds);
+  text += fmt::format("{} bars of {} s from {} to {}; fitted to {}, every {}\n", prices.rows(), prices.bar,
+                      time_text(prices.start), time_text(prices.time(prices.rows() - 1)), a.window, a.refit);
+  text += "Loss of the price alone over windows that do not overlap: no failures, basis or sale costs.\n";
+  if (scenario.stress.delays != 1.0 && a.delta.empty())
+    text += fmt::format("Delays are {:g} times the scenario's, as its [stress] says; the rest of it plays no part.\n",
+                        scenario.stress.delays);
+  for (const auto& r : prices.repairs) text += "repaired: " + r + "\n";
+  std::vector<bool> used(tracks.size(), false);
+  for (const auto& s : walked) used[s.subject.track] = true;
+  for (std::size_t t = 0; t < tracks.size(); ++t) {
+    if (used[t]) text += "delay: " + horizon_text(tracks[t], prices.bar) + "\n";
+  }
+  for (const auto& s : walked) {
+    text +=
+        fmt::format("{}: {} windows, {} to {}; left out: {} without a price, {} before a full window\n", s.subject.name,
+                    s.start.size(), time_text(s.start.front()), time_text(s.start.back()), s.missing, s.warm_up);
+  }
+  return text;
+}
+
+void backtest(const Arguments& a) {
+  BacktestOptions options;
+  options.window = duration_given("--window", a.window);
+  options.refit = duration_given("--refit", a.refit);
+  options.look_back = duration_given("--floor", a.floor);
+  if (!a.phase.empty()) options.phase = duration_given("--phase", a.phase);
+  options.seed = a.seed;
+  options.paths = a.paths;
+  options.threads = a.threads > 0 ? a.threads : usable_threads();
+  if (!a.from.empty()) options.from = parse_time(a.from);
+  if (!a.to.empty()) options.to = parse_time(a.to);
+  if (options.from >= options.to) throw Error("--from is not before --to (no window lies between them) swap them");
+  if (a.threads < 0 || a.threads > 4096) {
+    throw Error(fmt::format("--threads {} (a thread count is 1 to 4096) leave it out to use every core", a.threads));
+  }
+  if (a.paths < 1000) throw Error(fmt::format("--paths {} (too few for a 99.9 % quantile) give 1000 or more", a.paths));
+  VerdictOptions judging;
+  judging.buffer = fraction("--buffer", a.buffer);
+  judging.stressed_weight = fraction("--stressed-weight", a.stressed_weight);
+  judging.seed = a.seed;
+  // the baseline is always among the models: pinball losses are relative to it
+  options.models = {judging.baseline};
+  for (const auto& name : a.models) options.models.emplace_back(forecast_model(name).name);
+  options.models = distinct(options.models);
+
+  const auto begun = std::chrono::steady_clock::now();
+  const Scenario scenario = read_scenario(a.scenario);
+  const auto subjects = subjects_of(scenario, a, !a.delta.empty());
+  std::vector<std::string> assets;
+  for (const auto& s : subjects) assets.push_back(s.asset);
+  PriceHistory prices = read_prices({a.prices.begin(), a.prices.end()}, distinct(assets));
+  if (!a.bar.empty())
+    prices = resample(prices, static_cast<std::int64_t>(std::llround(duration_given("--bar", a.bar))));
+  if (options.window < 60.0 * double(prices.bar)) {
+    throw Error(
+        fmt::format("--window {} (it holds fewer than 60 bars of {} s, which tell nothing of a tail) lengthen it",
+                    a.window, prices.bar));
+  }
+  std::vector<DelayTrack> tracks;
+  if (a.delta.empty()) {
+    tracks = delay_tracks(scenario, prices.bar, delay_paths, a.seed);
+  } else {
+    tracks.push_back({a.delta, fixed_horizon(duration_given("--delta", a.delta), prices.bar)});
+  }
+  if (!a.phase.empty() &&
+      std::none_of(tracks.begin(), tracks.end(), [](const DelayTrack& t) { return t.horizon.bars.size() == 1; })) {
+    throw Error("--phase (windows of random lengths begin where the one before ends) give --delta, or leave it out");
+  }
+  const auto walked = walk(prices, tracks, subjects, options);
+  const Verdict verdict = judge(walked, options.confidence, judging);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  if (!a.json.empty()) {
+    nlohmann::ordered_json j;
+    j["scenario"] = scenario.name;
+    j["engine"] = engine_version();
+    j["seed"] = a.seed;
+    j["prices"] = {{"files", a.prices},
+                   {"bar_seconds", prices.bar},
+                   {"first", time_text(prices.start)},
+                   {"last", time_text(prices.time(prices.rows() - 1))},
+                   {"repairs", prices.repairs}};
+    j["window"] = a.window;
+    j["refit"] = a.refit;
+    j["delays"] = nlohmann::ordered_json::array();
+    for (const auto& t : tracks)
+      j["delays"].push_back({{"name", t.name}, {"bars", t.horizon.bars}, {"weight", t.horizon.weight}});
+    j["collateral"] = nlohmann::ordered_json::array();
+    for (const auto& s : walked) {
+      j["collateral"].push_back({{"name", s.subject.name},
+                                 {"asset", s.subject.asset},
+                                 {"delay", tracks[s.subject.track].name},
+                                 {"windows", s.start.size()},
+                                 {"missing", s.missing},
+                                 {"warm_up", s.warm_up}});
+    }
+    j.update(verdict_json(verdict));
+    write_file(a.json, j.dump(2) + "\n", "the backtest");
+  }
+  print(verdict_table(verdict, heading(scenario, a, prices, tracks, walked, seconds), prices.bar));
+}
+
+}  // namespace
+
+void add_backtest(CLI::App& app, int&) {
+  auto a = std::make_shared<Arguments>();
+  app.add_option("SCENARIO", a->scenario, "scenario file (TOML): whose collateral and delays")->required();
+  app.add_option("PRICES", a->prices, "price files (CSV or CSV.xz): a timestamp column, a column per asset")
+      ->required();
+  std::string names;
+  for (const auto& m : forecast_models()) names += (names.empty() ? "of " : ", ") + std::string(m.name);
+  names += fmt::format("\nrecommended is {}; gaussian is always there, to compare with", recommended_model);
+  app.add_option("--models", a->models, names)->delimiter(',');
+  app.add_option("--assets", a->assets, "only these (default: the scenario's collateral)")->delimiter(',');
+  app.add_option("--delta", a->delta, "one delay for all, 20m say (default: drawn from each route's law)");
+  app.add_option("--phase", a->phase, "with one delay: windows begin this long after its multiples (0)");
+  app.add_option("--window", a->window, "history that models are fitted to (90d)");
+  app.add_option("--refit", a->refit, "time between two fits (1d); variances follow every bar in between");
+  app.add_option("--bar", a->bar, "use every so many of the prices (default: all)");
+  app.add_option("--from", a->from, "first window that is tested, 2021-01-01 say; fits use what lies before");
+  app.add_option("--to", a->to, "windows from here on are not tested");
+  app.add_option("--seed", a->seed, "of delays, simulated forecasts and tests");
+  app.add_option("--paths", a->paths, "of a forecast that must be simulated (20000)");
+  add_threads(app, a->threads);
+  app.add_option("--buffer", a->buffer, "EMIR Art. 28 (a): more in quiet times, used up when haircuts rise (0.25)");
+  app.add_option("--stressed-weight", a->stressed_weight,
+                 "Art. 28 (b): weight of the most volatile window so far (0.25)");
+  app.add_option("--floor", a->floor, "Art. 28 (c): look-back of the volatility that is the least (3650d)");
+  app.add_option("--json", a->json, "write everything to this file too");
+  app.callback([a] { backtest(*a); });
+}
+
+}  // namespace proofload

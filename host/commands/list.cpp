@@ -1,0 +1,494 @@
+#include "commands/list.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/table.h"
+#include "commands/options.h"
+#include "laws/laws.h"
+#include "scenario/mechanism_reader.h"
+#include "scenario/words.h"
+
+namespace proofload {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+using input::Catalogue;
+using std::string, std::vector;
+
+// ---- words ----------------------------------------------------------------------------------------------------------
+
+string time_text(double seconds) {
+  if (seconds == 0.0) return "0";
+  if (seconds < 1.0) return fmt::format("{:.3g} ms", seconds * 1e3);
+  if (seconds < 120.0) return fmt::format("{:.3g} s", seconds);
+  if (seconds < 7200.0) return fmt::format("{:.3g} min", seconds / 60.0);
+  if (seconds < 2.0 * 86400.0) return fmt::format("{:.3g} h", seconds / 3600.0);
+  return fmt::format("{:.4g} d", seconds / 86400.0);
+}
+
+/// 50e6 as "50 million".
+string money_text(double usd) {
+  if (usd >= 1e9) return fmt::format("{:g} billion", usd / 1e9);
+  return usd >= 1e6 ? fmt::format("{:g} million", usd / 1e6) : fmt::format("{:g}", usd);
+}
+
+string or_dash(double x, const string& text) { return x > 0.0 ? text : "-"; }
+
+/// The mean, or nothing for a law that has none or is not known to laws.h.
+std::optional<double> mean_of(const LawSpec& law) {
+  try {
+    const double mean = law_mean(law);
+    return std::isfinite(mean) ? std::optional(mean) : std::nullopt;
+  } catch (const Error&) { return std::nullopt; }
+}
+
+/// A law in a few words; of a duration, or of a fraction.
+string law_text(const LawSpec& law, bool duration = true) {
+  const auto value = [&](double x) { return duration ? time_text(x) : fmt::format("{:g}", x); };
+  const auto parts = [&](const std::function<string(const LawSpec&)>& text) {
+    string out;
+    for (const LawSpec& part : law.of) out += (out.empty() ? "" : ", ") + text(part);
+    return out;
+  };
+  switch (law.kind) {
+    case LawKind::constant: return value(law.value);
+    case LawKind::uniform: return fmt::format("uniform {} to {}", value(law.min), value(law.max));
+    case LawKind::exponential: return fmt::format("exponential, mean {}", value(law.mean));
+    case LawKind::lognormal:
+      return fmt::format("lognormal, median {}, {}", value(law.median),
+                         std::isnan(law.sigma) ? "p99 " + value(law.p99) : fmt::format("sigma {:g}", law.sigma));
+    case LawKind::gamma: return fmt::format("gamma, mean {}, shape {:g}", value(law.mean), law.shape);
+    case LawKind::weibull: return fmt::format("Weibull, scale {}, shape {:g}", value(law.scale), law.shape);
+    case LawKind::pareto: return fmt::format("Pareto, {} to {}, index {:g}", value(law.min), value(law.cap), law.alpha);
+    case LawKind::beta: return fmt::format("beta, mean {:g}, deviation {:g}", law.mean, law.stdev);
+    case LawKind::mixture:
+      return "[" + parts([&](const LawSpec& part) {
+               return fmt::format("{:g} %: {}", part.weight * 100.0, law_text(part, duration));
+             }) +
+             "]";
+    case LawKind::empirical: return fmt::format("empirical, median {}", value(law_quantile(law, 0.5)));
+    case LawKind::geometric:
+      return fmt::format("geometric, {:g} a block of {}", law.probability, time_text(law.block_time));
+    case LawKind::retry:
+      return fmt::format("({}; {:g} % lost, again after {} and {:g} times as long each time, up to {})",
+                         parts([&](const LawSpec& part) { return law_text(part, duration); }), law.drop * 100.0,
+                         time_text(law.wait), law.backoff, time_text(law.longest));
+    case LawKind::window:
+      return fmt::format("({}; from {} on: {} more)", law.of.empty() ? "" : law_text(law.of[0], duration),
+                         time_text(law.end), law.of.size() < 2 ? "" : law_text(law.of[1], duration));
+  }
+  return "";
+}
+
+/// Words in lines of at most `line_width` columns, all of them behind `indent` blanks; the first begins with `label`.
+string paragraph(const string& label, const string& text, std::size_t indent) {
+  string out, line = fmt::format("{:<{}}", label, indent);
+  bool fresh = true;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    const string word = text.substr(at, end - at);
+    if (!fresh && columns(line) + 1 + columns(word) > line_width) {
+      out += line + "\n";
+      line = string(indent, ' ');
+      fresh = true;
+    }
+    line += (fresh ? "" : " ") + word;
+    fresh = false;
+    at = end + 1;
+  }
+  return out + line + "\n";
+}
+
+string stage_name(const StageSpec& s) { return input::stage_rows[static_cast<int>(s.name)].name; }
+
+string stage_text(const StageSpec& stage) {
+  if (stage.of_chain) return fmt::format("{}: {}", stage_name(stage), input::chain_law_text(stage));
+  if (stage.trigger)
+    return fmt::format("{}: heartbeat {}, deviation {:g} %, latency {}", stage_name(stage),
+                       time_text(stage.trigger->heartbeat), stage.trigger->deviation * 100.0, law_text(stage.law));
+  return fmt::format("{}: {}", stage_name(stage), law_text(stage.law));
+}
+
+string outage_text(const OutageSpec& o) {
+  return fmt::format("{} {:g} times a year, {}", o.name, o.rate, law_text(o.duration));
+}
+
+string layer_text(const LayerSpec& l) {
+  string text = fmt::format("fails {:g} times a year within {} or the delay; recovered: {}", l.hazard,
+                            time_text(l.exposure), law_text(l.recovery, false));
+  if (!l.network.empty()) text += fmt::format("; with network {} {:g} times a year", l.network, l.common_hazard);
+  if (!l.verifiers.empty())
+    text += fmt::format("; with verifiers {} {:g} times a year", l.verifiers, l.verifier_hazard);
+  if (l.stall) text += "; stalls: " + law_text(*l.stall);
+  if (l.bond > 0.0) text += fmt::format("; bond {} of {} USD secured", money_text(l.bond), money_text(l.secured));
+  if (l.corruption_cost > 0.0)
+    text +=
+        fmt::format("; hazard times max(1, {:g} / {:g} USD)^{:g}", l.secured, l.corruption_cost, l.corruption_exponent);
+  if (l.queue_delay > 0.0)
+    text += fmt::format("; {} USD or more wait {}", money_text(l.queue_above), time_text(l.queue_delay));
+  for (const OutageSpec& o : l.outages) text += "; " + outage_text(o);
+  return text;
+}
+
+// ---- mechanisms and chains ------------------------------------------------------------------------------------------
+
+/// What a message takes besides what its chains do; nothing when a stage's mean is not known.
+std::optional<double> own_mean(const vector<StageSpec>& stages) {
+  double sum = 0.0;
+  for (const StageSpec& stage : stages) {
+    const auto mean = stage.of_chain ? std::optional(0.0) : mean_of(stage.law);
+    if (!mean) return std::nullopt;
+    sum += *mean;
+  }
+  return sum;
+}
+
+string of_chains(const vector<StageSpec>& stages) {
+  string text;
+  for (const StageSpec& stage : stages) {
+    if (!stage.of_chain) continue;
+    const char* word = stage.name == StageName::source_inclusion        ? "in"
+                       : stage.name == StageName::destination_inclusion ? "out"
+                                                                        : input::stage_rows[int(stage.name)].name;
+    text += (text.empty() ? "" : ", ") + string(word);
+  }
+  return text.empty() ? "-" : text;
+}
+
+string mechanisms_text(const Catalogue& catalogue) {
+  if (catalogue.mechanisms.empty()) return "no mechanisms\n";
+  Table table(
+      {"mechanism", "mean delay", "and of its chains", "hazard", "exposure", "recovered", "lock-up", "wraps", "USD"});
+  string details;
+  for (const auto& m : catalogue.mechanisms) {
+    const auto mean = own_mean(m.stages);
+    const double hazard = m.layer ? m.layer->hazard + m.layer->common_hazard + m.layer->verifier_hazard : 0.0;
+    const auto recovered = m.layer ? mean_of(m.layer->recovery) : std::nullopt;
+    table.row({m.spec.name, mean ? time_text(*mean) : "-", of_chains(m.stages),
+               or_dash(hazard, fmt::format("{:g}", hazard)), m.layer ? time_text(m.layer->exposure) : "-",
+               recovered ? fmt::format("{:.2g}", *recovered) : "-", or_dash(m.spec.lock_up, time_text(m.spec.lock_up)),
+               fmt::format("{:g}", m.spec.wrap_depth), fmt::format("{:g}", m.spec.cost)});
+    details += "\n" + paragraph(m.spec.name + ":", m.spec.description, m.spec.name.size() + 2);
+    const auto row = [&](const char* label, const string& text) {
+      if (!text.empty()) details += paragraph(fmt::format("  {}", label), text, 10);
+    };
+    string stages;
+    for (const StageSpec& stage : m.stages) stages += (stages.empty() ? "" : "; ") + stage_text(stage);
+    row("trust", m.spec.trust);
+    row("assets", m.spec.collateral);
+    row("stages", stages);
+    row("layer", m.layer ? layer_text(*m.layer) : "cannot fail");
+    row("source", m.spec.source);
+  }
+  return table.text() +
+         "\nmean delay: of the mechanism's own stages, without the oracle; in, finality, reorg, out: laws of the "
+         "chains.\n"
+         "hazard: failures per year, what is shared included. recovered: mean fraction after a failure. lock-up: of\n"
+         "capital, besides the message. wraps: issuers between the token and the native asset. USD: cost per "
+         "message.\n" +
+         details;
+}
+
+string chains_text(const Catalogue& catalogue) {
+  if (catalogue.chains.empty()) return "no chains\n";
+  Table table({"chain", "block", "inclusion", "final p50", "final p99", "reorg", "forced", "outages", "mean outage"});
+  string details;
+  for (const auto& chain : catalogue.chains) {
+    const ChainSpec& c = chain.spec;
+    const auto inclusion = c.inclusion ? mean_of(*c.inclusion) : std::optional(c.block_time / 2.0);
+    double rate = 0.0, down = 0.0;
+    string outages;
+    for (const OutageSpec& o : c.outages) {
+      rate += o.rate;
+      down += o.rate * mean_of(o.duration).value_or(0.0);
+      outages += (outages.empty() ? "" : "; ") + outage_text(o);
+    }
+    const auto final_at = [&](double p) { return c.finality ? time_text(law_quantile(*c.finality, p)) : "0"; };
+    table.row({c.name, time_text(c.block_time), inclusion ? time_text(*inclusion) : "-", final_at(0.5), final_at(0.99),
+               or_dash(c.reorg_probability, fmt::format("{:g}", c.reorg_probability)),
+               c.forced_inclusion ? time_text(*c.forced_inclusion) : "-", or_dash(rate, fmt::format("{:g}", rate)),
+               rate > 0.0 ? time_text(down / rate) : "-"});
+    details += "\n" + c.name + ":\n";
+    const auto row = [&](const char* label, const string& text) {
+      if (!text.empty()) details += paragraph(fmt::format("  {}", label), text, 13);
+    };
+    row("inclusion", c.inclusion ? law_text(*c.inclusion) : "uniform over a block");
+    row("finality", c.finality ? law_text(*c.finality) : "at once");
+    if (c.reorg_probability > 0.0)
+      row("reorg", fmt::format("of {:g} of the messages: {}", c.reorg_probability, law_text(c.reorg_delay)));
+    row("outages", outages);
+    row("source", chain.source);
+  }
+  return table.text() +
+         "\nblock: time between blocks. inclusion: mean time until a transaction is in one. final: from then on, "
+         "median and\n"
+         "99 %. reorg: probability that a message that does not wait is sent again. forced: no outage keeps a "
+         "transaction\n"
+         "out for longer. outages: beginnings per year of running.\n" +
+         details;
+}
+
+// ---- laws and stages ------------------------------------------------------------------------------------------------
+
+struct Row {
+  const char* name;
+  const char* keys;
+  const char* meaning;
+};
+
+/// In the order of enum LawKind. Durations are strings with a unit, fractions numbers.
+constexpr Row laws[] = {
+    {"constant", "value", "an atom"},
+    {"uniform", "min, max", "min below max"},
+    {"exponential", "mean", ""},
+    {"lognormal", "median, p99 or sigma", "sigma: of the logarithm"},
+    {"gamma", "shape, mean", ""},
+    {"weibull", "shape, scale", "P(X > x) = exp(-(x/scale)^shape)"},
+    {"pareto", "min, alpha, cap", "P(X > x) falls as x^-alpha; truncated at cap"},
+    {"beta", "mean, stdev", "fractions only"},
+    {"mixture", "of = [ { weight, kind, ... }, ... ]", "one of them happens; weights sum to 1"},
+    {"empirical", "quantiles, or file and column (status, tail), or quantile_file (where, quantiles_in)",
+     "measured: straight lines between quantiles, an exponential or a generalised Pareto tail; what was not delivered "
+     "(status) is right-censored"},
+    {"geometric", "probability, block_time",
+     "blocks until a transaction is in one: (K + U) block_time, P(K = k) = p (1 - p)^k, U uniform on [0, 1]"},
+    {"retry", "of, drop, wait, backoff, longest, attempts",
+     "attempts until one is not lost: waits of wait, wait backoff, ... up to longest; the last one arrives"},
+    {"window", "within, end, late", "X by the law within if X <= end, else end and late: automatic, then by hand"},
+};
+
+/// In the order of enum StageName.
+constexpr Row stages[] = {
+    {"oracle", "kind = \"deviation\" too", "until the oracle on the liability's chain notices: the call"},
+    {"source_inclusion", "kind = \"chain\" too", "until the message is in a block where it leaves"},
+    {"finality", "kind = \"chain\" too", "until that block counts as final"},
+    {"proof", "", "until there is a proof of it"},
+    {"challenge", "", "the window of an optimistic bridge"},
+    {"relay", "", "until somebody has carried it across"},
+    {"destination_inclusion", "kind = \"chain\" too", "until it is in a block where it arrives"},
+    {"other", "", "whatever else: what is stuck, what is abandoned"},
+    {"publication", "", "from an oracle's trigger to its update on chain"},
+    {"reorg", "kind = \"chain\" too", "the message is sent again after a reorganisation"},
+    {"collateral_proof", "", "age of the proof of what the collateral is, at the call"},
+    {"queue", "", "a governor's queue"},
+};
+
+const char* default_scope(std::size_t stage) {
+  return input::scope_names[static_cast<int>(input::stage_rows[stage].scope)];
+}
+
+string laws_text() {
+  string out =
+      "Laws of durations (strings with a unit: ms, s, m, h, d) and of fractions (numbers). Any but mixture and "
+      "empirical\n"
+      "may be components of a mixture.\n";
+  for (const Row& row : laws) {
+    out += "\n" + paragraph(fmt::format("  {}", row.name), row.keys, 16);
+    if (*row.meaning) out += paragraph("", row.meaning, 16);
+  }
+  return out;
+}
+
+string stages_text() {
+  string out;
+  for (std::size_t i = 0; i < std::size(stages); ++i)
+    out +=
+        paragraph(fmt::format("  {}", stages[i].name), stages[i].meaning, 25) +
+        paragraph("", fmt::format("scope {}{}", default_scope(i), *stages[i].keys ? "; " + string(stages[i].keys) : ""),
+                  25);
+  return out +
+         "\nA message leaves the route's `to`, where the liability is, and arrives on its `from`, where the collateral "
+         "is.\n"
+         "scope: whose random score the stage reads: oracle, source_chain (from), destination_chain (to), layer, "
+         "route.\n"
+         "kind = \"chain\": the law is inclusion, finality or reorg of the chain of the scope (destination_inclusion: "
+         "of\n"
+         "`from`). kind = \"deviation\": heartbeat, deviation (a fraction), latency (a law); needs market.grid.\n";
+}
+
+// ---- for programs ---------------------------------------------------------------------------------------------------
+
+Json law_json(const LawSpec& law) {
+  Json out = {{"kind", input::law_names[static_cast<int>(law.kind)]}};
+  for (const auto& p : input::law_parameters)
+    if (p.law == law.kind && !std::isnan(law.*p.value)) out[p.key] = law.*p.value;
+  if (law.kind == LawKind::empirical) out["quantiles"] = law.quantiles;
+  const auto part = [&](std::size_t i) { return i < law.of.size() ? law_json(law.of[i]) : Json(); };
+  if (law.kind == LawKind::retry) out["of"] = part(0);
+  if (law.kind == LawKind::window) out["within"] = part(0), out["late"] = part(1);
+  if (law.kind == LawKind::mixture) {
+    out["of"] = Json::array();
+    for (const LawSpec& component : law.of) {
+      Json item = law_json(component);
+      item["weight"] = component.weight;
+      out["of"].push_back(std::move(item));
+    }
+  }
+  return out;
+}
+
+Json outages_json(const vector<OutageSpec>& outages) {
+  Json out = Json::array();
+  for (const OutageSpec& o : outages)
+    out.push_back({{"name", o.name}, {"rate_per_year", o.rate}, {"duration_seconds", law_json(o.duration)}});
+  return out;
+}
+
+Json positive_or_null(double x) { return x > 0.0 ? Json(x) : Json(); }
+
+Json layer_json(const LayerSpec& l) {
+  return {{"hazard_per_year", l.hazard},
+          {"exposure_seconds", l.exposure},
+          {"recovery", law_json(l.recovery)},
+          {"stall_seconds", l.stall ? law_json(*l.stall) : Json()},
+          {"network", l.network.empty() ? Json() : Json(l.network)},
+          {"common_hazard_per_year", l.common_hazard},
+          {"verifiers", l.verifiers.empty() ? Json() : Json(l.verifiers)},
+          {"verifier_hazard_per_year", l.verifier_hazard},
+          {"bond_usd", positive_or_null(l.bond)},
+          {"secured_usd", positive_or_null(l.secured)},
+          {"corruption_cost_usd", positive_or_null(l.corruption_cost)},
+          {"corruption_exponent", l.corruption_exponent},
+          {"queue_above_usd", l.queue_delay > 0.0 ? Json(l.queue_above) : Json()},
+          {"queue_delay_seconds", positive_or_null(l.queue_delay)},
+          {"outages", outages_json(l.outages)}};
+}
+
+Json mechanisms_json(const Catalogue& catalogue) {
+  Json out = Json::array();
+  for (const auto& m : catalogue.mechanisms) {
+    Json of = Json::array();
+    for (const StageSpec& stage : m.stages) {
+      Json item = {{"name", stage_name(stage)},
+                   {"scope", input::scope_names[static_cast<int>(stage.scope)]},
+                   {"law_seconds", stage.of_chain ? Json{{"kind", "chain"}} : law_json(stage.law)}};
+      if (stage.trigger)
+        item["trigger"] = {{"heartbeat_seconds", stage.trigger->heartbeat}, {"deviation", stage.trigger->deviation}};
+      of.push_back(std::move(item));
+    }
+    const auto mean = own_mean(m.stages);
+    out.push_back({{"name", m.spec.name},
+                   {"description", m.spec.description},
+                   {"trust", m.spec.trust},
+                   {"assets", m.spec.collateral},
+                   {"source", m.spec.source},
+                   {"wrap_depth", m.spec.wrap_depth},
+                   {"lock_up_seconds", m.spec.lock_up},
+                   {"cost_usd", m.spec.cost},
+                   {"mean_own_delay_seconds", mean ? Json(*mean) : Json()},
+                   {"stages", std::move(of)},
+                   {"layer", m.layer ? layer_json(*m.layer) : Json()}});
+  }
+  return out;
+}
+
+Json chains_json(const Catalogue& catalogue) {
+  Json out = Json::array();
+  for (const auto& [c, source] : catalogue.chains)
+    out.push_back({{"name", c.name},
+                   {"block_time_seconds", c.block_time},
+                   {"inclusion_seconds", c.inclusion ? law_json(*c.inclusion) : Json()},
+                   {"finality_seconds", c.finality ? law_json(*c.finality) : Json()},
+                   {"forced_inclusion_seconds", c.forced_inclusion ? Json(*c.forced_inclusion) : Json()},
+                   {"reorg_probability", c.reorg_probability},
+                   {"reorg_delay_seconds", c.reorg_probability > 0.0 ? law_json(c.reorg_delay) : Json()},
+                   {"outages", outages_json(c.outages)},
+                   {"source", source}});
+  return out;
+}
+
+// ---- the command ----------------------------------------------------------------------------------------------------
+
+vector<fs::path> files_of(const fs::path& folder) {
+  vector<fs::path> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (entry.path().extension() == ".toml" && entry.is_regular_file(error)) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace
+
+vector<fs::path> preset_files(const fs::path& given) {
+  std::error_code error;
+  if (!given.empty() && !fs::is_directory(given, error))
+    return {given};  // one that is not there is reported by who reads it
+  if (!given.empty()) {
+    auto files = files_of(given);
+    if (files.empty())
+      throw Error(fmt::format("{} has no *.toml files (a catalogue is made of them) name another folder, or one file",
+                              given.string()));
+    return files;
+  }
+  const fs::path here = fs::path("scenarios") / "presets";
+  const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
+  for (const fs::path& folder : {here, program.parent_path() / here})
+    if (auto files = files_of(folder); !files.empty()) return files;
+  throw Error(
+      "there is no folder scenarios/presets here (that is where mechanisms and chains are declared) run it in the root "
+      "of a checkout, or name a file or a folder: proofload list mechanisms PATH");
+}
+
+string list_text(Listing what, const vector<fs::path>& files) {
+  switch (what) {
+    case Listing::mechanisms: return mechanisms_text(input::read_catalogue(files));
+    case Listing::chains: return chains_text(input::read_catalogue(files));
+    case Listing::laws: return laws_text();
+    case Listing::stages: return stages_text();
+  }
+  return "";
+}
+
+Json list_json(Listing what, const vector<fs::path>& files) {
+  if (what == Listing::mechanisms) return mechanisms_json(input::read_catalogue(files));
+  if (what == Listing::chains) return chains_json(input::read_catalogue(files));
+  Json out = Json::array();
+  if (what == Listing::laws)
+    for (const Row& row : laws) out.push_back({{"kind", row.name}, {"keys", row.keys}, {"meaning", row.meaning}});
+  else
+    for (std::size_t i = 0; i < std::size(stages); ++i)
+      out.push_back({{"name", stages[i].name},
+                     {"default_scope", default_scope(i)},
+                     {"kinds_besides_laws", stages[i].keys},
+                     {"meaning", stages[i].meaning}});
+  return out;
+}
+
+void add_list(CLI::App& app, int&) {
+  struct Arguments {
+    string what, path;
+    bool json = false;
+  };
+  auto a = std::make_shared<Arguments>();
+  app.add_option("WHAT", a->what, "mechanisms, chains, laws or stages")
+      ->required()
+      ->check(CLI::IsMember({"mechanisms", "chains", "laws", "stages"}))
+      ->type_name("");
+  app.add_option("PATH", a->path, "file of presets, scenario, or folder of presets (default: scenarios/presets)")
+      ->check(CLI::Validator([](std::string& name) { return string(name.empty() ? "no file is named" : ""); }, ""));
+  app.add_flag("--json", a->json, "for programs");
+  app.callback([a] {
+    const Listing what = a->what == "mechanisms" ? Listing::mechanisms
+                         : a->what == "chains"   ? Listing::chains
+                         : a->what == "laws"     ? Listing::laws
+                                                 : Listing::stages;
+    const bool reads = what == Listing::mechanisms || what == Listing::chains;
+    if (!reads && !a->path.empty())
+      throw Error(fmt::format("list {} {} (laws and stages are the format's, not a file's) leave the path out", a->what,
+                              a->path));
+    const auto files = reads ? preset_files(a->path) : vector<fs::path>{};
+    print(a->json ? list_json(what, files).dump(2) : list_text(what, files));
+  });
+}
+
+}  // namespace proofload

@@ -1,0 +1,92 @@
+#include "commands/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include "base/error.h"
+
+namespace proofload {
+
+CLI::Validator digits() {
+  return CLI::Validator(
+      [](std::string& text) {
+        const bool fine =
+            !text.empty() && text.size() < 20 && text.find_first_not_of("0123456789") == std::string::npos;
+        return fine ? std::string() : fmt::format("'{}' is not a whole number", text);
+      },
+      "", "digits");
+}
+
+CLI::Validator named(const char* otherwise) {
+  return CLI::Validator([otherwise](std::string& name) { return std::string(name.empty() ? otherwise : ""); }, "");
+}
+
+void add_threads(CLI::App& app, int& threads) {
+  app.add_option("--threads", threads, "CPU threads (default: every core this process may use)");
+}
+
+void add_backend(CLI::App& app, BackendOptions& options) {
+  app.add_option("--backend", options.backend, "auto, cpu or cuda (auto: a GPU if there is one)");
+  add_threads(app, options.threads);
+  app.add_option("--lanes", options.lanes, "auto, scalar, avx2 or avx512: the same bits, other speeds");
+}
+
+void add_seed(CLI::App& app, Overrides& overrides) {
+  app.add_option("--seed", overrides.seed, "seed instead of the scenario's")->check(digits());
+}
+
+void add_prices(CLI::App& app, Overrides& overrides) {
+  app.add_option_function<std::string>(
+         "--prices", [&overrides](const std::string& name) { overrides.prices = name; },
+         "price file (CSV) for the scenario's replay, instead of its own")
+      ->check(named())
+      ->type_name("FILE");
+}
+
+double duration_given(const std::string& option, const std::string& text) {
+  char* rest = nullptr;
+  const double value = std::strtod(text.c_str(), &rest);
+  const std::string unit = rest;
+  const double scale = unit == "s"   ? 1.0
+                       : unit == "m" ? 60.0
+                       : unit == "h" ? 3600.0
+                       : unit == "d" ? 86400.0
+                       : unit == "y" ? 31536000.0
+                                     : 0.0;
+  if (text.empty() || rest == text.c_str() || scale == 0.0 || !(value > 0.0) || !(value * scale < 3.2e9)) {
+    throw Error(fmt::format("{} {} (a duration is a number above zero followed by s, m, h, d or y) write {} 1h, say",
+                            option, text, option));
+  }
+  return value * scale;
+}
+
+void check_output_name(const char* option, const std::string& file, const std::string& ending) {
+  if (file.empty()) return;
+  const std::filesystem::path path = file;
+  if (path.extension() != ending)
+    throw Error(fmt::format("{} {} (the name does not end in {}, and a file there would be replaced) write {} {}{}",
+                            option, file, ending, option, path.stem().string(), ending));
+  const auto folder = path.parent_path();
+  std::error_code ignored;
+  if (!folder.empty() && !std::filesystem::is_directory(folder, ignored))
+    throw Error(
+        fmt::format("{} cannot be written (there is no folder {}) create the folder first", file, folder.string()));
+}
+
+void print(const std::string& text) {
+  const bool newline = text.empty() || text.back() != '\n';
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && (!newline || std::fputc('\n', stdout) != EOF);
+  if (!written || std::fflush(stdout) != 0) {
+    throw Error(fmt::format("cannot write to standard output ({}) send it elsewhere", std::strerror(errno)));
+  }
+}
+
+}  // namespace proofload

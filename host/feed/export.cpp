@@ -1,0 +1,120 @@
+#include "feed/export.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "answers/answer.h"
+#include "answers/notes.h"
+#include "base/write_file.h"
+
+namespace proofload {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json to_json(const Results& r, const std::vector<ExportedHaircut>& haircuts) {
+  Json out = {{"format", "proofload-haircuts"},
+              {"schema", 1},
+              {"venue", "generic"},
+              {"provenance",
+               {{"scenario", r.scenario.name},
+                {"engine", r.engine},
+                {"plan_hash", r.compiled.plan_hash},
+                {"tally_hash", r.tally.hash()},
+                {"seed", r.seed},
+                {"first_path", r.range.first},
+                {"paths", r.tally.paths},
+                {"interval", r.scenario.run.interval},
+                {"date", r.date}}},
+              {"haircuts", Json::array()}};
+  if (const std::string stress = stress_text(r.scenario); !stress.empty()) out["provenance"]["stress"] = stress;
+  for (const auto& h : haircuts) {
+    out["haircuts"].push_back({{"collateral", h.collateral},
+                               {"asset", h.asset},
+                               {"route", h.route},
+                               {"confidence", h.confidence},
+                               {"haircut_bps", h.basis_points},
+                               {"upper_bound", h.upper},
+                               {"estimate", h.estimate},
+                               {"beyond_cliff", h.beyond_cliff}});
+  }
+  return out;
+}
+
+/// A field of RFC 4180: quoted where it has to be.
+std::string csv_field(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+/// Every row carries the provenance: rows get copied out of files.
+std::string to_csv(const Results& r, const std::vector<ExportedHaircut>& haircuts) {
+  std::string text =
+      "collateral,asset,route,confidence,haircut_bps,upper_bound,estimate,beyond_cliff,scenario,engine,plan_hash,tally_"
+      "hash,seed,"
+      "first_path,paths,interval,date,stress\n";
+  const std::string provenance =
+      fmt::format("{},{},{},{},{},{},{},{},{},{}", csv_field(r.scenario.name), csv_field(r.engine),
+                  r.compiled.plan_hash, r.tally.hash(), r.seed, r.range.first, r.tally.paths, r.scenario.run.interval,
+                  csv_field(r.date), csv_field(stress_text(r.scenario)));
+  for (const auto& h : haircuts) {
+    text += fmt::format("{},{},{},{},{},{},{},{},{}\n", csv_field(h.collateral), csv_field(h.asset), csv_field(h.route),
+                        h.confidence, h.basis_points, h.upper, h.estimate, h.beyond_cliff, provenance);
+  }
+  return text;
+}
+
+}  // namespace
+
+int basis_points_up(double fraction) {
+  // 0.0512 * 1e4 is 512.00000000000006: the allowance is a thousand times the rounding of such a product, and 1e-13 of
+  // the value.
+  return static_cast<int>(std::ceil(std::clamp(fraction, 0.0, 1.0) * 1e4 - 1e-9));
+}
+
+std::vector<ExportedHaircut> exported_haircuts(const Results& r) {
+  std::vector<ExportedHaircut> haircuts;
+  std::vector<Problem> problems;
+  for (const auto& c : answer(r).collateral) {
+    for (const auto& h : c.haircuts) {
+      if (!h.value || !h.high) {
+        problems.push_back(
+            {"", 0,
+             fmt::format("the haircut of \"{}\" at {:.10g} % cannot be exported ({} paths are too few for an upper "
+                         "bound, and an engine must not rely on the estimate alone) run more paths",
+                         c.name, 100.0 * h.confidence, r.tally.paths)});
+        continue;
+      }
+      haircuts.push_back(
+          {c.name, c.asset, c.route, h.confidence, *h.value, *h.high, basis_points_up(*h.high), h.beyond_cliff});
+    }
+  }
+  if (!problems.empty()) throw Error(problems);
+  return haircuts;
+}
+
+void export_haircuts(const Results& r, const std::string& venue, const std::filesystem::path& file) {
+  if (venue != "generic") {
+    throw Error(fmt::format(
+        "there is no venue \"{}\" (haircuts are written in a venue's own units) use --venue generic", venue));
+  }
+  const std::string extension = file.extension().string();
+  if (extension != ".json" && extension != ".csv") {
+    throw Error({{file.string(), 0,
+                  fmt::format("the format is not known (the extension \"{}\" says it) end the name in .json or .csv",
+                              extension)}});
+  }
+  const auto haircuts = exported_haircuts(r);
+  write_file(file, extension == ".json" ? to_json(r, haircuts).dump(2) + "\n" : to_csv(r, haircuts), "the export");
+}
+
+}  // namespace proofload

@@ -1,0 +1,271 @@
+#include "market/backtest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "kernels/path.h"
+#include "market/backtest_statistics.h"
+#include "plan/compile.h"
+
+namespace proofload {
+namespace {
+
+std::size_t in_bars(double seconds, std::int64_t bar) {
+  return static_cast<std::size_t>(std::max(1.0, std::ceil(seconds / static_cast<double>(bar) - 1e-9)));
+}
+
+/// A sink of delays() that nobody reads.
+struct NoStages {
+  bool any(bool m) const { return m; }
+  void outage(unsigned, std::uint32_t, std::uint32_t) {}
+  void stage(unsigned, std::uint32_t) {}
+};
+
+/// Sums that answer "how many known returns among the last n, and their squares" at once.
+struct Running {
+  std::vector<double> squares{0.0};
+  std::vector<std::size_t> known{0};
+
+  explicit Running(std::span<const double> returns) {
+    for (const double r : returns) {
+      const bool there = std::isfinite(r);
+      squares.push_back(squares.back() + (there ? r * r : 0.0));
+      known.push_back(known.back() + (there ? 1 : 0));
+    }
+  }
+  std::size_t count(std::size_t end, std::size_t n) const { return known[end] - known[end - std::min(n, end)]; }
+  double deviation(std::size_t end, std::size_t n) const {
+    const auto from = end - std::min(n, end);
+    const auto many = known[end] - known[from];
+    return many > 0 ? std::sqrt(std::max(0.0, squares[end] - squares[from]) / static_cast<double>(many)) : 0.0;
+  }
+};
+
+/// The most volatile stretch so far and the haircuts that it would have asked for; looked at once per refit.
+class Stressed {
+ public:
+  Stressed(const Horizon& horizon, const std::vector<double>& confidence, std::size_t window)
+      : historical_(forecast_model("historical").make({horizon, confidence, window, 1, 1, 0, 1, 1})), window_(window) {}
+
+  const std::vector<double>& at(std::span<const double> past, const Running& running) {
+    const double deviation = running.deviation(past.size(), window_);
+    if (deviation > worst_) {
+      const TailForecast tail = historical_(past);
+      if (tail.quantile.empty()) return haircut_;  // no loss over the horizon is known in it: gaps are everywhere
+      worst_ = deviation;
+      haircut_.clear();
+      for (const double q : tail.quantile) haircut_.push_back(-std::expm1(-q));
+    }
+    return haircut_;
+  }
+
+ private:
+  Forecaster historical_;
+  std::size_t window_;
+  double worst_ = 0.0;
+  std::vector<double> haircut_;
+};
+
+ModelHistory empty_history(const std::string& model, std::size_t confidences) {
+  ModelHistory m;
+  m.model = model;
+  m.haircut.resize(confidences);
+  m.quantile.resize(confidences);
+  m.shortfall.resize(confidences);
+  return m;
+}
+
+SubjectHistory walk_subject(const PriceHistory& prices, const DelayTrack& track, const std::vector<Window>& windows,
+                            const BacktestSubject& subject, const BacktestOptions& options, std::uint64_t seed) {
+  SubjectHistory out;
+  out.subject = subject;
+  out.stressed.resize(options.confidence.size());
+  const auto column = static_cast<std::size_t>(std::find(prices.assets.begin(), prices.assets.end(), subject.asset) -
+                                               prices.assets.begin());
+  const std::vector<double>& price = prices.price.at(column);
+  const auto first = static_cast<std::size_t>(
+      std::find_if(price.begin(), price.end(), [](double p) { return std::isfinite(p); }) - price.begin());
+  if (first + 1 >= price.size()) return out;
+  std::vector<double> returns;  // returns[i] ends at row first + 1 + i
+  for (std::size_t row = first + 1; row < price.size(); ++row) returns.push_back(prices.log_return(column, row));
+  const Running running(returns);
+  ForecastSettings settings{track.horizon,
+                            options.confidence,
+                            in_bars(options.window, prices.bar),
+                            in_bars(options.refit, prices.bar),
+                            prices.bar,
+                            prices.time(first + 1),
+                            seed,
+                            options.paths};
+  const std::size_t look_back = in_bars(options.look_back, prices.bar);
+  double bars_mean = 0.0;
+  for (std::size_t i = 0; i < track.horizon.bars.size(); ++i)
+    bars_mean += track.horizon.weight[i] * track.horizon.bars[i];
+  std::vector<Forecaster> forecasters;
+  for (const auto& name : options.models) {
+    forecasters.push_back(forecast_model(name).make(settings));
+    out.models.push_back(empty_history(name, options.confidence.size()));
+  }
+  Stressed stressed(track.horizon, options.confidence, settings.window);
+  std::size_t stress_epoch = 0;
+  std::vector<double> stress;
+  for (const Window& w : windows) {
+    if (w.row < first || prices.time(w.row) < options.from || prices.time(w.row) >= options.to) continue;
+    const std::size_t end = w.row + static_cast<std::size_t>(w.bars),
+                      bars = w.row - first;  // returns known at the start
+    if (bars < settings.window ||
+        static_cast<double>(running.count(bars, settings.window)) < least_known * double(settings.window)) {
+      ++out.warm_up;
+      continue;
+    }
+    if (!std::isfinite(price[w.row]) || !std::isfinite(price[end])) {
+      ++out.missing;
+      continue;
+    }
+    const auto past = std::span<const double>(returns).first(bars);
+    if (stress.empty() || bars / settings.refit != stress_epoch) stress = stressed.at(past, running);
+    stress_epoch = bars / settings.refit;
+    // A window in which no loss over the horizon is known says nothing of a tail.
+    std::vector<TailForecast> tails;
+    for (const Forecaster& forecaster : forecasters) tails.push_back(forecaster(past));
+    const auto silent = [&](const TailForecast& tail) { return tail.quantile.size() != options.confidence.size(); };
+    if (stress.empty() || std::any_of(tails.begin(), tails.end(), silent)) {
+      ++out.warm_up;
+      continue;
+    }
+    out.start.push_back(prices.time(w.row));
+    out.bars.push_back(w.bars);
+    out.loss.push_back(1.0 - price[end] / price[w.row]);
+    out.long_run.push_back(running.deviation(bars, look_back) * std::sqrt(bars_mean));
+    for (std::size_t m = 0; m < forecasters.size(); ++m) {
+      const TailForecast& tail = tails[m];
+      ModelHistory& to = out.models[m];
+      to.stdev.push_back(tail.stdev);
+      for (std::size_t c = 0; c < options.confidence.size(); ++c) {
+        to.haircut[c].push_back(-std::expm1(-tail.quantile[c]));
+        to.quantile[c].push_back(tail.quantile[c]);
+        to.shortfall[c].push_back(tail.shortfall[c]);
+      }
+    }
+    for (std::size_t c = 0; c < options.confidence.size(); ++c) out.stressed[c].push_back(stress.at(c));
+  }
+  return out;
+}
+
+}  // namespace
+
+Horizon fixed_horizon(double seconds, std::int64_t bar) {
+  if (!(seconds > 0.0))
+    throw Error("--delta (the sale takes no time, so nothing can be lost) give a duration such as 1h");
+  return {{static_cast<int>(std::min<std::size_t>(in_bars(seconds, bar), std::numeric_limits<int>::max()))}, {1.0}};
+}
+
+std::vector<DelayTrack> delay_tracks(const Scenario& scenario, std::int64_t bar, std::uint64_t paths,
+                                     std::uint64_t seed) {
+  const Compiled compiled = compile(scenario);
+  const Plan& plan = compiled.plan;
+  const auto arrays = std::make_unique<Arrays<float>>();
+  const Workspace<float> work = arrays->workspace();
+  const Tables tables{compiled.tables.floats.data(), compiled.rows.data()};
+  const Key key = make_key(seed);
+  NoStages nobody;
+  std::vector<std::map<int, std::uint64_t>> counts(scenario.routes.size());
+  for (std::uint64_t path = 0; path < paths; ++path) {
+    arrivals(plan, tables, Paths<float>(key, path), work, nobody);
+    for (unsigned r = 0; r < plan.routes; ++r) {
+      const std::uint32_t ticks = std::min(work.time[plan.route_message[r]], plan.horizon);
+      const auto in_bar = static_cast<std::uint64_t>(bar) * static_cast<std::uint64_t>(ticks_per_second);
+      ++counts[r][static_cast<int>(std::max<std::uint64_t>(1, (ticks + in_bar - 1) / in_bar))];
+    }
+  }
+  std::vector<DelayTrack> tracks;
+  for (std::size_t r = 0; r < scenario.routes.size(); ++r) {
+    DelayTrack track{scenario.routes[r].name, {}};
+    for (const auto& [bars, count] : counts[r]) {
+      track.horizon.bars.push_back(bars);
+      track.horizon.weight.push_back(static_cast<double>(count) / static_cast<double>(paths));
+    }
+    tracks.push_back(std::move(track));
+  }
+  return tracks;
+}
+
+std::vector<Window> cut_windows(std::size_t rows, const Horizon& horizon, std::uint64_t seed, std::size_t first) {
+  std::vector<Window> windows;
+  Draws draws{seed};
+  for (std::size_t row = first;;) {
+    const double u = draws.uniform();
+    double below = 0.0;
+    std::size_t i = 0;
+    while (i + 1 < horizon.bars.size() && u >= (below += horizon.weight[i])) ++i;
+    const auto bars = static_cast<std::size_t>(horizon.bars[i]);
+    if (row + bars >= rows) break;
+    windows.push_back({row, horizon.bars[i]});
+    row += bars;
+  }
+  return windows;
+}
+
+std::vector<SubjectHistory> walk(const PriceHistory& prices, const std::vector<DelayTrack>& tracks,
+                                 const std::vector<BacktestSubject>& subjects, const BacktestOptions& options) {
+  std::vector<std::vector<Window>> windows;
+  for (std::size_t t = 0; t < tracks.size(); ++t) {
+    // windows of one given length begin at multiples of it since 1970: whole days at midnight, whatever the first row
+    // is
+    std::size_t first = 0;
+    if (tracks[t].horizon.bars.size() == 1) {
+      const auto bars = static_cast<std::size_t>(tracks[t].horizon.bars[0]);
+      const auto length = static_cast<std::int64_t>(bars) * prices.bar,
+                 phase = static_cast<std::int64_t>(options.phase);
+      const auto late = [&](std::size_t row) {
+        return ((prices.time(row) - phase) % length + length) % length >= prices.bar;
+      };
+      while (first + 1 < bars && late(first)) ++first;
+    }
+    windows.push_back(cut_windows(prices.rows(), tracks[t].horizon, options.seed + t, first));
+  }
+  std::vector<SubjectHistory> out(subjects.size());
+  std::atomic<std::size_t> next{0};
+  std::exception_ptr failed;
+  std::mutex guard;
+  const auto work = [&] {
+    for (std::size_t i; (i = next++) < subjects.size();) {
+      try {
+        const auto track = subjects[i].track;
+        out[i] = walk_subject(prices, tracks.at(track), windows.at(track), subjects[i], options,
+                              Draws{options.seed + i}.word());
+      } catch (const Error& e) {
+        const std::lock_guard lock(guard);
+        if (!failed) failed = std::make_exception_ptr(Error(fmt::format("{}: {}", subjects[i].name, e.what())));
+      } catch (...) {
+        const std::lock_guard lock(guard);
+        if (!failed) failed = std::current_exception();
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> helpers;
+    const auto many = std::min<std::size_t>(static_cast<std::size_t>(std::max(options.threads, 1)), subjects.size());
+    for (std::size_t i = 1; i < many; ++i) helpers.emplace_back(work);
+    work();
+  }
+  if (failed) std::rethrow_exception(failed);
+  for (const auto& s : out) {
+    if (!s.start.empty()) continue;
+    throw Error(fmt::format(
+        "{} (its prices leave no window to test: {} lie in the first {:.0f} days, {} lack a price) give a longer "
+        "history or a shorter --window",
+        s.subject.name, s.warm_up, options.window / 86400.0, s.missing));
+  }
+  return out;
+}
+
+}  // namespace proofload

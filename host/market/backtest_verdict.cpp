@@ -1,0 +1,501 @@
+#include "market/backtest_verdict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <map>
+#include <numeric>
+
+#include "base/table.h"
+
+namespace proofload {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double rejection = 0.05;
+constexpr std::int64_t day = 86400;
+constexpr const char* rules[] = {"none", "buffer", "stressed weight", "floor"};
+
+std::int64_t day_of(std::int64_t time) { return (time - ((time % day) + day) % day) / day; }
+
+/// Values by day, summed; days without any are absent.
+using Days = std::map<std::int64_t, double>;
+
+/// The constant that haircuts must be multiplied by to have as many hits as expected: that order statistic of loss over
+/// haircut.
+double equal_coverage(std::vector<double> loss_over_haircut, double p) {
+  if (loss_over_haircut.empty()) return 1.0;
+  const auto n = loss_over_haircut.size();
+  const auto hits = std::min<std::size_t>(n - 1, static_cast<std::size_t>(std::llround(p * static_cast<double>(n))));
+  const auto at = loss_over_haircut.begin() + static_cast<std::ptrdiff_t>(hits);
+  std::nth_element(loss_over_haircut.begin(), at, loss_over_haircut.end(), std::greater<>());
+  return *at;
+}
+
+double mean(const std::vector<double>& v) {
+  return std::accumulate(v.begin(), v.end(), 0.0) / std::max<double>(1.0, double(v.size()));
+}
+
+/// Each day's sum, in order of the days.
+std::vector<double> values(const Days& days) {
+  std::vector<double> v;
+  for (const auto& [at, value] : days) v.push_back(value);
+  return v;
+}
+
+/// What is added up over the collaterals of a model at one confidence.
+struct Pool {
+  Days hits, windows, difference;
+  std::vector<double> ratios, haircuts;
+  double pinball = 0.0, baseline = 0.0;
+};
+
+struct Context {
+  const VerdictOptions& options;
+  double confidence;
+  std::size_t c;
+  std::map<std::pair<std::uint64_t, double>, NullRatios>& nulls;
+};
+
+CellVerdict judge_cell(const SubjectHistory& s, const ModelHistory& m, const ModelHistory* baseline,
+                       const Context& context, Pool& pool) {
+  CellVerdict v;
+  const double confidence = context.confidence, p = 1.0 - confidence;
+  const auto c = context.c;
+  const std::vector<double>& haircut = m.haircut[c];
+  v.subject = s.subject.name;
+  v.model = m.model;
+  v.confidence = confidence;
+  std::vector<char> hits;
+  std::vector<double> ratios, log_loss;
+  Days difference;
+  double other = 0.0;
+  for (std::size_t i = 0; i < s.loss.size(); ++i) {
+    const bool hit = s.loss[i] > haircut[i];
+    hits.push_back(hit);
+    ratios.push_back(haircut[i] > 0.0 ? s.loss[i] / haircut[i] : 0.0);
+    log_loss.push_back(-std::log1p(-s.loss[i]));
+    const double lost = pinball(s.loss[i], haircut[i], confidence);
+    v.pinball += lost;
+    const auto at = day_of(s.start[i]);
+    pool.hits[at] += hit;
+    pool.windows[at] += 1.0;
+    if (baseline == nullptr) continue;
+    const double there = pinball(s.loss[i], baseline->haircut[c][i], confidence);
+    other += there;
+    difference[at] += lost - there;
+    pool.difference[at] += lost - there;
+  }
+  pool.pinball += v.pinball;
+  pool.baseline += other;
+  pool.ratios.insert(pool.ratios.end(), ratios.begin(), ratios.end());
+  pool.haircuts.insert(pool.haircuts.end(), haircut.begin(), haircut.end());
+
+  const HitCounts counts = count_hits(hits);
+  const double windows = static_cast<double>(counts.windows);
+  v.windows = counts.windows;
+  v.hits = counts.hits;
+  v.ratio = static_cast<double>(counts.hits) / (windows * p);
+  v.coverage_lr = kupiec(counts.hits, counts.windows, p);
+  v.independence_lr = christoffersen_independence(counts);
+  v.both_lr = v.coverage_lr + v.independence_lr;
+  if (windows * p >= fewest_expected_hits - 1e-9) {
+    auto& null = context.nulls[{counts.windows, p}];
+    if (null.both.empty()) null = simulate_null_ratios(counts.windows, p, context.options.draws, context.options.seed);
+    v.coverage_p = monte_carlo_p(null.coverage, v.coverage_lr);
+    v.independence_p = monte_carlo_p(null.independence, v.independence_lr);
+    v.both_p = monte_carlo_p(null.both, v.both_lr);
+  }
+  v.light = traffic_light(counts.hits, counts.windows, p);
+  v.z2 = acerbi_szekely(log_loss, m.quantile[c], m.shortfall[c], p);
+  double tail = 0.0, many = 0.0;
+  for (std::size_t i = 0; i < s.loss.size(); ++i) {
+    if (!(m.quantile[c][i] > 0.0)) continue;
+    tail += m.shortfall[c][i] / m.quantile[c][i];
+    many += 1.0;
+  }
+  v.tail_dof = dof_of_tail(many > 0.0 ? tail / many : 1.0, p);
+  const auto null =
+      simulate_acerbi_szekely(counts.windows, p, v.tail_dof, context.options.draws / 2, context.options.seed);
+  v.z2_p = lower_p(null, v.z2);
+  v.z2_critical = null[static_cast<std::size_t>(rejection * static_cast<double>(null.size()))];
+  v.mean = mean(haircut);
+  v.peak = *std::max_element(haircut.begin(), haircut.end());
+  v.scale = equal_coverage(std::move(ratios), p);
+  if (baseline != nullptr) {
+    v.relative = other > 0.0 ? std::optional(v.pinball / other) : std::nullopt;
+    v.against = diebold_mariano(values(difference));
+  }
+  v.pinball /= windows;
+  return v;
+}
+
+PooledVerdict judge_pool(const Pool& pool, const std::vector<CellVerdict>& cells, bool has_baseline,
+                         const Context& context) {
+  PooledVerdict v;
+  const double p = 1.0 - context.confidence;
+  v.confidence = context.confidence;
+  v.windows = pool.haircuts.size();
+  // one entry per calendar day, so that blocks of dates are blocks of time
+  const auto first = pool.windows.begin()->first, last = pool.windows.rbegin()->first;
+  std::vector<double> hits(static_cast<std::size_t>(last - first + 1), 0.0), windows(hits.size(), 0.0);
+  for (const auto& [at, n] : pool.windows) windows[static_cast<std::size_t>(at - first)] = n;
+  for (const auto& [at, x] : pool.hits) hits[static_cast<std::size_t>(at - first)] = x;
+  v.coverage =
+      coverage_by_days(hits, windows, p, context.options.block_days, context.options.level, 2000, context.options.seed);
+  v.cells = cells.size();
+  v.tested = static_cast<std::size_t>(
+      std::count_if(cells.begin(), cells.end(), [](const CellVerdict& cell) { return cell.coverage_p.has_value(); }));
+  for (const auto& cell : cells) {
+    v.lights[static_cast<std::size_t>(cell.light.light)] += 1;
+    v.too_little += cell.z2 < cell.z2_critical;
+  }
+  v.mean = mean(pool.haircuts);
+  v.peak = *std::max_element(pool.haircuts.begin(), pool.haircuts.end());
+  v.scale = equal_coverage(pool.ratios, p);
+  v.pinball = pool.pinball / static_cast<double>(pool.haircuts.size());
+  if (has_baseline) {
+    v.relative = pool.baseline > 0.0 ? std::optional(pool.pinball / pool.baseline) : std::nullopt;
+    v.against = diebold_mariano(values(pool.difference));
+  }
+  return v;
+}
+
+/// Both tests of all cells of one model, at all confidences, are one family.
+void adjust(std::vector<CellVerdict>& cells, std::vector<PooledVerdict>& pooled, const std::string& model) {
+  std::vector<double> p_values;
+  for (const auto& cell : cells) {
+    if (cell.model == model && cell.coverage_p)
+      p_values.insert(p_values.end(), {*cell.coverage_p, *cell.independence_p});
+  }
+  const auto adjusted = holm(p_values);
+  std::size_t at = 0;
+  for (auto& cell : cells) {
+    if (cell.model != model || !cell.coverage_p) continue;
+    cell.coverage_holm = adjusted[at++];
+    cell.independence_holm = adjusted[at++];
+    if (std::min(*cell.coverage_holm, *cell.independence_holm) > rejection) continue;
+    for (auto& pool : pooled) pool.rejected += pool.model == model && pool.confidence == cell.confidence;
+  }
+}
+
+/// The largest increase of `v` from any earlier time within `within` seconds.
+double largest_rise(const std::vector<double>& v, const std::vector<std::int64_t>& time, std::int64_t within) {
+  std::deque<std::size_t> low;  // indices with ascending values: the least of the last `within` seconds stands first
+  double rise = 0.0;
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    while (!low.empty() && time[low.front()] < time[i] - within) low.pop_front();
+    if (!low.empty()) rise = std::max(rise, v[i] - v[low.front()]);
+    while (!low.empty() && v[low.back()] >= v[i]) low.pop_back();
+    low.push_back(i);
+  }
+  return rise;
+}
+
+RuleVerdict judge_rule(const std::string& rule, const std::vector<SubjectHistory>& subjects, std::size_t m,
+                       std::size_t c, double confidence, const VerdictOptions& options) {
+  RuleVerdict v;
+  v.rule = rule;
+  v.model = subjects.front().models[m].model;
+  v.confidence = confidence;
+  double hits = 0.0, windows = 0.0, sum = 0.0;
+  for (const auto& s : subjects) {
+    const auto haircut = under_rule(rule, s, s.models[m], c, options);
+    for (std::size_t i = 0; i < haircut.size(); ++i) {
+      hits += s.loss[i] > haircut[i];
+      sum += haircut[i];
+      v.peak = std::max(v.peak, haircut[i]);
+    }
+    windows += static_cast<double>(haircut.size());
+    v.rise = std::max(v.rise, largest_rise(haircut, s.start, 5 * day));
+  }
+  v.ratio = hits / (windows * (1.0 - confidence));
+  v.mean = sum / windows;
+  return v;
+}
+
+PowerRow power_row(const std::string& what, double confidence, double windows) {
+  PowerRow row{what, confidence, windows, {}};
+  for (std::size_t i = 0; i < power_ratios.size(); ++i) {
+    row.power[i] = windows >= 1.0 ? kupiec_power(windows, 1.0 - confidence, power_ratios[i], rejection) : 0.0;
+  }
+  return row;
+}
+
+void find_misses(const std::vector<SubjectHistory>& subjects, std::size_t m, std::size_t c, double confidence,
+                 std::size_t most, std::vector<Miss>& to) {
+  std::vector<Miss> all;
+  for (const auto& s : subjects) {
+    const ModelHistory& model = s.models[m];
+    for (std::size_t i = 0; i < s.loss.size(); ++i) {
+      if (s.loss[i] > model.haircut[c][i]) {
+        all.push_back({s.subject.name, model.model, confidence, s.start[i], s.bars[i], s.loss[i], model.haircut[c][i]});
+      }
+    }
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Miss& a, const Miss& b) { return a.loss - a.haircut > b.loss - b.haircut; });
+  if (all.size() > most) all.resize(most);
+  to.insert(to.end(), all.begin(), all.end());
+}
+
+}  // namespace
+
+std::vector<double> under_rule(const std::string& rule, const SubjectHistory& s, const ModelHistory& m, std::size_t c,
+                               const VerdictOptions& options) {
+  std::vector<double> out = m.haircut[c];
+  double sum = 0.0;
+  std::size_t oldest = 0;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const double h = m.haircut[c][i];
+    sum += h;
+    while (static_cast<double>(s.start[i] - s.start[oldest]) > options.quiet) sum -= m.haircut[c][oldest++];
+    if (rule == "buffer") {
+      // In quiet times 1 + buffer times the haircut. When it rises above its trailing mean, the buffer is used up
+      // before more is called.
+      const double quiet = sum / static_cast<double>(i - oldest + 1);
+      out[i] = std::max(h, (1.0 + options.buffer) * std::min(h, quiet));
+    } else if (rule == "stressed weight") {
+      out[i] = (1.0 - options.stressed_weight) * h + options.stressed_weight * s.stressed[c][i];
+    } else if (rule == "floor" && m.stdev[i] > 0.0) {
+      out[i] = std::max(h, -std::expm1(-m.quantile[c][i] * s.long_run[i] / m.stdev[i]));
+    }
+  }
+  return out;
+}
+
+Verdict judge(const std::vector<SubjectHistory>& subjects, const std::vector<double>& confidence,
+              const VerdictOptions& options) {
+  Verdict v;
+  v.options = options;
+  std::map<std::pair<std::uint64_t, double>, NullRatios> nulls;
+  const auto& models = subjects.front().models;
+  std::size_t base = models.size();
+  for (std::size_t m = 0; m < models.size(); ++m) base = models[m].model == options.baseline ? m : base;
+  for (std::size_t c = 0; c < confidence.size(); ++c) {
+    const Context context{options, confidence[c], c, nulls};
+    for (std::size_t m = 0; m < models.size(); ++m) {
+      Pool pool;
+      std::vector<CellVerdict> cells;
+      const bool compared = base < models.size() && m != base;
+      for (const auto& s : subjects)
+        cells.push_back(judge_cell(s, s.models[m], compared ? &s.models[base] : nullptr, context, pool));
+      v.pooled.push_back(judge_pool(pool, cells, compared, context));
+      v.pooled.back().model = models[m].model;
+      v.cells.insert(v.cells.end(), cells.begin(), cells.end());
+      for (const char* rule : rules) v.rules.push_back(judge_rule(rule, subjects, m, c, confidence[c], options));
+      if (c + 1 == confidence.size()) find_misses(subjects, m, c, confidence[c], options.misses, v.misses);
+    }
+    for (const auto& s : subjects)
+      v.powers.push_back(power_row(s.subject.name, confidence[c], static_cast<double>(s.loss.size())));
+    for (const auto& pool : v.pooled) {
+      if (pool.confidence != confidence[c]) continue;
+      v.powers.push_back(power_row("all, " + pool.model, confidence[c],
+                                   double(pool.windows) / std::max(1.0, pool.coverage.design_effect)));
+    }
+  }
+  for (const auto& m : models) adjust(v.cells, v.pooled, m.model);
+  return v;
+}
+
+// ---- for people -----------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::string percent(double x, int digits = 2) { return fmt::format("{:.{}f}", 100.0 * x, digits); }
+std::string ratio(double x) { return fmt::format("{:.2f}", x); }
+std::string p_text(std::optional<double> p) { return !p ? "-" : *p < 0.001 ? "<.001" : fmt::format("{:.3f}", *p); }
+std::string confidence_text(double c) { return fmt::format("{:.10g} %", 100.0 * c); }
+std::string relative_text(std::optional<double> r) { return r ? fmt::format("{:.3f}", *r) : "-"; }
+std::string dof_text(double dof) { return std::isfinite(dof) && dof < 100.0 ? fmt::format("{:.1f}", dof) : "normal"; }
+
+std::string pooled_table(const Verdict& v, double confidence) {
+  Table table({"model", "hits", "expected", "ratio", "interval", "rejected", "g/y/r", "Z2 low", "mean", "peak",
+               "mean=", "peak=", "pinball", "DM p"});
+  for (const auto& p : v.pooled) {
+    if (p.confidence != confidence) continue;
+    table.row({p.model, fmt::format("{:.0f}", p.coverage.hits), fmt::format("{:.1f}", p.coverage.expected),
+               ratio(p.coverage.ratio), fmt::format("[{:.2f}, {:.2f}]", p.coverage.low, p.coverage.high),
+               p.tested == 0 ? "-" : fmt::format("{}/{}", p.rejected, p.tested),
+               fmt::format("{}/{}/{}", p.lights[0], p.lights[1], p.lights[2]),
+               fmt::format("{}/{}", p.too_little, p.cells), percent(p.mean), percent(p.peak, 1),
+               percent(p.mean * p.scale), percent(p.peak * p.scale, 1), relative_text(p.relative),
+               p.relative ? p_text(p.against.p) : "-"});
+  }
+  return fmt::format("\nAll collaterals at {}\n", confidence_text(confidence)) + table.text();
+}
+
+std::string cell_table(const Verdict& v, double confidence) {
+  Table table({"collateral", "model", "hits", "ratio", "POF p", "ind. p", "cc p", "Holm", "light", "Z2", "tail", "mean",
+               "peak", "pinball", "DM p"});
+  for (const auto& c : v.cells) {
+    if (c.confidence != confidence) continue;
+    const auto adjusted =
+        c.coverage_holm ? std::optional(std::min(*c.coverage_holm, *c.independence_holm)) : std::nullopt;
+    table.row({c.subject, c.model, std::to_string(c.hits), ratio(c.ratio), p_text(c.coverage_p),
+               p_text(c.independence_p), p_text(c.both_p), p_text(adjusted), light_text(c.light.light),
+               ratio(c.z2) + (c.z2 < c.z2_critical ? "*" : " "), dof_text(c.tail_dof), percent(c.mean),
+               percent(c.peak, 1), relative_text(c.relative), c.relative ? p_text(c.against.p) : "-"});
+  }
+  return fmt::format("\nBy collateral at {}\n", confidence_text(confidence)) + table.text();
+}
+
+std::string legend(const Verdict& v) {
+  return fmt::format(
+      "\nratio: hits / expected, its {:.4g} % interval by blocks of dates. rejected: cells by Kupiec (POF) or "
+      "Christoffersen\n"
+      "(ind.) after Holm; p-values by Monte Carlo, - where fewer than {:.0f} hits are expected. g/y/r: traffic "
+      "lights.\n"
+      "Z2: Acerbi-Szekely, low (*) below its 5 % critical value, simulated for a Student-t with the tail's dof.\n"
+      "mean, peak: haircut in %; =: if all were scaled to ratio 1. pinball: loss over {}'s; DM: Diebold-Mariano\n"
+      "by days with HAC errors, two-sided.\n",
+      100.0 * v.options.level, fewest_expected_hits, v.options.baseline);
+}
+
+std::string rule_table(const Verdict& v) {
+  Table table({"model", "at", "rule", "ratio", "mean", "peak", "rise in 5 d"});
+  for (const auto& r : v.rules) {
+    table.row({r.model, confidence_text(r.confidence), r.rule, ratio(r.ratio), percent(r.mean), percent(r.peak, 1),
+               percent(r.rise, 1)});
+  }
+  return fmt::format(
+             "\nAnti-procyclicality (EMIR RTS 153/2013, Art. 28), haircuts in %. buffer: {:.0f} % more in quiet times, "
+             "used up\n"
+             "before more is called; stressed weight: {:.0f} % from the most volatile window so far; floor: volatility "
+             "of the\n"
+             "look-back at least\n",
+             100.0 * v.options.buffer, 100.0 * v.options.stressed_weight) +
+         table.text();
+}
+
+std::string miss_table(const Verdict& v, std::int64_t bar) {
+  if (v.misses.empty()) return "\nNo loss was beyond its haircut.\n";
+  Table table({"model", "at", "collateral", "call", "minutes", "loss", "haircut"});
+  for (const auto& m : v.misses) {
+    table.row({m.model, confidence_text(m.confidence), m.subject, time_text(m.start), std::to_string(m.bars * bar / 60),
+               percent(m.loss), percent(m.haircut)});
+  }
+  return "\nWorst misses, in %\n" + table.text();
+}
+
+std::string power_table(const Verdict& v) {
+  Table table({"what", "at", "windows", "0.5", "0.75", "1.5", "2"});
+  for (const auto& p : v.powers) {
+    std::vector<std::string> row = {p.what, confidence_text(p.confidence), fmt::format("{:.0f}", p.windows)};
+    for (const double power : p.power) row.push_back(fmt::format("{:.2f}", power));
+    table.row(std::move(row));
+  }
+  return "\nPower: probability that Kupiec rejects at 5 % when the true ratio is the one above; all: with as many "
+         "independent\n"
+         "windows as the blocks of dates are worth\n" +
+         table.text();
+}
+
+Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
+Json number(std::optional<double> x) { return x ? number(*x) : Json(nullptr); }
+
+Json against_json(const DieboldMariano& dm, std::optional<double> relative) {
+  if (!relative) return nullptr;
+  return {{"mean_difference", number(dm.mean)},
+          {"error", number(dm.error)},
+          {"statistic", number(dm.statistic)},
+          {"p", number(dm.p)}};
+}
+
+}  // namespace
+
+std::string verdict_table(const Verdict& v, const std::string& head, std::int64_t bar) {
+  std::vector<double> confidences;
+  for (const auto& p : v.pooled) {
+    if (confidences.empty() || confidences.back() != p.confidence) confidences.push_back(p.confidence);
+  }
+  std::string text = head + legend(v);
+  for (const double c : confidences) text += pooled_table(v, c);
+  for (const double c : confidences) text += cell_table(v, c);
+  return text + miss_table(v, bar) + rule_table(v) + power_table(v);
+}
+
+nlohmann::ordered_json verdict_json(const Verdict& v) {
+  Json j;
+  j["interval"] = v.options.level;
+  j["block_days"] = v.options.block_days;
+  j["baseline"] = v.options.baseline;
+  j["pooled"] = Json::array();
+  for (const auto& p : v.pooled) {
+    j["pooled"].push_back(
+        {{"model", p.model},
+         {"confidence", p.confidence},
+         {"windows", p.windows},
+         {"hits", p.coverage.hits},
+         {"expected", p.coverage.expected},
+         {"ratio", {{"estimate", p.coverage.ratio}, {"low", p.coverage.low}, {"high", p.coverage.high}}},
+         {"design_effect", number(p.coverage.design_effect)},
+         {"cells", p.cells},
+         {"tested", p.tested},
+         {"rejected", p.rejected},
+         {"lights", {{"green", p.lights[0]}, {"yellow", p.lights[1]}, {"red", p.lights[2]}}},
+         {"z2_low", p.too_little},
+         {"haircut", {{"mean", number(p.mean)}, {"peak", number(p.peak)}}},
+         {"equal_coverage_scale", number(p.scale)},
+         {"pinball", number(p.pinball)},
+         {"pinball_relative", number(p.relative)},
+         {"diebold_mariano", against_json(p.against, p.relative)}});
+  }
+  j["cells"] = Json::array();
+  for (const auto& c : v.cells) {
+    j["cells"].push_back(
+        {{"collateral", c.subject},
+         {"model", c.model},
+         {"confidence", c.confidence},
+         {"windows", c.windows},
+         {"hits", c.hits},
+         {"ratio", c.ratio},
+         {"kupiec", {{"lr", c.coverage_lr}, {"p", number(c.coverage_p)}, {"p_holm", number(c.coverage_holm)}}},
+         {"christoffersen_independence",
+          {{"lr", c.independence_lr}, {"p", number(c.independence_p)}, {"p_holm", number(c.independence_holm)}}},
+         {"christoffersen", {{"lr", c.both_lr}, {"p", number(c.both_p)}}},
+         {"traffic_light", {{"zone", light_text(c.light.light)}, {"cumulative", c.light.cumulative}}},
+         {"z2",
+          {{"value", number(c.z2)},
+           {"p", c.z2_p},
+           {"critical", number(c.z2_critical)},
+           {"tail_dof", number(c.tail_dof)}}},
+         {"haircut", {{"mean", number(c.mean)}, {"peak", number(c.peak)}}},
+         {"equal_coverage_scale", number(c.scale)},
+         {"pinball", number(c.pinball)},
+         {"pinball_relative", number(c.relative)},
+         {"diebold_mariano", against_json(c.against, c.relative)}});
+  }
+  j["misses"] = Json::array();
+  for (const auto& m : v.misses) {
+    j["misses"].push_back({{"model", m.model},
+                           {"confidence", m.confidence},
+                           {"collateral", m.subject},
+                           {"time", time_text(m.start)},
+                           {"bars", m.bars},
+                           {"loss", m.loss},
+                           {"haircut", m.haircut}});
+  }
+  j["anti_procyclicality"] = Json::array();
+  for (const auto& r : v.rules) {
+    j["anti_procyclicality"].push_back({{"rule", r.rule},
+                                        {"model", r.model},
+                                        {"confidence", r.confidence},
+                                        {"ratio", r.ratio},
+                                        {"mean", r.mean},
+                                        {"peak", r.peak},
+                                        {"rise_5d", r.rise}});
+  }
+  j["power"] = Json::array();
+  for (const auto& p : v.powers) {
+    Json row{{"what", p.what}, {"confidence", p.confidence}, {"windows", p.windows}};
+    for (std::size_t i = 0; i < power_ratios.size(); ++i) row[fmt::format("ratio_{:g}", power_ratios[i])] = p.power[i];
+    j["power"].push_back(row);
+  }
+  return j;
+}
+
+}  // namespace proofload

@@ -1,0 +1,86 @@
+/// fit_market.h -- what several assets share, estimated from their returns: correlation, factors, a common tail, common jumps; Heston's
+/// parameters from realised variance; the Global Volatility Index; diagnostics. Used by `fit`.
+///
+/// Columns hold one value per bar and asset, NaN where there is none; all have the same length. Estimates of pairs use the bars that both
+/// have. Standard errors come from sums over consecutive batches of the history (fit.h), or leave one batch out (jackknife).
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "market/fit.h"
+
+namespace proofload {
+
+using Columns = std::vector<std::vector<double>>;  ///< [asset][bar]
+
+/// Standard deviation of the returns about zero, per bar.
+Parameter fit_deviation(std::span<const double> returns);
+
+struct CorrelationFit {
+  Matrix matrix;                  ///< shrunk, positive definite, rounded to 4 decimals
+  Matrix sample, error;           ///< before shrinking, and its standard errors
+  double shrinkage = 0.0;         ///< weight of the target, which has the mean correlation everywhere
+  bool forced = false;            ///< shrunk further than the data ask for, to be positive definite
+  std::size_t least_overlap = 0;  ///< bars of the pair that shares the fewest
+};
+/// Shrinkage of Ledoit and Wolf (2004, constant correlation) at the intensity of Schaefer and Strimmer (2005), which needs pairs only.
+/// Throws Error naming two assets that share fewer than least_returns bars.
+CorrelationFit fit_correlation(const Columns&, const std::vector<std::string>& names);
+
+struct FactorFit {
+  Matrix loadings, error;  ///< [asset][factor]
+  double residual = 0.0;   ///< largest |correlation - what the factors explain| off the diagonal
+  bool bounded = false;    ///< an own variance was held at its least value (a Heywood case)
+};
+/// Maximum-likelihood factor analysis of the correlation matrix (Joreskog 1967), factors in order of what they explain, the
+/// first with a positive sum. Throws Error when so many factors leave nothing to test: (n - k)^2 < n + k.
+FactorFit fit_factors(const Columns&, const CorrelationFit&, std::size_t factors);
+
+/// Degrees of freedom common to all columns, each of unit variance after division by its deviation about zero: maximum of the product of the
+/// marginal likelihoods; the error counts that assets move together.
+struct TailFit {
+  Parameter dof;
+  bool at_bound = false;
+};
+TailFit fit_common_dof(const Columns&);
+
+/// Jumps common to all assets, from the equal-weighted basket (Merton by maximum likelihood), and what is left per asset.
+struct JumpsFit {
+  MertonFit basket;
+  std::vector<Parameter> loadings;  ///< asset i moves by loadings[i] * J
+  std::vector<MertonFit> own;       ///< of the returns less the expected common jumps
+};
+JumpsFit fit_jumps(const Columns&, double bars_per_year, int threads = 1);
+
+/// Heston (1993) by the moments of daily realised variance (Bollerslev and Zhou 2002): per year. Robust, not efficient: the lags of the
+/// autocovariance give speed and volatility of variance (in seven years some 15 % and 5 % too high on average: a short
+/// history looks as if it forgot sooner), those of the covariance with the return give the correlation. Jumps count as variance.
+struct HestonFit {
+  Parameter volatility, mean_reversion, vol_of_vol, correlation;
+  double initial = 0.0;  ///< annualised volatility of the last week
+  std::size_t days = 0;
+  bool identified = true;  ///< false: the autocovariance is not positive or does not decay; the parameters mean nothing
+  double feller() const {  ///< at least 1: variance never touches zero
+    return 2.0 * mean_reversion.value * volatility.value * volatility.value / (vol_of_vol.value * vol_of_vol.value);
+  }
+};
+HestonFit fit_heston(std::span<const double> returns, std::size_t bars_per_day);
+
+/// Log returns of a basket that is rebalanced every bar, over the assets that have a return; empty weights: equal.
+std::vector<double> basket_returns(const Columns& returns, const std::vector<double>& weights = {});
+
+/// Ljung and Box (1978) on the squares of the values: small p means that volatility still clusters.
+struct LjungBox {
+  double statistic = 0.0, p = 1.0;
+  int lags = 0;
+};
+LjungBox ljung_box_squares(std::span<const double> values, int lags);
+
+/// Sample quantile (type 7) of the present values.
+double quantile_of(std::span<const double> values, double p);
+/// Quantile of a Student-t of unit variance; dof infinite: normal.
+double unit_quantile(double dof, double p);
+
+}  // namespace proofload

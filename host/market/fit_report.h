@@ -1,0 +1,58 @@
+/// fit_report.h -- what was fitted, and how people and programs read it: a [market] section in TOML and, with transfers,
+/// a [systemic] one; tables; JSON.
+#pragma once
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "market/fit_market.h"
+#include "market/fit_systemic.h"
+
+namespace proofload {
+
+/// One asset by itself. Volatilities are annual.
+struct AssetFit {
+  std::string name;
+  double price = 0.0;  ///< the last of the history
+  std::size_t returns = 0;
+  std::int64_t first = 0, last = 0;  ///< times of the first and last price
+  Parameter volatility;
+  StudentFit student;
+  GarchFit garch;  ///< with t residuals
+  /// By Gaussian quasi-likelihood (Bollerslev and Wooldridge 1992), for resampled residuals: it gives them unit variance whatever their
+  /// law, so that the model's long-run level is the history's. Under a t likelihood their variance may come out well above 1.
+  GarchFit filter;
+  double kappa = 0.5;  ///< mean of z^2 over losses, of its residual column
+  std::optional<HestonFit> heston;
+  LjungBox raw, filtered;                                    ///< of the squared returns; of the squared residuals
+  std::vector<double> return_quantiles, residual_quantiles;  ///< at `tail_probabilities`, in standard deviations
+};
+
+inline constexpr double tail_probabilities[] = {0.001, 0.01, 0.99, 0.999};
+
+struct FittedMarket {
+  std::string model;                                      ///< the one that is switched on
+  std::vector<std::string> files;                         ///< names without folders
+  std::int64_t start = 0, end = 0, bar = 0, horizon = 0;  ///< seconds; times of the first and last row
+  std::size_t rows = 0;
+  std::vector<std::string> repairs, notes;
+  std::vector<AssetFit> assets;
+  CorrelationFit correlation, residual_correlation;  ///< of returns; of the filter's residuals
+  std::optional<FactorFit> factors, residual_factors;
+  TailFit tail, residual_tail;  ///< of returns over `horizon`; of residuals of `garch`
+  JumpsFit jumps;
+  GarchFit basket;  ///< of the index: its volatility now is sqrt(next), in the long run sqrt(long_run), per bar
+  bool weighted = false;
+  std::string residual_file;  ///< name without folder; empty: none was written
+  std::size_t residual_rows = 0;
+  std::optional<SystemicFit> systemic;  ///< absent without transfers
+
+  double bars_per_year() const { return 31536000.0 / static_cast<double>(bar); }
+};
+
+std::string market_toml(const FittedMarket&);
+std::string fit_text(const FittedMarket&);
+nlohmann::ordered_json fit_json(const FittedMarket&);
+
+}  // namespace proofload

@@ -1,0 +1,427 @@
+#include "market/forecast.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/math/distributions/normal.hpp>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <numeric>
+
+#include "base/error.h"
+#include "market/backtest_statistics.h"
+#include "market/bar_forecast.h"
+#include "market/fit.h"
+#include "market/garch_step.h"
+
+namespace proofload {
+namespace {
+
+constexpr double day = 86400.0;
+
+bool known(double x) { return std::isfinite(x); }
+
+std::span<const double> latest(std::span<const double> past, std::size_t n) {
+  return past.last(std::min(n, past.size()));
+}
+
+/// Root mean square: the mean return of a bar is nothing beside its deviation, and its estimate is noise.
+double deviation(std::span<const double> returns) {
+  double sum = 0.0, n = 0.0;
+  for (const double r : returns) {
+    if (!known(r)) continue;
+    sum += r * r;
+    n += 1.0;
+  }
+  return n > 0.0 ? std::sqrt(sum / n) : 0.0;
+}
+
+double mean_bars(const Horizon& h) {
+  double mean = 0.0;
+  for (std::size_t i = 0; i < h.bars.size(); ++i) mean += h.weight[i] * h.bars[i];
+  return mean;
+}
+
+/// The number of bars at probability u.
+int bars_at(const Horizon& h, double u) {
+  double below = 0.0;
+  for (std::size_t i = 0; i + 1 < h.bars.size(); ++i) {
+    below += h.weight[i];
+    if (u < below) return h.bars[i];
+  }
+  return h.bars.back();
+}
+
+/// The i-th of evenly spread probabilities (multiples of the golden section): every stretch of i has all horizons in
+/// their shares.
+double spread(std::size_t i) { return std::fmod(0.5 + 0.6180339887498949 * static_cast<double>(i), 1.0); }
+
+/// Log losses over the horizon from every bar of `returns` on, overlapping, each divided by the scale at its start
+/// (empty: 1).
+std::vector<double> horizon_losses(std::span<const double> returns, const Horizon& horizon,
+                                   std::span<const double> scale = {}) {
+  std::vector<double> total(returns.size() + 1, 0.0);
+  std::vector<std::size_t> gaps(returns.size() + 1, 0);
+  for (std::size_t i = 0; i < returns.size(); ++i) {
+    total[i + 1] = total[i] + (known(returns[i]) ? returns[i] : 0.0);
+    gaps[i + 1] = gaps[i] + (known(returns[i]) ? 0 : 1);
+  }
+  std::vector<double> losses;
+  losses.reserve(returns.size());
+  for (std::size_t i = 0; i < returns.size(); ++i) {
+    const std::size_t end = i + static_cast<std::size_t>(bars_at(horizon, spread(i)));
+    if (end > returns.size() || gaps[end] != gaps[i]) continue;
+    const double s = scale.empty() ? 1.0 : scale[i];
+    if (s > 0.0) losses.push_back((total[i] - total[end]) / s);
+  }
+  return losses;
+}
+
+/// Tail of stdev * sqrt(bars) * T, mixed over the horizon; T Student-t of unit variance (infinite dof: normal).
+TailForecast student_tail(double stdev, double dof, const Horizon& horizon, const std::vector<double>& confidence) {
+  using boost::math::cdf;
+  using boost::math::complement;
+  using boost::math::pdf;
+  TailForecast tail;
+  tail.stdev = stdev * std::sqrt(mean_bars(horizon));
+  const bool heavy = std::isfinite(dof);
+  const double unit = heavy ? std::sqrt((dof - 2.0) / dof) : 1.0;
+  const auto upper = [&](double x) {
+    return heavy ? cdf(complement(boost::math::students_t(dof), x)) : cdf(complement(boost::math::normal(), x));
+  };
+  const auto beyond = [&](double x) {  // E[X; X > x]
+    return heavy ? pdf(boost::math::students_t(dof), x) * (dof + x * x) / (dof - 1.0) : pdf(boost::math::normal(), x);
+  };
+  const auto scale = [&](std::size_t i) { return stdev * unit * std::sqrt(static_cast<double>(horizon.bars[i])); };
+  for (const double c : confidence) {
+    const double p = 1.0 - c, standard = student_quantile(dof, p);
+    double q = standard * scale(0);
+    if (horizon.bars.size() > 1 && stdev > 0.0) {
+      double low = q, high = standard * scale(horizon.bars.size() - 1);  // of the shortest and of the longest
+      for (int i = 0; i < 60; ++i) {
+        const double middle = 0.5 * (low + high);
+        double above = 0.0;
+        for (std::size_t k = 0; k < horizon.bars.size(); ++k) above += horizon.weight[k] * upper(middle / scale(k));
+        (above > p ? low : high) = middle;
+      }
+      q = 0.5 * (low + high);
+    }
+    double shortfall = 0.0;
+    for (std::size_t k = 0; k < horizon.bars.size() && stdev > 0.0; ++k) {
+      shortfall += horizon.weight[k] * scale(k) * beyond(q / scale(k)) / p;
+    }
+    tail.quantile.push_back(q);
+    tail.shortfall.push_back(shortfall);
+  }
+  return tail;
+}
+
+TailForecast scaled(TailForecast tail, double by) {
+  tail.stdev *= by;
+  for (auto* values : {&tail.quantile, &tail.shortfall}) {
+    for (double& v : *values) v *= by;
+  }
+  return tail;
+}
+
+/// Says when a model is due for a new fit: at bars whose number is a multiple of `refit`, wherever the walk began.
+class Schedule {
+ public:
+  explicit Schedule(std::size_t refit) : refit_(std::max<std::size_t>(refit, 1)) {}
+  bool due(std::size_t bars) {
+    const std::size_t epoch = bars / refit_;
+    if (fitted_ && epoch == epoch_) return false;
+    fitted_ = true;
+    epoch_ = epoch;
+    return true;
+  }
+
+ private:
+  std::size_t refit_, epoch_ = 0;
+  bool fitted_ = false;
+};
+
+/// How far back standardised losses are taken from: the window, and for long horizons as far as 1000 of them, because
+/// 90 independent days tell neither a 99 % quantile nor a 99.9 % one.
+std::size_t pool_bars(const ForecastSettings& s) {
+  return std::max(s.window, static_cast<std::size_t>(1000.0 * mean_bars(s.horizon)));
+}
+
+// ---- models without a filter ----------------------------------------------------------------------------------------
+
+/// Volatility of the window, updated every bar, times the square root of time.
+Forecaster make_gaussian(const ForecastSettings& s) {
+  const TailForecast unit = student_tail(1.0, INFINITY, s.horizon, s.confidence);
+  return [s, unit, schedule = Schedule(s.refit), seen = std::size_t{0}, sum = 0.0,
+          n = 0.0](std::span<const double> past) mutable {
+    const auto add = [&](double r, double sign) {
+      if (!known(r)) return;
+      sum += sign * r * r;
+      n += sign;
+    };
+    if (schedule.due(past.size())) {  // from scratch: what is added and taken away again leaves rounding behind
+      sum = n = 0.0;
+      for (const double r : latest(past, s.window)) add(r, 1.0);
+    } else {
+      for (std::size_t i = seen; i < past.size(); ++i) {
+        add(past[i], 1.0);
+        if (i >= s.window) add(past[i - s.window], -1.0);
+      }
+    }
+    seen = past.size();
+    return scaled(unit, n > 0.0 ? std::sqrt(std::max(sum, 0.0) / n) : 0.0);
+  };
+}
+
+/// Student-t of the window's returns over the (median) horizon: overlapping, because 90 of them would not tell the
+/// tail.
+Forecaster make_student(const ForecastSettings& s) {
+  return [s, schedule = Schedule(s.refit), tail = TailForecast{}](std::span<const double> past) mutable {
+    if (!schedule.due(past.size())) return tail;
+    const int bars = bars_at(s.horizon, 0.5);
+    const auto returns = horizon_losses(latest(past, s.window), {{bars}, {1.0}});
+    const StudentFit fit = fit_student(returns);
+    return tail = student_tail(fit.stdev.value / std::sqrt(bars), fit.dof.value, s.horizon, s.confidence);
+  };
+}
+
+Forecaster make_historical(const ForecastSettings& s) {
+  return [s, schedule = Schedule(s.refit), tail = TailForecast{}](std::span<const double> past) mutable {
+    if (!schedule.due(past.size())) return tail;
+    const auto window = latest(past, s.window);
+    auto losses = horizon_losses(window, s.horizon);
+    tail = empirical_tail(losses, s.confidence, losses.size());
+    tail.stdev = deviation(window) * std::sqrt(mean_bars(s.horizon));
+    return tail;
+  };
+}
+
+// ---- exponentially weighted variances, tail of what they left unexplained -------------------------------------------
+
+/// A weighted sum of exponentially weighted variances, each with its own memory (1 / e after `time` bars).
+class Averages {
+ public:
+  struct Memory {
+    double time, weight;  ///< bars; weights sum to 1
+  };
+  explicit Averages(const std::vector<Memory>& memories)
+      : memories_(memories), sums_(memories.size()), norms_(memories.size()) {
+    for (const auto& m : memories) keep_.push_back(std::exp(-1.0 / m.time));
+  }
+
+  void add(double r) {
+    if (!known(r)) return;
+    for (std::size_t k = 0; k < memories_.size(); ++k) {
+      sums_[k] = keep_[k] * sums_[k] + r * r;
+      norms_[k] = keep_[k] * norms_[k] + 1.0;  // so that a short history counts as what it is, not as zeros before it
+    }
+  }
+  double deviation() const {
+    double variance = 0.0;
+    for (std::size_t k = 0; k < memories_.size(); ++k) {
+      if (norms_[k] > 0.0) variance += memories_[k].weight * sums_[k] / norms_[k];
+    }
+    return std::sqrt(variance);
+  }
+
+ private:
+  std::vector<Memory> memories_;
+  std::vector<double> keep_, sums_, norms_;
+};
+
+/// Losses over the horizon divided by the deviation forecast at their start (Hull and White 1998), at the horizon
+/// itself: nothing is scaled by the square root of time.
+Forecaster make_standardised(const ForecastSettings& s, const std::vector<Averages::Memory>& memories) {
+  return [s, averages = Averages(memories), schedule = Schedule(s.refit), scale = std::vector<double>(1, 0.0),
+          tail = TailForecast{}](std::span<const double> past) mutable {
+    for (std::size_t i = scale.size() - 1; i < past.size(); ++i) {  // scale[i]: after i returns
+      averages.add(past[i]);
+      scale.push_back(averages.deviation());
+    }
+    if (schedule.due(past.size())) {
+      const auto window = latest(past, pool_bars(s));
+      auto losses =
+          horizon_losses(window, s.horizon, std::span(scale).subspan(past.size() - window.size(), window.size()));
+      tail = empirical_tail(losses, s.confidence, losses.size());
+      tail.stdev = std::sqrt(mean_bars(s.horizon));
+    }
+    return scaled(tail, scale.back());
+  };
+}
+
+Forecaster make_ewma(const ForecastSettings& s) {
+  return make_standardised(s, {{2.0 * day / static_cast<double>(s.bar) / std::log(2.0), 1.0}});
+}
+
+/// RiskMetrics 2006 (Zumbach 2007): memories from four horizons to 512 days, each sqrt(2) times the one before, with
+/// weights that fall with the logarithm of the memory, to zero at 1560 days. Nothing is estimated.
+Forecaster make_long_memory(const ForecastSettings& s) {
+  const double bars = day / static_cast<double>(s.bar), longest = 512.0 * bars, zero = 1560.0 * bars,
+               shortest = 4.0 * mean_bars(s.horizon);
+  std::vector<Averages::Memory> memories;
+  double sum = 0.0;
+  for (double time = shortest; time <= std::max(longest, shortest); time *= std::sqrt(2.0)) {
+    memories.push_back({time, std::max(1e-3, std::log(zero / time) / std::log(zero / shortest))});
+    sum += memories.back().weight;
+  }
+  for (auto& m : memories) m.weight /= sum;
+  return make_standardised(s, memories);
+}
+
+// ---- GJR-GARCH ------------------------------------------------------------------------------------------------------
+
+/// Quantiles of a unit-variance Student-t at evenly spread probabilities, as residuals to draw from. One table for each
+/// per cent of dof: it changes a 99.9 % quantile by less than one part in a thousand.
+std::vector<double> student_residuals(double dof) {
+  constexpr std::size_t half = 8192;
+  std::vector<double> z(2 * half);
+  const double unit = std::isfinite(dof) ? std::sqrt((dof - 2.0) / dof) : 1.0;
+  for (std::size_t i = 0; i < half; ++i) {
+    z[half + i] = unit * student_quantile(dof, 0.5 - (static_cast<double>(i) + 0.5) / (2.0 * double(half)));
+    z[half - 1 - i] = -z[half + i];
+  }
+  return z;
+}
+
+struct GarchState {
+  Schedule schedule;
+  std::optional<GarchFit> fit;
+  double variance = 0.0;                       ///< of the next bar
+  std::size_t seen = 0;                        ///< returns that `variance` has followed
+  TailForecast unit;                           ///< one bar: closed form for variance 1
+  std::shared_ptr<BarForecast> simulation;     ///< several bars
+  std::map<long, std::vector<double>> tables;  ///< student_residuals by 100 ln dof
+};
+
+/// Fits the window; follows the variance through `pool` bars and makes ready what a forecast needs of their residuals.
+void refit(GarchState& g, const ForecastSettings& s, std::span<const double> past, bool student) {
+  GarchOptions options;
+  options.standard_errors = false;
+  options.start = g.fit;
+  g.fit = fit_garch(latest(past, s.window), options);
+  const GarchFit& f = *g.fit;
+  const auto pool = latest(past, student ? s.window : pool_bars(s));
+  std::vector<double> residuals;
+  g.variance = filter_garch(pool, f, &residuals).back();
+  g.seen = past.size();
+  const bool one_bar = s.horizon.bars.size() == 1 && s.horizon.bars[0] == 1;
+  const auto simulate = [&](std::span<const double> z, double block) {
+    const BarModel model{f.omega.value, f.alpha.value, f.gamma.value, f.beta.value, z, block};
+    g.simulation = std::make_shared<BarForecast>(model, s.horizon, s.confidence);
+  };
+  if (student) {
+    const double dof = f.dof.value;
+    if (one_bar) {
+      g.unit = student_tail(1.0, dof, s.horizon, s.confidence);
+      return;
+    }
+    const long key = std::isfinite(dof) ? std::lround(100.0 * std::log(dof)) : 0;
+    auto& table = g.tables[key];
+    if (table.empty()) table = student_residuals(key == 0 ? INFINITY : std::exp(0.01 * static_cast<double>(key)));
+    simulate(table, 1.0);
+    return;
+  }
+  // Not scaled to variance 1: with a Student-t likelihood theirs is not 1, and that is part of what the forecast will
+  // meet.
+  std::erase_if(residuals, [](double z) { return !known(z); });
+  if (one_bar) {
+    for (double& z : residuals) z = -z;
+    g.unit = empirical_tail(residuals, s.confidence, residuals.size());
+    g.unit.stdev = 1.0;
+    return;
+  }
+  // a mean would grow with the bars, and a past trend is no forecast
+  const double mean = std::accumulate(residuals.begin(), residuals.end(), 0.0) / static_cast<double>(residuals.size());
+  for (double& z : residuals) z -= mean;
+  simulate(residuals, day / static_cast<double>(s.bar));
+}
+
+Forecaster make_garch(const ForecastSettings& s, bool student) {
+  return [s, student, g = GarchState{Schedule(s.refit), {}, 0.0, 0, {}, {}, {}}](std::span<const double> past) mutable {
+    if (g.schedule.due(past.size())) {
+      refit(g, s, past, student);
+    } else {
+      const GarchFit& f = *g.fit;
+      const GarchStep next{f.omega.value, f.alpha.value, f.gamma.value, f.beta.value};
+      for (; g.seen < past.size(); ++g.seen) g.variance = next(g.variance, past[g.seen]);
+    }
+    if (!g.simulation) return scaled(g.unit, std::sqrt(g.variance));
+    return (*g.simulation)(g.variance, s.paths, Draws{s.seed ^ past.size()}.word());
+  };
+}
+
+Forecaster make_gjr_garch(const ForecastSettings& s) { return make_garch(s, true); }
+Forecaster make_fhs(const ForecastSettings& s) { return make_garch(s, false); }
+
+// ---- several at once ------------------------------------------------------------------------------------------------
+
+/// The mean of what other models say, each equally: no weights that would have to be estimated from the few losses that
+/// matter.
+Forecaster make_combined(const ForecastSettings& s) {
+  std::vector<Forecaster> parts;
+  for (const char* name : {"fhs", "long_memory"}) parts.push_back(forecast_model(name).make(s));
+  return [parts](std::span<const double> past) mutable {
+    TailForecast mean;
+    for (auto& part : parts) {
+      const TailForecast tail = scaled(part(past), 1.0 / static_cast<double>(parts.size()));
+      mean.stdev += tail.stdev;
+      mean.quantile.resize(tail.quantile.size());
+      mean.shortfall.resize(tail.shortfall.size());
+      for (std::size_t c = 0; c < tail.quantile.size(); ++c) {
+        mean.quantile[c] += tail.quantile[c];
+        mean.shortfall[c] += tail.shortfall[c];
+      }
+    }
+    return mean;
+  };
+}
+
+constexpr ForecastModel models[] = {
+    {"gaussian", "volatility of the window, normal, square root of time", make_gaussian},
+    {"student_t", "Student-t fitted to the window at the horizon", make_student},
+    {"historical", "empirical quantile of the window", make_historical},
+    {"ewma", "exponentially weighted volatility (half-life 2 d), empirical tail of standardised losses", make_ewma},
+    {"long_memory", "variances of all memories from four horizons to 512 d (RiskMetrics 2006), empirical tail as ewma",
+     make_long_memory},
+    {"gjr_garch", "GJR-GARCH, Student-t residuals", make_gjr_garch},
+    {"fhs", "GJR-GARCH, residuals drawn in blocks (filtered historical simulation)", make_fhs},
+    {"combined", "mean of fhs and long_memory", make_combined},
+};
+
+}  // namespace
+
+TailForecast empirical_tail(std::vector<double>& highest, const std::vector<double>& confidence, std::size_t of) {
+  TailForecast tail;
+  if (highest.empty()) return tail;
+  const double n = static_cast<double>(of), last = n - 1.0, left_out = n - static_cast<double>(highest.size());
+  const auto position = [&](double c) { return std::clamp(c * (n + 1.0) - 1.0, left_out, last) - left_out; };
+  const double least = *std::min_element(confidence.begin(), confidence.end());
+  const auto start = highest.begin() + static_cast<std::ptrdiff_t>(position(least));
+  std::nth_element(highest.begin(), start, highest.end());
+  std::sort(start, highest.end());
+  for (const double c : confidence) {
+    const auto low = static_cast<std::size_t>(position(c)), high = std::min(low + 1, highest.size() - 1);
+    const double q = highest[low] + (position(c) - static_cast<double>(low)) * (highest[high] - highest[low]);
+    const auto beyond = std::upper_bound(highest.begin() + static_cast<std::ptrdiff_t>(low), highest.end(), q);
+    const double sum = std::accumulate(beyond, highest.end(), 0.0), many = static_cast<double>(highest.end() - beyond);
+    tail.quantile.push_back(q);
+    tail.shortfall.push_back(many > 0.0 ? sum / many : q);
+  }
+  return tail;
+}
+
+std::span<const ForecastModel> forecast_models() { return models; }
+
+const ForecastModel& forecast_model(const std::string& name) {
+  if (name == "recommended") return forecast_model(recommended_model);
+  std::string all;
+  for (const auto& m : models) {
+    if (name == m.name) return m;
+    all += (all.empty() ? "" : ", ") + std::string(m.name);
+  }
+  throw Error(fmt::format("model '{}' (there is no such model) use some of: {}", name, all));
+}
+
+}  // namespace proofload

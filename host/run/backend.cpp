@@ -1,0 +1,250 @@
+#include "run/backend.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <system_error>
+#include <thread>
+
+#include "kernels/cpu.h"
+#include "kernels/cuda.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace proofload {
+namespace {
+
+/// Calloc'd so that the pages of counters that nothing hits are never touched before they are merged.
+template <class T>
+struct Zeroed {
+  explicit Zeroed(std::size_t n) : data(static_cast<T*>(std::calloc(std::max<std::size_t>(n, 1), sizeof(T)))) {
+    if (data == nullptr) throw std::bad_alloc();
+  }
+  ~Zeroed() { std::free(data); }
+  Zeroed(const Zeroed&) = delete;
+  Zeroed& operator=(const Zeroed&) = delete;
+  T* data;
+};
+
+struct WorkerMemory {
+  explicit WorkerMemory(const TallyLayout& l)
+      : counts(l.counters()),
+        sums(l.sums()),
+        buffer(std::size_t(l.histograms()) * buffer_row),
+        planes(std::size_t(l.collaterals) * (chunk_paths / 64)) {}
+  Zeroed<std::uint32_t> counts;
+  Zeroed<std::uint64_t> sums;
+  Zeroed<std::uint32_t> buffer;
+  Zeroed<std::uint64_t> planes;
+};
+
+struct AlignedFloats {
+  explicit AlignedFloats(const std::vector<float>& from)
+      : data(static_cast<float*>(
+            ::operator new (std::max<std::size_t>(from.size(), 16) * sizeof(float), std::align_val_t{64}))) {
+    std::copy(from.begin(), from.end(), data);
+  }
+  ~AlignedFloats() { ::operator delete (data, std::align_val_t{64}); }
+  AlignedFloats(const AlignedFloats&) = delete;
+  AlignedFloats& operator=(const AlignedFloats&) = delete;
+  float* data;
+};
+
+/// A library built with -ffast-math sets flush-to-zero for the whole process: a worker starts from the IEEE default.
+void set_ieee_rounding() {
+#if defined(__x86_64__)
+  _mm_setcsr(0x1f80);
+#endif
+}
+
+/// Calls body(0) .. body(threads - 1), each on a thread of its own; the first exception is thrown on to the caller.
+template <class Body>
+void on_threads(int threads, const Body& body) {
+  std::vector<std::exception_ptr> failed(static_cast<std::size_t>(threads));
+  {
+    std::vector<std::jthread> team;
+    try {
+      for (int t = 0; t < threads; ++t) {
+        team.emplace_back([&body, &failed, t] {
+          try {
+            set_ieee_rounding();
+            body(t);
+          } catch (...) { failed[static_cast<std::size_t>(t)] = std::current_exception(); }
+        });
+      }
+    } catch (const std::system_error&) {
+      throw Error(fmt::format("cannot start {} threads (the system allows {} of them now) run with --threads {}",
+                              threads, team.size(), std::max<std::size_t>(1, team.size())));
+    }
+  }
+  for (const auto& e : failed) {
+    if (e) std::rethrow_exception(e);
+  }
+}
+
+/// Chunks of a range of paths, taken by whoever is free.
+class Chunks {
+ public:
+  explicit Chunks(PathRange range) : range_(range), next_(range.first / chunk_paths) {}
+  /// The next chunk, empty when there is none left.
+  PathRange take() {
+    const std::uint64_t chunk = next_.fetch_add(1), end = range_.first + range_.count;
+    if (chunk * chunk_paths >= end) return {};
+    const std::uint64_t first = std::max(chunk * chunk_paths, range_.first);
+    return {first, std::min((chunk + 1) * chunk_paths, end) - first};
+  }
+  /// Nobody gets another one: something went wrong.
+  void stop() { next_ = (range_.first + range_.count) / chunk_paths + 1; }
+
+ private:
+  PathRange range_;
+  std::atomic<std::uint64_t> next_;
+};
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(const Lanes& lanes, int threads) : lanes_(lanes), threads_(threads) {}
+
+  void run(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total) override {
+    constexpr std::uint64_t most = std::uint64_t{1} << 31;  // what a worker's 32-bit counters can take
+    for (std::uint64_t done = 0; done < range.count; done += most) {
+      run_part(compiled, seed, {range.first + done, std::min(most, range.count - done)}, total);
+    }
+  }
+
+  std::uint64_t fingerprint(const Compiled& compiled, std::uint64_t seed, PathRange range) override {
+    Tally scratch(layout_of(compiled.plan));
+    std::uint64_t sum = 0;
+    run_part(compiled, seed, range, scratch, &sum);
+    return sum;
+  }
+
+  std::string name() const override { return "cpu"; }
+  std::string device() const override {
+    return fmt::format("{} lanes of {} paths, {} threads", lanes_.name, lanes_.width, threads_);
+  }
+
+ private:
+  void run_part(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total,
+                std::uint64_t* fingerprint = nullptr) const {
+    const AlignedFloats floats(compiled.tables.floats), rows(compiled.rows);
+    const Tables tables{floats.data, rows.data};
+    const Key key = make_key(seed);
+    std::vector<std::unique_ptr<WorkerMemory>> memory(static_cast<std::size_t>(threads_));
+    std::vector<std::uint64_t> lowest(memory.size(), ~std::uint64_t{0}), hashes(memory.size(), 0);
+    Chunks chunks(range);
+    on_threads(threads_, [&](int t) {
+      PathRange c = chunks.take();
+      if (c.count == 0) return;
+      try {
+        auto& mine = memory[static_cast<std::size_t>(t)];
+        mine = std::make_unique<WorkerMemory>(total.layout);  // on the thread that will use it
+        Worker worker{mine->counts.data, mine->sums.data,
+                      mine->buffer.data, mine->planes.data,
+                      ~std::uint64_t{0}, fingerprint == nullptr ? nullptr : &hashes[static_cast<std::size_t>(t)]};
+        for (; c.count != 0; c = chunks.take()) {
+          lanes_.run(compiled.plan, tables, key, c.first, static_cast<std::uint32_t>(c.count), worker);
+        }
+        lowest[static_cast<std::size_t>(t)] = worker.lowest_non_finite;
+      } catch (...) {
+        chunks.stop();
+        throw;
+      }
+    });
+    if (fingerprint != nullptr) {
+      for (const std::uint64_t h : hashes) *fingerprint += h;
+      return;  // nobody wants the counts
+    }
+    // Merging is a sum over millions of counters for every worker: each thread takes a share of the counters.
+    on_threads(threads_, [&](int t) {
+      const std::size_t n = total.counts.size(), share = n / static_cast<std::size_t>(threads_) + 1;
+      const std::size_t first = std::min(n, static_cast<std::size_t>(t) * share), last = std::min(n, first + share);
+      for (const auto& part : memory) {
+        for (std::size_t i = first; part && i < last; ++i) total.counts[i] += part->counts.data[i];
+      }
+    });
+    for (std::size_t t = 0; t < memory.size(); ++t) {
+      for (std::size_t i = 0; memory[t] && i < total.sums.size(); ++i) total.sums[i] += memory[t]->sums.data[i];
+      total.lowest_non_finite = std::min(total.lowest_non_finite, lowest[t]);
+    }
+    total.paths += range.count;
+  }
+
+  const Lanes& lanes_;
+  int threads_;
+};
+
+bool has_avx2() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return false;
+#endif
+}
+
+bool has_avx512() {
+#if defined(__x86_64__)
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#else
+  return false;
+#endif
+}
+
+const Lanes& pick_lanes(const std::string& wanted) {
+#if defined(__x86_64__)
+  if (wanted == "avx512" || (wanted == "auto" && has_avx512())) {
+    if (!has_avx512()) throw Error("--lanes avx512 (this CPU has no AVX-512) use --lanes auto");
+    return avx512::lanes;
+  }
+  if (wanted == "avx2" || (wanted == "auto" && has_avx2())) {
+    if (!has_avx2()) throw Error("--lanes avx2 (this CPU has no AVX2 with FMA) use --lanes auto");
+    return avx2::lanes;
+  }
+#endif
+  if (wanted == "auto" || wanted == "scalar") return scalar::lanes;
+  throw Error(fmt::format("--lanes {} (this build has no such lanes) use auto, scalar{}", wanted,
+                          has_avx512() ? ", avx2 or avx512"
+                          : has_avx2() ? " or avx2"
+                                       : ""));
+}
+
+}  // namespace
+
+int usable_threads() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+std::vector<std::string> usable_lanes() {
+  std::vector<std::string> names{"scalar"};
+  if (has_avx2()) names.emplace_back("avx2");
+  if (has_avx512()) names.emplace_back("avx512");
+  return names;
+}
+
+std::unique_ptr<Backend> make_backend(const BackendOptions& options) {
+  if (options.threads < 0 || options.threads > 4096) {
+    throw Error(
+        fmt::format("--threads {} (a thread count is 1 to 4096) leave it out to use every core", options.threads));
+  }
+  if (options.backend == "cuda") return make_cuda_backend();
+  if (options.backend != "auto" && options.backend != "cpu") {
+    throw Error(fmt::format("--backend {} (no such backend) use auto, cpu or cuda", options.backend));
+  }
+  if (options.backend == "auto" && options.lanes == "auto" && options.threads == 0 && cuda_devices().usable())
+    return make_cuda_backend();
+  return std::make_unique<CpuBackend>(pick_lanes(options.lanes),
+                                      options.threads == 0 ? usable_threads() : options.threads);
+}
+
+}  // namespace proofload

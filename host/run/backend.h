@@ -1,0 +1,58 @@
+/// backend.h -- who counts the paths: CPU lanes or a GPU, behind one interface.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernels/tally.h"
+#include "plan/compile.h"
+
+namespace proofload {
+
+struct PathRange {
+  std::uint64_t first = 0, count = 0;
+};
+
+/// The answer, in integers (kernels/tally.h says what each counter is). Equal problems give equal tallies on every machine.
+struct Tally {
+  TallyLayout layout{};
+  std::vector<std::uint64_t> counts, sums;
+  std::uint64_t paths = 0;
+  std::uint64_t lowest_non_finite = ~std::uint64_t{0};  ///< lowest path with a non-finite outcome
+
+  explicit Tally(const TallyLayout& l = {}) : layout(l), counts(l.counters()), sums(l.sums()) {}
+  Tally& operator+=(const Tally& other);
+  bool operator==(const Tally& other) const;
+  std::string hash() const;  ///< 32 hex digits over paths, counts, sums
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  /// Adds the paths of `range` to `total`. Blocks until done; may be called again and again.
+  virtual void run(const Compiled&, std::uint64_t seed, PathRange range, Tally& total) = 0;
+  /// Sum over the paths of a hash of every raw delay and proceeds (kernels/fingerprint.h): sees a difference of one ulp.
+  virtual std::uint64_t fingerprint(const Compiled&, std::uint64_t seed, PathRange range) = 0;
+  /// Paths of a first run() that keep it busy, yet not for long: the rate of the next ones is not known before.
+  virtual std::uint64_t batch() const { return std::uint64_t{1} << 16; }
+  virtual std::string name() const = 0;    ///< "cpu" or "cuda"
+  virtual std::string device() const = 0;  ///< "AVX-512, 2 threads", "NVIDIA H200"
+  /// Seconds for which the last run() kept a GPU busy, by the GPU's clock: launches and flushes of counters, no copies to the host.
+  virtual std::optional<double> kernel_seconds() const { return {}; }
+};
+
+struct BackendOptions {
+  std::string backend = "auto", lanes = "auto";  ///< auto|cpu|cuda, auto|scalar|avx2|avx512
+  int threads = 0;                               ///< 0: all the process may use
+};
+
+/// Cores this process may use; lane types this CPU has, scalar first.
+int usable_threads();
+std::vector<std::string> usable_lanes();
+
+/// Throws Error when what is asked for is not built in, or the machine lacks it.
+std::unique_ptr<Backend> make_backend(const BackendOptions&);
+
+}  // namespace proofload

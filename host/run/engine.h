@@ -1,0 +1,30 @@
+/// engine.h -- a run: batches of paths through a backend into one tally, with progress, and a stop that loses nothing done.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "run/results.h"
+
+namespace proofload {
+
+struct Progress {
+  std::uint64_t started = 0, done = 0, wanted = 0;  ///< paths; `started`: those of an earlier part of the run
+  double seconds = 0.0;                             ///< since this part of the run began
+};
+
+struct RunOptions {
+  std::uint64_t batch = 0;                         ///< paths between two looks at `stop`; 0: about a second of them
+  std::function<void(const Progress&)> progress;   ///< called after every batch; may be empty
+  std::function<void(const Results&)> checkpoint;  ///< called after every batch but the last; may be empty
+  std::function<bool()> stop;                      ///< asked after every batch; may be empty
+};
+
+/// Runs the scenario's paths, or goes on from an earlier part of the same run (`before`: same plan hash and seed, from path 0).
+/// The result holds fewer paths than the scenario asks for when `stop` said so. Throws Error naming the path when an outcome is not finite.
+Results run_scenario(const Scenario&, Backend&, const RunOptions& = {}, const std::optional<Results>& before = {});
+
+/// "proofload X.Y.Z"
+std::string engine_version();
+
+}  // namespace proofload

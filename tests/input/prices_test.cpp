@@ -1,0 +1,249 @@
+// Price files as people have them: what is read, what is repaired and said, what is refused and how.
+#include "input/prices.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+
+namespace proofload {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Prices : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / fmt::format("proofload-prices-{}", getpid());
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  fs::path file(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name, std::ios::binary) << text;
+    return folder_ / name;
+  }
+  PriceHistory read(const std::string& text, const std::vector<std::string>& assets = {}) const {
+    return read_prices({file("p.csv", text)}, assets);
+  }
+  /// What reading the text is refused with; empty when it is not.
+  std::string refusal(const std::string& text, const std::vector<std::string>& assets = {}) const {
+    try {
+      read(text, assets);
+      return "";
+    } catch (const Error& e) { return e.what(); }
+  }
+  fs::path folder_;
+};
+
+void expect_says(const std::string& text, const std::string& part) {
+  EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' is not in:\n" << text;
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const auto& line : lines) out += line + "\n";
+  return out;
+}
+
+TEST(Times, EveryFormIsTheSameSecond) {
+  const std::int64_t t = 1583992800;  // 2020-03-12 06:00 UTC, by `date -u -d`
+  for (const char* text :
+       {"2020-03-12T06:00:00Z", "2020-03-12T06:00Z", "2020-03-12 06:00:00+00:00", "2020-03-12 06:00:00",
+        "2020-03-12 08:00:00+02:00", "2020-03-12T01:00:00-0500", "2020-03-12 06:00:00 UTC", "2020-03-12T06:00:00.000Z",
+        "1583992800", "1583992800000", "1583992800.0"}) {
+    EXPECT_EQ(parse_time(text), t) << text;
+  }
+  EXPECT_EQ(parse_time("2020-02-29"), 1582934400);
+  EXPECT_EQ(time_text(t), "2020-03-12T06:00:00Z");
+  EXPECT_EQ(time_text(parse_time("2100-03-01T23:59:59Z")), "2100-03-01T23:59:59Z");
+}
+
+TEST(Times, WhatIsNoTimeIsRefused) {
+  for (const char* text : {"", "2021-02-29", "2020-13-01", "2020-03-12T24:00", "12/03/2020", "2020", "1e9",
+                           "2020-03-12T06:00:00X", "nan", "-1583992800", "2020-03-12T06"}) {
+    EXPECT_THROW(parse_time(text), Error) << text;
+  }
+}
+
+TEST_F(Prices, GapsAndDifferentSpansStayMissing) {
+  const auto h = read(
+      "timestamp_utc,A,B\n"
+      "2020-01-01T00:00:00Z,1.5,\n"
+      "2020-01-01T01:00:00Z,3,\n"
+      "2020-01-01T03:00:00Z,6,10\n"
+      "2020-01-01T04:00:00Z,,20\n");
+  ASSERT_EQ(h.assets, (std::vector<std::string>{"A", "B"}));
+  EXPECT_EQ(h.bar, 3600);
+  ASSERT_EQ(h.rows(), 5u);
+  EXPECT_EQ(h.time(4), parse_time("2020-01-01T04:00:00Z"));
+  EXPECT_TRUE(std::isnan(h.price[0][2]) && std::isnan(h.price[1][2]) && std::isnan(h.price[0][4]) &&
+              std::isnan(h.price[1][0]));
+  EXPECT_DOUBLE_EQ(h.log_return(0, 1), std::log(2.0));
+  EXPECT_TRUE(std::isnan(h.log_return(0, 3)));
+  EXPECT_TRUE(std::isnan(h.log_return(0, 0)));
+  EXPECT_DOUBLE_EQ(h.log_return(0, 3, 2), std::log(2.0));
+  EXPECT_EQ(h.log_returns(0).size(), 4u);
+  expect_says(joined(h.repairs), "A: 1 gap of 1 bar without a price, the longest 1h from 2020-01-01T02:00:00Z");
+}
+
+TEST_F(Prices, TimeColumnGoesByNameElseTheFirst) {
+  EXPECT_EQ(read("A,Date\n1,2020-01-01\n2,2020-01-02\n").assets, std::vector<std::string>{"A"});
+  EXPECT_EQ(read("when,A\n1583992800,1\n1583996400,2\n").bar, 3600);
+  EXPECT_EQ(read("\xef\xbb\xbf\"timestamp\";\"A\"\r\n\"2020-01-01\";\"1\"\r\n\"2020-01-02\";\"2\"\r\n").price[0][1],
+            2.0);
+}
+
+TEST_F(Prices, UnsortedAndRepeatedRowsAreRepairedAndSaid) {
+  const auto h = read(
+      "time,A\n"
+      "2020-01-03,3\n"
+      "2020-01-01,1\n"
+      "2020-01-02,2\n"
+      "2020-01-02,2.5\n"
+      "2020-01-03,3\n");
+  EXPECT_EQ(h.price[0], (std::vector<double>{1.0, 2.5, 3.0}));
+  expect_says(joined(h.repairs),
+              "p.csv: 1 row lies before the row above, the first at line 3 (all rows were sorted by time)");
+  expect_says(joined(h.repairs),
+              "2 rows repeat the time of another, the first at line 5 (the last was kept; 1 has other prices)");
+}
+
+TEST_F(Prices, WordsForNothingAreMissing) {
+  const auto h = read("time,A\n2020-01-01,1\n2020-01-02,NaN\n2020-01-03,null\n2020-01-04,2\n");
+  EXPECT_TRUE(std::isnan(h.price[0][1]) && std::isnan(h.price[0][2]));
+  expect_says(joined(h.repairs), "2 cells say NaN or a word for nothing, the first at line 3 (taken as missing)");
+}
+
+TEST_F(Prices, EveryBadCellIsNamedWithItsLine) {
+  const std::string text = refusal(
+      "time,A,B\n2020-01-01,1,1\n2020-01-02,0,1\n2020-01-03,-3,1\n2020-01-04,1,abc\n2020-01-05,inf,1\n2020-01-06,1,"
+      "1e400\n");
+  expect_says(text, "p.csv:3: A is 0 (a price is positive");
+  expect_says(text, "p.csv:4: A is -3 (a price is positive)");
+  expect_says(text, "p.csv:5: B is 'abc' (a price is a number)");
+  expect_says(text, "p.csv:6: A is 'inf' (it is not a finite price)");
+  expect_says(text, "p.csv:7: B is '1e400'");
+  EXPECT_EQ(refusal("time,A,B\n2020-01-01,1,x\n2020-01-02,2,0\n", {"A"}), "")
+      << "a column that is not wanted may hold anything";
+}
+
+TEST_F(Prices, WhatCannotBeUsedIsRefusedWithTheReason) {
+  expect_says(refusal(""), "is empty");
+  expect_says(refusal("time,A\n"), "has 0 rows (a return needs two)");
+  expect_says(refusal("time,A\n2020-01-01,1\n"), "has 1 row (a return needs two)");
+  expect_says(refusal("time,A\n2020-01-01,1\n2020-01-02,1\n2020-01-03,1\n"), "A is 1 in every row");
+  expect_says(refusal("time,A,B\n2020-01-01,1,5\n2020-01-02,2,\n"), "B has 1 price (a return needs two)");
+  expect_says(refusal("2020-01-01,1\n2020-01-02,2\n"), "the first line holds values");
+  expect_says(refusal("A,B\n1,2\n2,3\n"), "p.csv:2: '1' in column A is not a time");
+  expect_says(refusal("time,A\n2020-01-01,1,2\n2020-01-02,1\n"), "p.csv:2: 3 cells (the header has 2");
+  expect_says(refusal("time,A,A\n2020-01-01,1,2\n"), "two columns are named A");
+  expect_says(refusal("time,A,\n2020-01-01,1,2\n"), "column 3 has no name");
+  expect_says(refusal("time\n2020-01-01\n"), "there is one column");
+  expect_says(refusal("time,open,high,low,close\n2020-01-01,1,1,1,1\n"), "candles of one asset");
+  expect_says(refusal("time,A\n2020-01-01,1\n2020-01-02,2\n", {"C"}), "there is no column C");
+  expect_says(refusal("time,A\n2020-01-01,1\n2020-01-02,2\n", {"A", "A"}), "named twice");
+  expect_says(refusal(std::string("time,A\n2020-01-01,\0", 19)), "is not text");
+  expect_says(refusal("time,A\n1583992800,1\n1583992801,2\n1583992802,3\n9583992800,4\n"), "more than memory");
+  EXPECT_THROW(read_prices({folder_ / "absent.csv"}), Error);
+  EXPECT_THROW(read_prices({folder_}), Error);
+  EXPECT_THROW(read_prices({}), Error);
+}
+
+TEST_F(Prices, RowsBetweenBarsAreLeftOutWhenFew) {
+  std::string text = "time,A\n", irregular = "time,A\n";
+  for (int i = 0; i < 100; ++i) {
+    text += fmt::format("{},{}\n", 1583992800 + 60 * i + (i == 50 ? 7 : 0), 1 + i % 3);
+    irregular += fmt::format("{},{}\n", 1583992800 + 60 * i + (i % 4 == 0 ? 7 : 0), 1 + i % 2);
+  }
+  const auto h = read(text);
+  EXPECT_EQ(h.rows(), 100u);
+  EXPECT_TRUE(std::isnan(h.price[0][50]));
+  expect_says(joined(h.repairs), "1 row lies between two bars of 1m, the first at line 52 (left out)");
+  expect_says(refusal(irregular), "do not lie on bars of 1m");
+}
+
+TEST_F(Prices, FilesMergeAndTheFirstWins) {
+  const auto a = file("a.csv", "time,A\n2020-01-01,1\n2020-01-02,2\n2020-01-03,4\n");
+  const auto b = file("b.csv", "time,A,B\n2020-01-03,5\n,\n");
+  const auto c = file("c.csv", "time,A,B\n2020-01-03,5,1\n2020-01-04,6,2\n2020-01-05,7,4\n");
+  const auto h = read_prices({a, c});
+  EXPECT_EQ(h.assets, (std::vector<std::string>{"A", "B"}));
+  EXPECT_EQ(h.price[0], (std::vector<double>{1, 2, 4, 6, 7}));
+  expect_says(joined(h.repairs), "1 price differs from an earlier file's (the earlier file was taken)");
+  EXPECT_THROW(read_prices({a, b}), Error);
+  const auto hourly = file("h.csv", "time,C\n2020-01-01T00:00Z,1\n2020-01-01T01:00Z,2\n");
+  try {
+    read_prices({a, hourly});
+    FAIL();
+  } catch (const Error& e) {
+    expect_says(e.what(), "a.csv: has bars of 1d");
+    expect_says(e.what(), "h.csv: has bars of 1h");
+  }
+}
+
+TEST_F(Prices, SuspiciousPricesAreSaid) {
+  std::string text = "time,A,B\n";
+  for (int i = 0; i < 60; ++i)
+    text += fmt::format("{},{},{}\n", 1583992800 + 60 * i, i == 30 ? 40.0 : 10.0 + 0.01 * (i % 5), i < 40 ? 7 : i);
+  const auto h = read(text);
+  expect_says(
+      joined(h.repairs),
+      "A: 1 price goes to more than double or less than half for one bar and back, the first at 2020-03-12T06:30:00Z");
+  expect_says(joined(h.repairs), "B: 66 % of the bars of 1m repeat the price before");
+}
+
+TEST_F(Prices, ColumnsWithoutAnyPriceAreLeftOutUnlessAskedFor) {
+  const std::string text = "time,A,B\n2020-01-01,1,\n2020-01-02,2,\n";
+  const auto h = read(text);
+  EXPECT_EQ(h.assets, std::vector<std::string>{"A"});
+  expect_says(joined(h.repairs), "B: no price at all (left out)");
+  expect_says(refusal(text, {"A", "B"}), "B has 0 prices");
+  expect_says(refusal("time,B\n2020-01-01,\n2020-01-02,\n"), "B has 0 prices");
+}
+
+TEST_F(Prices, PackedFilesReadTheSame) {
+  if (std::system("xz --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "no xz here";
+  const auto plain = file("p.csv", "time,A\n2020-01-01,1\n2020-01-02,2\n");
+  // a name that a shell would trip over
+  const auto odd = file("-a b;$(x).csv", "time,A\n2020-01-01,1\n2020-01-02,2\n");
+  ASSERT_EQ(std::system(fmt::format("cd '{}' && xz -k p.csv && xz -k -- '-a b;$(x).csv'", folder_.string()).c_str()),
+            0);
+  EXPECT_EQ(read_prices({plain.string() + ".xz"}).price, read_prices({plain}).price);
+  EXPECT_EQ(read_prices({odd.string() + ".xz"}).price, read_prices({plain}).price);
+  const auto broken = file("broken.csv.xz", "this is not an xz file");
+  try {
+    read_prices({broken});
+    FAIL();
+  } catch (const Error& e) { expect_says(e.what(), "cannot be unpacked"); }
+}
+
+TEST_F(Prices, WindowsAndCoarserBars) {
+  std::string text = "time,A\n";
+  const std::int64_t start = parse_time("2020-01-01T00:10:00Z");
+  for (int i = 0; i < 30; ++i) text += fmt::format("{},{}\n", start + 600 * i, 1 + i);
+  const auto h = read(text);
+  const auto hourly = resample(h, 3600);
+  EXPECT_EQ(hourly.start, parse_time("2020-01-01T01:00:00Z"));
+  EXPECT_EQ(hourly.price[0], (std::vector<double>{6, 12, 18, 24, 30}));
+  const auto part = between(h, parse_time("2020-01-01T01:00Z"), parse_time("2020-01-01T02:00Z"));
+  EXPECT_EQ(part.price[0], (std::vector<double>{6, 7, 8, 9, 10, 11}));
+  EXPECT_THROW(resample(h, 900), Error);
+  EXPECT_THROW(between(h, parse_time("2021-01-01"), parse_time("2022-01-01")), Error);
+}
+
+TEST(RecordedPrices, SevenYearsOfHours) {
+  const fs::path file = "../shared/data/prices_1h_binance_usdt_2017-08_2023-12.csv.xz";
+  if (!fs::exists(file)) GTEST_SKIP() << "no " << file;
+  const auto h = read_prices({file}, {"BTC", "SOL"});
+  EXPECT_EQ(h.bar, 3600);
+  EXPECT_EQ(time_text(h.start), "2017-08-17T04:00:00Z");
+  EXPECT_EQ(h.price[0][0], 4308.83);  // the first line of the file
+  EXPECT_TRUE(std::isnan(h.price[1][0]));
+  expect_says(joined(h.repairs), "33h from 2018-02-08T01:00:00Z");  // the outage that the data's own notes name
+}
+
+}  // namespace
+}  // namespace proofload
