@@ -8,6 +8,7 @@
 
 #include "answers/answer.h"
 #include "run/engine.h"
+#include "scenario/reader.h"
 
 namespace proofload::testing {
 

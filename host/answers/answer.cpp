@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/math/distributions/normal.hpp>
-#include <boost/math/special_functions/beta.hpp>
 #include <cmath>
 #include <limits>
 #include <map>
 #include <stdexcept>
 
 #include "answers/margin.h"
-#include "plan/drawn.h"
+#include "base/error.h"
+#include "base/words.h"
 #include "scenario/words.h"
 
 namespace proofload {
@@ -395,8 +394,8 @@ RouteAnswer route_answer(const Results& r, int i) {
                 {}};
   for (const StageSpec& stage : spec.stages) {
     const auto of_law = [&](double p) { return r.scenario.stress.delays * law_quantile(stage.law, p); };
-    a.stages.push_back({stage_text(stage.name), input::scope_names[static_cast<std::size_t>(stage.scope)], of_law(0.5),
-                        of_law(0.9), of_law(0.99), of_law(0.999), stage.trigger});
+    a.stages.push_back({input::stage_name(stage.name), input::scope_name(stage.scope), of_law(0.5), of_law(0.9),
+                        of_law(0.99), of_law(0.999), stage.trigger});
     if (auto& trigger = a.stages.back().trigger) trigger->heartbeat *= r.scenario.stress.delays;
   }
   return a;
@@ -464,56 +463,24 @@ void add_parameter_intervals(const Results& r, Answers& all) {
 
 }  // namespace
 
-std::uint64_t rank_of(std::uint64_t n, double p) {
-  const double product = p * static_cast<double>(n), whole = std::round(product);
-  const double rounding = 4.0 * std::numeric_limits<double>::epsilon() * product;
-  const double rank = std::abs(product - whole) <= rounding ? whole : std::ceil(product);
-  return std::clamp<std::uint64_t>(static_cast<std::uint64_t>(rank), 1, n);
-}
-
-std::optional<double> ratio_kept(std::optional<double> haircut, std::optional<double> other) {
-  if (!haircut || !other || *other >= 1.0) return std::nullopt;
-  return (1.0 - *haircut) / (1.0 - *other);
-}
-
-double interval_score(double level) {
-  return boost::math::quantile(boost::math::complement(boost::math::normal(), 0.5 * (1.0 - level)));
-}
-
-Estimate proportion(std::uint64_t successes, std::uint64_t trials, double level) {
-  if (trials == 0 || successes > trials)
-    throw std::invalid_argument("a proportion needs trials, and no more successes than those");
-  const double x = static_cast<double>(successes), n = static_cast<double>(trials), tail = 0.5 * (1.0 - level);
-  Estimate e{x / n, 0.0, 1.0};
-  if (successes > 0) e.low = boost::math::ibeta_inv(x, n - x + 1.0, tail);
-  if (successes < trials) e.high = boost::math::ibetac_inv(x + 1.0, n - x, tail);
-  return e;
-}
-
-std::pair<std::uint64_t, std::uint64_t> quantile_ranks(std::uint64_t n, double p, double level) {
-  // Of n paths B ~ Bin(n, p) lie below the quantile. X_(r) is above it with probability P(B <= r - 1), X_(s) below it
-  // with P(B >= s); each is to be at most `tail` (David and Nagaraja, Order Statistics, 7.1). Both are monotone in the
-  // rank, so bisection finds them.
-  const double tail = 0.5 * (1.0 - level), trials = static_cast<double>(n);
-  const auto at_least = [&](std::uint64_t s) {  // P(B >= s), 1 <= s <= n
-    const double k = static_cast<double>(s);
-    return boost::math::ibeta(k, trials - k + 1.0, p);
-  };
-  const auto below = [&](std::uint64_t r) {  // P(B <= r - 1), 1 <= r <= n
-    const double k = static_cast<double>(r);
-    return boost::math::ibetac(k, trials - k + 1.0, p);
-  };
-  std::uint64_t low = 0, above_low = n + 1;  // below(low) <= tail < below(above_low)
-  while (above_low - low > 1) {
-    const std::uint64_t r = low + (above_low - low) / 2;
-    (below(r) <= tail ? low : above_low) = r;
+std::vector<std::vector<std::optional<ParameterInterval>>> parameter_intervals(const BlockHaircuts& blocks,
+                                                                               double level) {
+  std::vector<std::vector<std::optional<ParameterInterval>>> all(
+      blocks.collaterals, std::vector<std::optional<ParameterInterval>>(blocks.confidence.size()));
+  // A level such as 0.95 is not exact in binary: 0.025 * 40 counts as the 1 that was meant.
+  const double tail = 0.5 * (1.0 - level) * static_cast<double>(blocks.done + 1);
+  const std::size_t k = static_cast<std::size_t>(tail + 1e-9);
+  if (k == 0) return all;
+  for (std::size_t i = 0; i < blocks.collaterals; ++i) {
+    for (std::size_t c = 0; c < blocks.confidence.size(); ++c) {
+      std::vector<double> sorted;
+      for (std::size_t b = 0; b < blocks.done; ++b) sorted.push_back(blocks.at(b, i, c));
+      if (std::any_of(sorted.begin(), sorted.end(), [](double h) { return std::isnan(h); })) continue;
+      std::sort(sorted.begin(), sorted.end());
+      all[i][c] = {sorted[k - 1], sorted[blocks.done - k]};
+    }
   }
-  std::uint64_t below_high = 0, high = n + 1;  // at_least(high) <= tail < at_least(below_high)
-  while (high - below_high > 1) {
-    const std::uint64_t s = below_high + (high - below_high) / 2;
-    (at_least(s) <= tail ? high : below_high) = s;
-  }
-  return {low, high};
+  return all;
 }
 
 Answers answer(const Results& r) {

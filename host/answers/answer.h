@@ -1,4 +1,4 @@
-/// statistics.h -- what the counts say: quantiles, expected shortfalls, probabilities, each with its interval. Pure
+/// answer.h -- what the counts say: quantiles, expected shortfalls, probabilities, each with its interval. Pure
 /// functions.
 ///
 /// The definitions are those of DESIGN 1.1. What binning (kernels/tally.h) does to them: a haircut is the upper edge of
@@ -14,37 +14,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/intervals.h"
 #include "run/results.h"
+#include "scenario/scenario.h"
 
 namespace proofload {
-
-struct Estimate {
-  double estimate = 0.0, low = 0.0, high = 0.0;
-};
-
-/// Clopper-Pearson (1934) interval of a binomial probability at two-sided `level`.
-Estimate proportion(std::uint64_t successes, std::uint64_t trials, double level);
-
-/// Ranks (1-based) between which the quantile of order `p` lies with at least `level`; n + 1 or 0 when there is no such
-/// rank.
-std::pair<std::uint64_t, std::uint64_t> quantile_ranks(std::uint64_t n, double p, double level);
-
-/// The smallest whole number, from 1 to n, that is at least p n. A product that is whole but for rounding counts as whole: 0.9999 of
-/// 10,000 is 9,999.
-std::uint64_t rank_of(std::uint64_t n, double p);
-
-/// Paths on which collateral k has a loss in this bin, failures included: the failed ones leave `latency` where they would have been and
-/// enter it where they came to be.
-inline std::uint64_t count_with_failures(const Tally& tally, int k, std::size_t bin) {
-  const TallyLayout& at = tally.layout;
-  return tally.counts[at.latency(k) + bin] + tally.counts[at.struck(k) + bin] - tally.counts[at.spared(k) + bin];
-}
-
-/// (1 - haircut) / (1 - other): how much more the one lets count of the value than the other. Absent where the other takes everything.
-std::optional<double> ratio_kept(std::optional<double> haircut, std::optional<double> other);
-
-/// The normal score that leaves (1 - level) / 2 in each tail: 1.96 for 0.95.
-double interval_score(double level);
 
 /// A haircut at one confidence, with everything the contract shows of it (DESIGN 4.2). Absent: not estimable from these
 /// paths (bounds: no such rank; expected shortfall: no path lies beyond the quantile, and its interval: the haircut has
@@ -54,7 +28,7 @@ struct HaircutAnswer {
   std::optional<double> value, low, high;
   std::optional<double> expected_shortfall, expected_shortfall_low, expected_shortfall_high;
   std::optional<double> given_no_failure;
-  /// Where it may lie for what is not known of the parameters, from blocks of paths (uncertainty.h); absent without an [uncertainty], or
+  /// Where it may lie for what is not known of the parameters, from blocks of paths (studies/blocks.h); absent without an [uncertainty], or
   /// with too few blocks or paths in them.
   std::optional<double> parameter_low, parameter_high;
   bool beyond_cliff = false;  ///< 1 - confidence < p_failure: the haircut prices the loss given failure
@@ -157,6 +131,13 @@ struct Answers {
   std::optional<CollateralAnswer> portfolio;  ///< the weighted book; no asset, route, failure or attribution
   std::optional<MinimumAnswer> minimum;       ///< absent without a book or a grid
 };
+
+struct ParameterInterval {
+  double low = 0.0, high = 0.0;
+};
+
+/// [collateral][confidence]; absent where blocks are too few or have too few paths.
+std::vector<std::vector<std::optional<ParameterInterval>>> parameter_intervals(const BlockHaircuts&, double level);
 
 /// Throws Error when there are no paths, or when one had a non-finite outcome.
 Answers answer(const Results&);

@@ -8,7 +8,9 @@
 
 #include "answers/answer.h"
 #include "answers/notes.h"
+#include "base/error.h"
 #include "base/table.h"
+#include "base/words.h"
 
 namespace proofload {
 namespace {
@@ -72,8 +74,6 @@ const CollateralAnswer* find(const Answers& all, const std::string& name) {
   return at == all.collateral.end() ? nullptr : &*at;
 }
 
-std::string percent(double fraction) { return fmt::format("{:.3f}", 100.0 * fraction); }
-std::string scientific(double p) { return p == 0.0 ? std::string("0") : fmt::format("{:.3g}", p); }
 Json number(std::optional<double> x) { return x && std::isfinite(*x) ? Json(*x) : Json(nullptr); }
 
 }  // namespace
@@ -181,10 +181,10 @@ std::string compare_table(const Comparison& c) {
     for (const auto& d : c.differences) {
       if (d.with != with) continue;
       const bool rate = d.figure == "risk_rate";
-      const auto show = [&](double x) { return d.confidence || rate ? percent(x) : scientific(x); };
+      const auto show = [&](double x) { return d.confidence || rate ? percent(x) : probability(x); };
       const auto bound = [&](std::optional<double> x) { return x ? show(*x) : std::string("?"); };
       table.row({d.collateral == last ? "" : d.collateral,
-                 d.confidence             ? fmt::format("{:.10g} %", 100.0 * *d.confidence)
+                 d.confidence             ? confidence_text(*d.confidence)
                  : rate                   ? std::string("rate")
                  : d.figure == "p_breach" ? std::string("P(breach)")
                                           : std::string("P(under)"),

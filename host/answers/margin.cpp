@@ -37,6 +37,11 @@ double layer_hazard(const Scenario& scenario, const LayerSpec& layer) {
   return scenario.stress.hazards * (layer.hazard * corruption_factor(layer) + network + verifiers);
 }
 
+std::optional<double> ratio_kept(std::optional<double> haircut, std::optional<double> other) {
+  if (!haircut || !other || *other >= 1.0) return std::nullopt;
+  return (1.0 - *haircut) / (1.0 - *other);
+}
+
 std::optional<double> required_margin(const MarginSpec& margin, std::optional<double> haircut) {
   if (margin.liability <= 0.0 || !haircut || *haircut >= 1.0) return std::nullopt;
   return margin.liability / (margin.liquidation_threshold * (1.0 - *haircut));

@@ -14,6 +14,9 @@ std::optional<std::size_t> layer_of(const Scenario&, const std::string& route);
 /// A systemic factor and uncertainty leave this mean as it is. 0: the layer cannot fail.
 double layer_hazard(const Scenario&, const LayerSpec&);
 
+/// (1 - haircut) / (1 - other): how much more the one lets count of the value than the other. Absent where the other takes everything.
+std::optional<double> ratio_kept(std::optional<double> haircut, std::optional<double> other);
+
 /// V / (Lambda (1 - haircut)), USD of collateral at the call. Absent: no liability was given, or the haircut takes everything.
 std::optional<double> required_margin(const MarginSpec&, std::optional<double> haircut);
 

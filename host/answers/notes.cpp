@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/table.h"
+#include "base/words.h"
 #include "input/prices.h"
 #include "input/values.h"
 
@@ -59,31 +60,6 @@ std::vector<MedianDelay> median_delays(const Scenario& scenario, const Answers& 
 
 }  // namespace
 
-std::string rounded_duration(double seconds) {
-  if (seconds < 120.0) return fmt::format("{:.1f} s", seconds);
-  if (seconds < 2.0 * 3600.0) return fmt::format("{:.1f} min", seconds / 60.0);
-  if (seconds < 2.0 * 86400.0) return fmt::format("{:.1f} h", seconds / 3600.0);
-  return fmt::format("{:.1f} d", seconds / 86400.0);
-}
-
-std::string wrapped(const std::string& text, std::size_t indent) {
-  const std::size_t first = std::min(text.find_first_not_of(' '), text.size());
-  std::string out, line(first, ' '), between;
-  for (std::size_t at = first; at < text.size();) {
-    const std::size_t end = std::min(text.find(' ', at), text.size());
-    const std::string word = text.substr(at, end - at);
-    if (!between.empty() && columns(line) + 1 + columns(word) > line_width) {
-      out += line + "\n";
-      line.assign(indent, ' ');
-      between.clear();
-    }
-    line += between + word;
-    between = " ";
-    at = end + 1;
-  }
-  return out + line + "\n";
-}
-
 std::string stress_text(const Scenario& scenario) {
   const StressSpec& s = scenario.stress;
   std::vector<std::string> parts;
@@ -111,15 +87,14 @@ std::string market_text(const Scenario& scenario) {
     case VarianceKind::gjr_garch:
       text = fmt::format("gjr_garch {}, bars of {}",
                          m.variance.forecast.empty() ? "in its stationary law" : "from a forecast of the first bar",
-                         input::duration_text(m.variance.bar));
+                         duration_text(m.variance.bar));
       break;
   }
   switch (m.innovation.kind) {
     case InnovationKind::gaussian: text += "; gaussian shocks"; break;
     case InnovationKind::student_t: text += fmt::format("; student_t shocks, dof {:g}", m.innovation.dof); break;
     case InnovationKind::bootstrap:
-      text +=
-          fmt::format("; shocks from {} rows of {}", m.innovation.rows.size(), input::duration_text(m.innovation.bar));
+      text += fmt::format("; shocks from {} rows of {}", m.innovation.rows.size(), duration_text(m.innovation.bar));
       break;
   }
   if (m.jumps) text += "; merton jumps";
@@ -217,7 +192,7 @@ std::string bar_note(const Results& r, const Answers& all, double bar, const cha
   return fmt::format(
       "the median delay of {} is far shorter than the bars of {} (inside a bar the price {}: these haircuts are too "
       "small) {}",
-      routes, input::duration_text(bar), inside, remedy);
+      routes, duration_text(bar), inside, remedy);
 }
 
 }  // namespace
@@ -256,7 +231,7 @@ std::string tail_note(const Results& r, const Answers& all) {
   const std::string advice = fmt::format("fit at a horizon near {}",
                                          whole_duration(std::sqrt(std::max(1.0, least) * std::max(1.0, greatest))));
   return fmt::format("the degrees of freedom were fitted at {}, and the median delay {} ({}) {}{}",
-                     input::duration_text(fitted), routes, error, advice,
+                     duration_text(fitted), routes, error, advice,
                      greatest > largest_ratio * largest_ratio * least ? ", or better once for each kind of delay" : "");
 }
 

@@ -29,11 +29,4 @@ std::string interval_text(const Results&, const Answers&);
 /// a replay it says where delays are shorter than a third of a bar.
 std::string tail_note(const Results&, const Answers&);
 
-/// "5.1 h"
-std::string rounded_duration(double seconds);
-
-/// The text in lines of at most 120 columns (a longer word has its own), broken between words, from the second one on indented;
-/// ends with a newline.
-std::string wrapped(const std::string& text, std::size_t indent);
-
 }  // namespace proofload

@@ -1,21 +1,26 @@
 // The file is built and read as an image in memory (HDF5's core driver) and moved to and from the disk as a whole: HDF5
 // never sees a full disk, a lock or a half-read file, and a hash behind the image tells damage before HDF5 parses any
 // of it.
-#include "run/results.h"
+#include "answers/result_file.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <limits>
 #include <new>
+#include <span>
 #include <stdexcept>
 #include <string_view>
 #include <vector>
 
 #include "answers/answer.h"
 #include "answers/hdf5_image.h"
+#include "base/error.h"
+#include "base/hash.h"
 #include "base/write_file.h"
+#include "plan/compile.h"
+#include "scenario/effective.h"
+#include "scenario/reader.h"
 
 #ifndef PROOFLOAD_COMMIT
 #define PROOFLOAD_COMMIT "unknown"
@@ -381,10 +386,7 @@ void write_blocks(Image& image, const Results& r) {
                  "upper end of the interval of the haircut that contains parameter error");
 }
 
-std::string hash_of(std::string_view bytes) {
-  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
-}
+std::string hash_of(std::string_view bytes) { return Hash().feed(std::as_bytes(std::span(bytes))).text(); }
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 

@@ -9,32 +9,10 @@
 #include "answers/answer.h"
 #include "answers/notes.h"
 #include "base/table.h"
+#include "base/words.h"
 
 namespace proofload {
 namespace {
-
-std::string percent(std::optional<double> fraction, int digits = 3) {
-  return fraction ? fmt::format("{:.{}f}", 100.0 * *fraction, digits) : std::string("-");
-}
-
-std::string probability(double p) { return p == 0.0 ? std::string("0") : fmt::format("{:.3g}", p); }
-std::string probability(const Estimate& e) {
-  return fmt::format("{} [{}, {}]", probability(e.estimate), probability(e.low), probability(e.high));
-}
-
-std::string duration(std::optional<double> seconds) {
-  return seconds ? rounded_duration(*seconds) : std::string("unresolved");
-}
-
-/// 4000000 -> 4,000,000
-std::string grouped(std::uint64_t n) {
-  std::string text = std::to_string(n);
-  for (std::ptrdiff_t at = std::ssize(text) - 3; at > 0; at -= 3) text.insert(static_cast<std::size_t>(at), ",");
-  return text;
-}
-
-/// 0.999 -> "99.9 %", without the noise of binary fractions.
-std::string confidence_text(double confidence) { return fmt::format("{:.10g} %", 100.0 * confidence); }
 
 constexpr std::size_t second_name = 32;  // columns
 
@@ -106,23 +84,6 @@ std::string haircut_table(const Answers& all) {
         2);
   }
   return text + table.text();
-}
-
-/// USD, or what is measured in them.
-std::string dollars(std::optional<double> x) {
-  if (!x) return "-";
-  if (*x >= 1e15) return fmt::format("{:.3g}", *x);
-  if (*x < 1000.0) return fmt::format("{:.4g}", *x);
-  return grouped(static_cast<std::uint64_t>(std::llround(*x)));
-}
-/// The same to three digits, for figures that are not known any better: 335M.
-std::string rough_dollars(std::optional<double> x) {
-  if (!x) return "-";
-  constexpr std::pair<double, const char*> units[] = {{1e12, "T"}, {1e9, "bn"}, {1e6, "M"}, {1e3, "k"}};
-  for (const auto& [unit, name] : units) {
-    if (*x >= 0.9995 * unit && *x < 9995.0 * unit) return fmt::format("{:.3g}{}", *x / unit, name);
-  }
-  return fmt::format("{:.3g}", *x);
 }
 
 std::string margin_table(const Results& r, const Answers& all) {
@@ -286,7 +247,8 @@ std::string route_table(const Answers& all) {
   std::size_t stages = 0;
   for (const auto& r : all.routes) stages += r.stages.size();
   for (const auto& r : all.routes) {
-    table.row({r.name, duration(r.p50), duration(r.p90), duration(r.p99), duration(r.p999), grouped(r.unresolved)});
+    table.row({r.name, resolved_duration(r.p50), resolved_duration(r.p90), resolved_duration(r.p99),
+               resolved_duration(r.p999), grouped(r.unresolved)});
     const auto constant = [](const StageAnswer& stage) { return stage.p50 == stage.p999; };
     const bool told = r.stages.size() == 1 && !r.stages[0].trigger && constant(r.stages[0]) && r.p50 == r.p999;
     if (stages > most_stages || told) continue;
@@ -298,9 +260,10 @@ std::string route_table(const Answers& all) {
         name = "  and its publication";
       }
       if (constant(stage))
-        table.row({name, duration(stage.p50)});
+        table.row({name, resolved_duration(stage.p50)});
       else
-        table.row({name, duration(stage.p50), duration(stage.p90), duration(stage.p99), duration(stage.p999)});
+        table.row({name, resolved_duration(stage.p50), resolved_duration(stage.p90), resolved_duration(stage.p99),
+                   resolved_duration(stage.p999)});
     }
   }
   return "\n" +
@@ -318,8 +281,8 @@ std::string outage_table(const Answers& all) {
   if (all.outages.empty() || all.outages.size() > most_stages) return {};
   Table table({"outage", "of", "a year", "median", "p99", "P(under way at the call)"});
   for (const auto& o : all.outages) {
-    table.row({o.name, clipped(o.owner, second_name), fmt::format("{:.3g}", o.rate), duration(o.p50), duration(o.p99),
-               probability(o.under_way)});
+    table.row({o.name, clipped(o.owner, second_name), fmt::format("{:.3g}", o.rate), resolved_duration(o.p50),
+               resolved_duration(o.p99), probability(o.under_way)});
   }
   return "\nOutages, which delays hold already\n" + table.text();
 }
@@ -431,7 +394,7 @@ std::string warnings(const Results& r, const Answers& all) {
   if (all.unresolved > 0) {
     text += fmt::format(
         "- On {} paths a message, or a stalled layer, took longer than {}: unresolved, counted as a total loss.\n",
-        grouped(all.unresolved), duration(r.scenario.run.horizon));
+        grouped(all.unresolved), resolved_duration(r.scenario.run.horizon));
   }
   if (const std::string note = tail_note(r, all); !note.empty()) text += wrapped("- " + note, 2);
   return text.empty() ? text : "\n" + text;

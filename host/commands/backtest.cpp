@@ -8,10 +8,12 @@
 #include <memory>
 #include <optional>
 
+#include "base/error.h"
 #include "base/write_file.h"
 #include "commands/options.h"
 #include "market/backtest_verdict.h"
 #include "run/engine.h"
+#include "scenario/reader.h"
 
 namespace proofload {
 namespace {

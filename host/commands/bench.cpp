@@ -6,7 +6,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
+#include "plan/compile.h"
 #include "run/engine.h"
+#include "scenario/reader.h"
 
 namespace proofload {
 namespace {

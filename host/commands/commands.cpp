@@ -21,7 +21,10 @@
 #include "answers/answer.h"
 #include "answers/compare.h"
 #include "answers/notes.h"
+#include "answers/result_file.h"
 #include "answers/show.h"
+#include "base/error.h"
+#include "base/words.h"
 #include "commands/backtest.h"
 #include "commands/bench.h"
 #include "commands/fit.h"
@@ -31,9 +34,13 @@
 #include "commands/sensitivity.h"
 #include "feed/export.h"
 #include "kernels/cuda.h"
+#include "plan/compile.h"
 #include "plan/drawn.h"
 #include "run/engine.h"
 #include "run/explain.h"
+#include "scenario/effective.h"
+#include "scenario/reader.h"
+#include "studies/blocks.h"
 
 namespace proofload {
 namespace {
@@ -50,16 +57,6 @@ volatile std::sig_atomic_t interrupted = 0;
 extern "C" void on_interrupt(int signal) {
   interrupted = 1;
   std::signal(signal, SIG_DFL);  // who asks twice does not want to wait for the batch
-}
-
-/// A file name as a shell takes it.
-std::string quoted(const std::string& name) {
-  if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=:,@%") ==
-      std::string::npos)
-    return name;
-  std::string text = "'";
-  for (const char c : name) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
 }
 
 /// "12.3 M of 40.0 M paths, 3.1 M/s, 9 s left", on a terminal only.
@@ -249,9 +246,9 @@ int run(const RunArguments& a) {
       if (!file.empty()) {
         const fs::path& prices = a.overrides.prices;
         fmt::print(stderr, "resume with: proofload run {} --paths {} --seed {}{} --resume {} -o {}\n",
-                   quoted(a.scenarios[i]), scenario.run.paths, results.seed,
-                   prices.empty() ? "" : " --prices " + quoted(prices.string()), quoted(file.string()),
-                   quoted(file.string()));
+                   shell_quoted(a.scenarios[i]), scenario.run.paths, results.seed,
+                   prices.empty() ? "" : " --prices " + shell_quoted(prices.string()), shell_quoted(file.string()),
+                   shell_quoted(file.string()));
       }
       return 2;
     }

@@ -14,7 +14,9 @@
 #include <cstring>
 #include <memory>
 
+#include "base/error.h"
 #include "base/parallel.h"
+#include "base/words.h"
 #include "base/write_file.h"
 #include "commands/options.h"
 #include "input/values.h"
@@ -384,7 +386,7 @@ FitOutput fit_prices(const FitOptions& options) {
   if (horizon % h.bar != 0) {
     throw Error(
         fmt::format("--horizon {} (the prices have bars of {}, and returns span whole bars) give a multiple of the bar",
-                    input::duration_text(double(horizon)), input::duration_text(double(h.bar))));
+                    duration_text(double(horizon)), duration_text(double(h.bar))));
   }
 
   FitOutput out;
@@ -426,8 +428,8 @@ FitOutput fit_prices(const FitOptions& options) {
           fmt::format("{} has {} returns over bars of {} and {} over {} (a fit needs {}) leave it out with --assets, "
                       "or give a longer "
                       "history",
-                      h.assets[i], count_present(returns[i]), input::duration_text(double(h.bar)),
-                      count_present(horizon_returns[i]), input::duration_text(double(horizon)), least_returns));
+                      h.assets[i], count_present(returns[i]), duration_text(double(h.bar)),
+                      count_present(horizon_returns[i]), duration_text(double(horizon)), least_returns));
     }
   }
   m.correlation = fit_correlation(returns, h.assets);  // first: assets that do not overlap are found at once
@@ -442,7 +444,7 @@ FitOutput fit_prices(const FitOptions& options) {
   m.residual_tail = fit_common_dof(t_residuals);
   check_finding(m.tail.at_bound, m.notes,
                 fmt::format("student_t: the common dof {:.4g} is at its bound: returns over {} are {}",
-                            m.tail.dof.value, input::duration_text(double(horizon)),
+                            m.tail.dof.value, duration_text(double(horizon)),
                             m.tail.dof.value > 10.0 ? "normal" : "too fat for a finite variance"));
   m.jumps = fit_jumps(returns, m.bars_per_year(), options.threads);
   double jumps_a_year = n > 1 ? m.jumps.basket.intensity.value : 0.0;

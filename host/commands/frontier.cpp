@@ -9,9 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "base/write_file.h"
 #include "commands/options.h"
 #include "scenario/mechanism_reader.h"
+#include "scenario/reader.h"
 #include "studies/frontier.h"
 
 namespace proofload {

@@ -10,7 +10,9 @@
 #include <memory>
 #include <optional>
 
+#include "base/error.h"
 #include "base/table.h"
+#include "base/words.h"
 #include "commands/options.h"
 #include "laws/laws.h"
 #include "scenario/mechanism_reader.h"
@@ -26,21 +28,6 @@ using std::string, std::vector;
 
 // ---- words ----------------------------------------------------------------------------------------------------------
 
-string time_text(double seconds) {
-  if (seconds == 0.0) return "0";
-  if (seconds < 1.0) return fmt::format("{:.3g} ms", seconds * 1e3);
-  if (seconds < 120.0) return fmt::format("{:.3g} s", seconds);
-  if (seconds < 7200.0) return fmt::format("{:.3g} min", seconds / 60.0);
-  if (seconds < 2.0 * 86400.0) return fmt::format("{:.3g} h", seconds / 3600.0);
-  return fmt::format("{:.4g} d", seconds / 86400.0);
-}
-
-/// 50e6 as "50 million".
-string money_text(double usd) {
-  if (usd >= 1e9) return fmt::format("{:g} billion", usd / 1e9);
-  return usd >= 1e6 ? fmt::format("{:g} million", usd / 1e6) : fmt::format("{:g}", usd);
-}
-
 string or_dash(double x, const string& text) { return x > 0.0 ? text : "-"; }
 
 /// The mean, or nothing for a law that has none or is not known to laws.h.
@@ -53,23 +40,13 @@ std::optional<double> mean_of(const LawSpec& law) {
 
 /// A law in a few words; of a duration, or of a fraction.
 string law_text(const LawSpec& law, bool duration = true) {
-  const auto value = [&](double x) { return duration ? time_text(x) : fmt::format("{:g}", x); };
+  const auto value = [&](double x) { return duration ? compact_duration(x) : fmt::format("{:g}", x); };
   const auto parts = [&](const std::function<string(const LawSpec&)>& text) {
     string out;
     for (const LawSpec& part : law.of) out += (out.empty() ? "" : ", ") + text(part);
     return out;
   };
   switch (law.kind) {
-    case LawKind::constant: return value(law.value);
-    case LawKind::uniform: return fmt::format("uniform {} to {}", value(law.min), value(law.max));
-    case LawKind::exponential: return fmt::format("exponential, mean {}", value(law.mean));
-    case LawKind::lognormal:
-      return fmt::format("lognormal, median {}, {}", value(law.median),
-                         std::isnan(law.sigma) ? "p99 " + value(law.p99) : fmt::format("sigma {:g}", law.sigma));
-    case LawKind::gamma: return fmt::format("gamma, mean {}, shape {:g}", value(law.mean), law.shape);
-    case LawKind::weibull: return fmt::format("Weibull, scale {}, shape {:g}", value(law.scale), law.shape);
-    case LawKind::pareto: return fmt::format("Pareto, {} to {}, index {:g}", value(law.min), value(law.cap), law.alpha);
-    case LawKind::beta: return fmt::format("beta, mean {:g}, deviation {:g}", law.mean, law.stdev);
     case LawKind::mixture:
       return "[" + parts([&](const LawSpec& part) {
                return fmt::format("{:g} %: {}", part.weight * 100.0, law_text(part, duration));
@@ -77,16 +54,24 @@ string law_text(const LawSpec& law, bool duration = true) {
              "]";
     case LawKind::empirical: return fmt::format("empirical, median {}", value(law_quantile(law, 0.5)));
     case LawKind::geometric:
-      return fmt::format("geometric, {:g} a block of {}", law.probability, time_text(law.block_time));
+      return fmt::format("geometric, {:g} a block of {}", law.probability, compact_duration(law.block_time));
     case LawKind::retry:
       return fmt::format("({}; {:g} % lost, again after {} and {:g} times as long each time, up to {})",
                          parts([&](const LawSpec& part) { return law_text(part, duration); }), law.drop * 100.0,
-                         time_text(law.wait), law.backoff, time_text(law.longest));
+                         compact_duration(law.wait), law.backoff, compact_duration(law.longest));
     case LawKind::window:
       return fmt::format("({}; from {} on: {} more)", law.of.empty() ? "" : law_text(law.of[0], duration),
-                         time_text(law.end), law.of.size() < 2 ? "" : law_text(law.of[1], duration));
+                         compact_duration(law.end), law.of.size() < 2 ? "" : law_text(law.of[1], duration));
+    default: break;
   }
-  return "";
+  if (law.kind == LawKind::constant) return value(law.value);
+  string out = law_name(law.kind);
+  for (const LawParameter& p : law_parameters) {
+    const double x = law.*p.value;
+    if (p.law == law.kind && !std::isnan(x))
+      out += fmt::format(", {} {}", p.key, p.kind == ParameterKind::plain ? fmt::format("{:g}", x) : value(x));
+  }
+  return out;
 }
 
 /// Words in lines of at most `line_width` columns, all of them behind `indent` blanks; the first begins with `label`.
@@ -108,13 +93,14 @@ string paragraph(const string& label, const string& text, std::size_t indent) {
   return out + line + "\n";
 }
 
-string stage_name(const StageSpec& s) { return input::stage_rows[static_cast<int>(s.name)].name; }
+string stage_name(const StageSpec& s) { return input::stage_name(s.name); }
 
 string stage_text(const StageSpec& stage) {
   if (stage.of_chain) return fmt::format("{}: {}", stage_name(stage), input::chain_law_text(stage));
   if (stage.trigger)
     return fmt::format("{}: heartbeat {}, deviation {:g} %, latency {}", stage_name(stage),
-                       time_text(stage.trigger->heartbeat), stage.trigger->deviation * 100.0, law_text(stage.law));
+                       compact_duration(stage.trigger->heartbeat), stage.trigger->deviation * 100.0,
+                       law_text(stage.law));
   return fmt::format("{}: {}", stage_name(stage), law_text(stage.law));
 }
 
@@ -124,17 +110,17 @@ string outage_text(const OutageSpec& o) {
 
 string layer_text(const LayerSpec& l) {
   string text = fmt::format("fails {:g} times a year within {} or the delay; recovered: {}", l.hazard,
-                            time_text(l.exposure), law_text(l.recovery, false));
+                            compact_duration(l.exposure), law_text(l.recovery, false));
   if (!l.network.empty()) text += fmt::format("; with network {} {:g} times a year", l.network, l.common_hazard);
   if (!l.verifiers.empty())
     text += fmt::format("; with verifiers {} {:g} times a year", l.verifiers, l.verifier_hazard);
   if (l.stall) text += "; stalls: " + law_text(*l.stall);
-  if (l.bond > 0.0) text += fmt::format("; bond {} of {} USD secured", money_text(l.bond), money_text(l.secured));
+  if (l.bond > 0.0) text += fmt::format("; bond {} of {} USD secured", rough_dollars(l.bond), rough_dollars(l.secured));
   if (l.corruption_cost > 0.0)
     text +=
         fmt::format("; hazard times max(1, {:g} / {:g} USD)^{:g}", l.secured, l.corruption_cost, l.corruption_exponent);
   if (l.queue_delay > 0.0)
-    text += fmt::format("; {} USD or more wait {}", money_text(l.queue_above), time_text(l.queue_delay));
+    text += fmt::format("; {} USD or more wait {}", rough_dollars(l.queue_above), compact_duration(l.queue_delay));
   for (const OutageSpec& o : l.outages) text += "; " + outage_text(o);
   return text;
 }
@@ -158,7 +144,7 @@ string of_chains(const vector<StageSpec>& stages) {
     if (!stage.of_chain) continue;
     const char* word = stage.name == StageName::source_inclusion        ? "in"
                        : stage.name == StageName::destination_inclusion ? "out"
-                                                                        : input::stage_rows[int(stage.name)].name;
+                                                                        : input::stage_name(stage.name);
     text += (text.empty() ? "" : ", ") + string(word);
   }
   return text.empty() ? "-" : text;
@@ -173,10 +159,11 @@ string mechanisms_text(const Catalogue& catalogue) {
     const auto mean = own_mean(m.stages);
     const double hazard = m.layer ? m.layer->hazard + m.layer->common_hazard + m.layer->verifier_hazard : 0.0;
     const auto recovered = m.layer ? mean_of(m.layer->recovery) : std::nullopt;
-    table.row({m.spec.name, mean ? time_text(*mean) : "-", of_chains(m.stages),
-               or_dash(hazard, fmt::format("{:g}", hazard)), m.layer ? time_text(m.layer->exposure) : "-",
-               recovered ? fmt::format("{:.2g}", *recovered) : "-", or_dash(m.spec.lock_up, time_text(m.spec.lock_up)),
-               fmt::format("{:g}", m.spec.wrap_depth), fmt::format("{:g}", m.spec.cost)});
+    table.row({m.spec.name, mean ? compact_duration(*mean) : "-", of_chains(m.stages),
+               or_dash(hazard, fmt::format("{:g}", hazard)), m.layer ? compact_duration(m.layer->exposure) : "-",
+               recovered ? fmt::format("{:.2g}", *recovered) : "-",
+               or_dash(m.spec.lock_up, compact_duration(m.spec.lock_up)), fmt::format("{:g}", m.spec.wrap_depth),
+               fmt::format("{:g}", m.spec.cost)});
     details += "\n" + paragraph(m.spec.name + ":", m.spec.description, m.spec.name.size() + 2);
     const auto row = [&](const char* label, const string& text) {
       if (!text.empty()) details += paragraph(fmt::format("  {}", label), text, 10);
@@ -212,11 +199,11 @@ string chains_text(const Catalogue& catalogue) {
       down += o.rate * mean_of(o.duration).value_or(0.0);
       outages += (outages.empty() ? "" : "; ") + outage_text(o);
     }
-    const auto final_at = [&](double p) { return c.finality ? time_text(law_quantile(*c.finality, p)) : "0"; };
-    table.row({c.name, time_text(c.block_time), inclusion ? time_text(*inclusion) : "-", final_at(0.5), final_at(0.99),
-               or_dash(c.reorg_probability, fmt::format("{:g}", c.reorg_probability)),
-               c.forced_inclusion ? time_text(*c.forced_inclusion) : "-", or_dash(rate, fmt::format("{:g}", rate)),
-               rate > 0.0 ? time_text(down / rate) : "-"});
+    const auto final_at = [&](double p) { return c.finality ? compact_duration(law_quantile(*c.finality, p)) : "0"; };
+    table.row({c.name, compact_duration(c.block_time), inclusion ? compact_duration(*inclusion) : "-", final_at(0.5),
+               final_at(0.99), or_dash(c.reorg_probability, fmt::format("{:g}", c.reorg_probability)),
+               c.forced_inclusion ? compact_duration(*c.forced_inclusion) : "-",
+               or_dash(rate, fmt::format("{:g}", rate)), rate > 0.0 ? compact_duration(down / rate) : "-"});
     details += "\n" + c.name + ":\n";
     const auto row = [&](const char* label, const string& text) {
       if (!text.empty()) details += paragraph(fmt::format("  {}", label), text, 13);
@@ -239,59 +226,12 @@ string chains_text(const Catalogue& catalogue) {
 
 // ---- laws and stages ------------------------------------------------------------------------------------------------
 
-struct Row {
-  const char* name;
-  const char* keys;
-  const char* meaning;
-};
-
-/// In the order of enum LawKind. Durations are strings with a unit, fractions numbers.
-constexpr Row laws[] = {
-    {"constant", "value", "an atom"},
-    {"uniform", "min, max", "min below max"},
-    {"exponential", "mean", ""},
-    {"lognormal", "median, p99 or sigma", "sigma: of the logarithm"},
-    {"gamma", "shape, mean", ""},
-    {"weibull", "shape, scale", "P(X > x) = exp(-(x/scale)^shape)"},
-    {"pareto", "min, alpha, cap", "P(X > x) falls as x^-alpha; truncated at cap"},
-    {"beta", "mean, stdev", "fractions only"},
-    {"mixture", "of = [ { weight, kind, ... }, ... ]", "one of them happens; weights sum to 1"},
-    {"empirical", "quantiles, or file and column (status, tail), or quantile_file (where, quantiles_in)",
-     "measured: straight lines between quantiles, an exponential or a generalised Pareto tail; what was not delivered "
-     "(status) is right-censored"},
-    {"geometric", "probability, block_time",
-     "blocks until a transaction is in one: (K + U) block_time, P(K = k) = p (1 - p)^k, U uniform on [0, 1]"},
-    {"retry", "of, drop, wait, backoff, longest, attempts",
-     "attempts until one is not lost: waits of wait, wait backoff, ... up to longest; the last one arrives"},
-    {"window", "within, end, late", "X by the law within if X <= end, else end and late: automatic, then by hand"},
-};
-
-/// In the order of enum StageName.
-constexpr Row stages[] = {
-    {"oracle", "kind = \"deviation\" too", "until the oracle on the liability's chain notices: the call"},
-    {"source_inclusion", "kind = \"chain\" too", "until the message is in a block where it leaves"},
-    {"finality", "kind = \"chain\" too", "until that block counts as final"},
-    {"proof", "", "until there is a proof of it"},
-    {"challenge", "", "the window of an optimistic bridge"},
-    {"relay", "", "until somebody has carried it across"},
-    {"destination_inclusion", "kind = \"chain\" too", "until it is in a block where it arrives"},
-    {"other", "", "whatever else: what is stuck, what is abandoned"},
-    {"publication", "", "from an oracle's trigger to its update on chain"},
-    {"reorg", "kind = \"chain\" too", "the message is sent again after a reorganisation"},
-    {"collateral_proof", "", "age of the proof of what the collateral is, at the call"},
-    {"queue", "", "a governor's queue"},
-};
-
-const char* default_scope(std::size_t stage) {
-  return input::scope_names[static_cast<int>(input::stage_rows[stage].scope)];
-}
-
 string laws_text() {
   string out =
       "Laws of durations (strings with a unit: ms, s, m, h, d) and of fractions (numbers). Any but mixture and "
       "empirical\n"
       "may be components of a mixture.\n";
-  for (const Row& row : laws) {
+  for (const LawRow& row : law_rows) {
     out += "\n" + paragraph(fmt::format("  {}", row.name), row.keys, 16);
     if (*row.meaning) out += paragraph("", row.meaning, 16);
   }
@@ -300,11 +240,11 @@ string laws_text() {
 
 string stages_text() {
   string out;
-  for (std::size_t i = 0; i < std::size(stages); ++i)
-    out +=
-        paragraph(fmt::format("  {}", stages[i].name), stages[i].meaning, 25) +
-        paragraph("", fmt::format("scope {}{}", default_scope(i), *stages[i].keys ? "; " + string(stages[i].keys) : ""),
-                  25);
+  for (const input::StageRow& row : input::stage_rows) {
+    const string scope = fmt::format("scope {}", input::scope_name(row.scope));
+    out += paragraph(fmt::format("  {}", row.name), row.meaning, 25) +
+           paragraph("", *row.keys ? scope + "; " + row.keys : scope, 25);
+  }
   return out +
          "\nA message leaves the route's `to`, where the liability is, and arrives on its `from`, where the collateral "
          "is.\n"
@@ -318,8 +258,8 @@ string stages_text() {
 // ---- for programs ---------------------------------------------------------------------------------------------------
 
 Json law_json(const LawSpec& law) {
-  Json out = {{"kind", input::law_names[static_cast<int>(law.kind)]}};
-  for (const auto& p : input::law_parameters)
+  Json out = {{"kind", law_name(law.kind)}};
+  for (const auto& p : law_parameters)
     if (p.law == law.kind && !std::isnan(law.*p.value)) out[p.key] = law.*p.value;
   if (law.kind == LawKind::empirical) out["quantiles"] = law.quantiles;
   const auto part = [&](std::size_t i) { return i < law.of.size() ? law_json(law.of[i]) : Json(); };
@@ -369,7 +309,7 @@ Json mechanisms_json(const Catalogue& catalogue) {
     Json of = Json::array();
     for (const StageSpec& stage : m.stages) {
       Json item = {{"name", stage_name(stage)},
-                   {"scope", input::scope_names[static_cast<int>(stage.scope)]},
+                   {"scope", input::scope_name(stage.scope)},
                    {"law_seconds", stage.of_chain ? Json{{"kind", "chain"}} : law_json(stage.law)}};
       if (stage.trigger)
         item["trigger"] = {{"heartbeat_seconds", stage.trigger->heartbeat}, {"deviation", stage.trigger->deviation}};
@@ -454,13 +394,14 @@ Json list_json(Listing what, const vector<fs::path>& files) {
   if (what == Listing::chains) return chains_json(input::read_catalogue(files));
   Json out = Json::array();
   if (what == Listing::laws)
-    for (const Row& row : laws) out.push_back({{"kind", row.name}, {"keys", row.keys}, {"meaning", row.meaning}});
+    for (const LawRow& row : law_rows)
+      out.push_back({{"kind", row.name}, {"keys", row.keys}, {"meaning", row.meaning}});
   else
-    for (std::size_t i = 0; i < std::size(stages); ++i)
-      out.push_back({{"name", stages[i].name},
-                     {"default_scope", default_scope(i)},
-                     {"kinds_besides_laws", stages[i].keys},
-                     {"meaning", stages[i].meaning}});
+    for (const input::StageRow& row : input::stage_rows)
+      out.push_back({{"name", row.name},
+                     {"default_scope", input::scope_name(row.scope)},
+                     {"kinds_besides_laws", row.keys},
+                     {"meaning", row.meaning}});
   return out;
 }
 

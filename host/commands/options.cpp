@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "base/error.h"
+#include "scenario/reader.h"
 
 namespace proofload {
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "run/backend.h"
+#include "scenario/reader.h"
 #include "scenario/scenario.h"
 
 namespace CLI {

@@ -9,6 +9,7 @@
 
 #include "base/write_file.h"
 #include "commands/options.h"
+#include "scenario/reader.h"
 #include "studies/sensitivity.h"
 
 namespace proofload {

@@ -9,6 +9,7 @@
 
 #include "answers/answer.h"
 #include "answers/notes.h"
+#include "base/error.h"
 #include "base/write_file.h"
 
 namespace proofload {

@@ -20,6 +20,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/words.h"
 #include "base/write_file.h"
 #include "input/values.h"
 
@@ -470,12 +471,12 @@ void place(const Columns& c, PriceHistory& history, vector<string>& repairs) {
     throw Error({{c.file, first_off,
                   fmt::format("{} of {} rows, from this one on, do not lie on bars of {} (returns would span unequal "
                               "times) give prices at regular times",
-                              off, c.time.size(), input::duration_text(double(history.bar)))}});
+                              off, c.time.size(), duration_text(double(history.bar)))}});
   }
   if (off > 0) {
     repairs.push_back(fmt::format("{}: {} between two bars of {}, the first at line {} (left out)", c.file,
                                   off == 1 ? "1 row lies" : fmt::format("{} rows lie", off),
-                                  input::duration_text(double(history.bar)), first_off));
+                                  duration_text(double(history.bar)), first_off));
   }
   if (differing > 0) {
     repairs.push_back(fmt::format("{}: {} from an earlier file's (the earlier file was taken)", c.file,
@@ -508,11 +509,11 @@ void inspect(const PriceHistory& h, std::size_t asset, vector<string>& repairs) 
     last = r;
   }
   const string& name = h.assets[asset];
-  const string bar = input::duration_text(double(h.bar));
+  const string bar = duration_text(double(h.bar));
   if (gaps > 0) {
     repairs.push_back(
         fmt::format("{}: {} of {} without a price, the longest {} from {} (returns across them are left out)", name,
-                    counted(gaps, "gap"), counted(absent, "bar"), input::duration_text(double(h.bar) * double(longest)),
+                    counted(gaps, "gap"), counted(absent, "bar"), duration_text(double(h.bar) * double(longest)),
                     time_text(h.time(longest_at))));
   }
   if (ticks > 0) {
@@ -624,7 +625,7 @@ PriceHistory read_prices(const vector<fs::path>& files, const vector<string>& as
       problems.push_back({c.file, 0,
                           fmt::format("has bars of {} (files of different bars cannot be merged) convert them to "
                                       "one bar first",
-                                      input::duration_text(double(bar_of(c))))});
+                                      duration_text(double(bar_of(c))))});
     }
     throw Error(std::move(problems));
   }
@@ -646,7 +647,7 @@ PriceHistory read_prices(const vector<fs::path>& files, const vector<string>& as
                   fmt::format("from {} to {} there are {} bars of {} (more than memory is meant for) cut the file, or "
                               "correct its times",
                               time_text(first), time_text(last), (last - first) / history.bar + 1,
-                              input::duration_text(double(history.bar)))}});
+                              duration_text(double(history.bar)))}});
   }
   history.start = first;
   history.price.assign(history.assets.size(),
@@ -680,7 +681,7 @@ PriceHistory resample(const PriceHistory& h, std::int64_t bar) {
   if (bar == h.bar) return h;
   if (bar <= 0 || bar % h.bar != 0) {
     throw Error(fmt::format("bars of {} (the prices have bars of {}, of which it is no multiple) choose a multiple",
-                            input::duration_text(double(bar)), input::duration_text(double(h.bar))));
+                            duration_text(double(bar)), duration_text(double(h.bar))));
   }
   PriceHistory out = h;
   out.bar = bar;
@@ -694,10 +695,10 @@ PriceHistory resample(const PriceHistory& h, std::int64_t bar) {
     for (std::size_t r = first; r < h.rows(); r += step) out.price[a].push_back(h.price[a][r]);
   }
   if (out.rows() < 2) {
-    throw Error(fmt::format("bars of {} leave {} (a return needs two) choose a shorter bar",
-                            input::duration_text(double(bar)), counted(out.rows(), "row")));
+    throw Error(fmt::format("bars of {} leave {} (a return needs two) choose a shorter bar", duration_text(double(bar)),
+                            counted(out.rows(), "row")));
   }
-  check_columns(out, fmt::format("bars of {}", input::duration_text(double(bar))));
+  check_columns(out, fmt::format("bars of {}", duration_text(double(bar))));
   return out;
 }
 

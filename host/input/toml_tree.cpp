@@ -22,6 +22,8 @@
 #include <system_error>
 #include <unordered_map>
 
+#include "base/words.h"
+
 namespace proofload::input {
 
 namespace fs = std::filesystem;
@@ -77,20 +79,6 @@ string without_controls(string_view text, std::size_t most) {
 
 string printable(string_view text) { return without_controls(text, 60); }
 string in_quotes(string_view text) { return '"' + printable(text) + '"'; }
-
-string number_text(double x) {
-  char buffer[64];
-  const bool plain = x == 0.0 || (std::fabs(x) >= 1e-5 && std::fabs(x) < 1e15);
-  const auto format = plain ? std::chars_format::fixed : std::chars_format::scientific;
-  string text(buffer, std::to_chars(buffer, buffer + sizeof buffer, x, format).ptr);
-  if (text.find_first_of(".en") == string::npos) text += ".0";
-  return text;
-}
-
-string brief(double x) {
-  const string text = number_text(x);
-  return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
-}
 
 std::size_t edit_distance(string_view a, string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };

@@ -52,9 +52,6 @@ class Report {
 bool is_control(char c);
 std::string printable(std::string_view text);  ///< made fit for a message: one line, printable, short
 std::string in_quotes(std::string_view text);  ///< the same in quotes
-/// Shortest text that reads back as the same double, with a point or an exponent so that TOML takes it for a float.
-std::string number_text(double x);
-std::string brief(double x);  ///< the same for messages, without the forced point
 
 /// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours, letter case aside.
 std::size_t edit_distance(std::string_view a, std::string_view b);

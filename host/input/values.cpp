@@ -6,22 +6,13 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/words.h"
+
 namespace proofload::input {
 
 using std::optional, std::string, std::string_view, std::vector;
 
 // ----------------------------------------------------------------------------------------------- numbers and durations
-
-string duration_text(double seconds) {
-  constexpr std::pair<double, const char*> units[] = {{day, "d"}, {3600.0, "h"}, {60.0, "m"}, {1.0, "s"}};
-  for (const auto& [size, unit] : units) {
-    const double n = seconds / size;
-    if (n >= 1.0 && n < 1e9 && n == std::floor(n) && n * size == seconds) return brief(n) + unit;
-  }
-  const double ms = seconds * 1000.0;
-  if (ms >= 1.0 && ms < 1000.0 && ms == std::floor(ms) && ms / 1000.0 == seconds) return brief(ms) + "ms";
-  return brief(seconds) + "s";
-}
 
 namespace {
 

@@ -2,28 +2,12 @@
 #pragma once
 #include <functional>
 
+#include "base/quantity.h"
 #include "input/toml_tree.h"
 
 namespace proofload::input {
 
 constexpr double day = 86400.0, century = 100.0 * 365.0 * day;  ///< seconds
-
-/// Ends of a range that are not allowed themselves.
-enum class Open { none, low, high, both };
-
-/// What a number or a duration may be and what it means. `example` is a value as one would write it in the file.
-struct Quantity {
-  double low = 0.0, high = 1.0;  ///< seconds for a duration
-  Open open = Open::none;
-  const char *meaning = "", *example = "";
-  bool duration = false;
-
-  constexpr bool open_low() const { return open == Open::low || open == Open::both; }
-  constexpr bool open_high() const { return open == Open::high || open == Open::both; }
-};
-
-/// The largest unit in which a duration is a whole number; else seconds. Always reads back as the same double.
-std::string duration_text(double seconds);
 
 // Each reader answers nothing when it has reported a problem; `path` names the value in messages.
 std::optional<double> read_quantity(Report&, const Node&, const std::string& path, const Quantity&);

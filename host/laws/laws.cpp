@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/error.h"
 #include "laws/residual_law.h"
 
 namespace proofload {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kernels/plan.h"
-#include "scenario/scenario.h"
+#include "laws/law.h"
 
 namespace proofload {
 

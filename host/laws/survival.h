@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "scenario/scenario.h"
+#include "laws/law.h"
 
 namespace proofload {
 

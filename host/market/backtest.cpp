@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/error.h"
 #include "kernels/path.h"
 #include "market/backtest_statistics.h"
 #include "plan/compile.h"

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "base/table.h"
+#include "base/words.h"
 
 namespace proofload {
 namespace {
@@ -305,10 +306,8 @@ Verdict judge(const std::vector<SubjectHistory>& subjects, const std::vector<dou
 
 namespace {
 
-std::string percent(double x, int digits = 2) { return fmt::format("{:.{}f}", 100.0 * x, digits); }
 std::string ratio(double x) { return fmt::format("{:.2f}", x); }
 std::string p_text(std::optional<double> p) { return !p ? "-" : *p < 0.001 ? "<.001" : fmt::format("{:.3f}", *p); }
-std::string confidence_text(double c) { return fmt::format("{:.10g} %", 100.0 * c); }
 std::string relative_text(std::optional<double> r) { return r ? fmt::format("{:.3f}", *r) : "-"; }
 std::string dof_text(double dof) { return std::isfinite(dof) && dof < 100.0 ? fmt::format("{:.1f}", dof) : "normal"; }
 
@@ -321,8 +320,8 @@ std::string pooled_table(const Verdict& v, double confidence) {
                ratio(p.coverage.ratio), fmt::format("[{:.2f}, {:.2f}]", p.coverage.low, p.coverage.high),
                p.tested == 0 ? "-" : fmt::format("{}/{}", p.rejected, p.tested),
                fmt::format("{}/{}/{}", p.lights[0], p.lights[1], p.lights[2]),
-               fmt::format("{}/{}", p.too_little, p.cells), percent(p.mean), percent(p.peak, 1),
-               percent(p.mean * p.scale), percent(p.peak * p.scale, 1), relative_text(p.relative),
+               fmt::format("{}/{}", p.too_little, p.cells), percent(p.mean, 2), percent(p.peak, 1),
+               percent(p.mean * p.scale, 2), percent(p.peak * p.scale, 1), relative_text(p.relative),
                p.relative ? p_text(p.against.p) : "-"});
   }
   return fmt::format("\nAll collaterals at {}\n", confidence_text(confidence)) + table.text();
@@ -337,7 +336,7 @@ std::string cell_table(const Verdict& v, double confidence) {
         c.coverage_holm ? std::optional(std::min(*c.coverage_holm, *c.independence_holm)) : std::nullopt;
     table.row({c.subject, c.model, std::to_string(c.hits), ratio(c.ratio), p_text(c.coverage_p),
                p_text(c.independence_p), p_text(c.both_p), p_text(adjusted), light_text(c.light.light),
-               ratio(c.z2) + (c.z2 < c.z2_critical ? "*" : " "), dof_text(c.tail_dof), percent(c.mean),
+               ratio(c.z2) + (c.z2 < c.z2_critical ? "*" : " "), dof_text(c.tail_dof), percent(c.mean, 2),
                percent(c.peak, 1), relative_text(c.relative), c.relative ? p_text(c.against.p) : "-"});
   }
   return fmt::format("\nBy collateral at {}\n", confidence_text(confidence)) + table.text();
@@ -358,7 +357,7 @@ std::string legend(const Verdict& v) {
 std::string rule_table(const Verdict& v) {
   Table table({"model", "at", "rule", "ratio", "mean", "peak", "rise in 5 d"});
   for (const auto& r : v.rules) {
-    table.row({r.model, confidence_text(r.confidence), r.rule, ratio(r.ratio), percent(r.mean), percent(r.peak, 1),
+    table.row({r.model, confidence_text(r.confidence), r.rule, ratio(r.ratio), percent(r.mean, 2), percent(r.peak, 1),
                percent(r.rise, 1)});
   }
   return fmt::format(
@@ -376,7 +375,7 @@ std::string miss_table(const Verdict& v, std::int64_t bar) {
   Table table({"model", "at", "collateral", "call", "minutes", "loss", "haircut"});
   for (const auto& m : v.misses) {
     table.row({m.model, confidence_text(m.confidence), m.subject, time_text(m.start), std::to_string(m.bars * bar / 60),
-               percent(m.loss), percent(m.haircut)});
+               percent(m.loss, 2), percent(m.haircut, 2)});
   }
   return "\nWorst misses, in %\n" + table.text();
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "plan/compile.h"
 
 namespace proofload {
 namespace {

@@ -6,6 +6,7 @@
 #include <boost/math/special_functions/digamma.hpp>
 #include <cmath>
 
+#include "base/error.h"
 #include "market/garch_step.h"
 #include "market/minimise.h"
 

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "base/matrix.h"
 #include "input/prices.h"
 
 namespace proofload {
@@ -79,8 +80,6 @@ struct JumpBelief {
 JumpBelief jump_belief(const MertonFit&, double bar_return);
 
 // ---- parts that fit_market.cpp shares ---------------------------------------------------------------------------------------
-
-using Matrix = std::vector<std::vector<double>>;
 
 /// Into how many consecutive batches a history of n returns is cut for standard errors: at most 50, each at least as long as their number.
 std::size_t batches_of(std::size_t n);

@@ -8,6 +8,7 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 
+#include "base/error.h"
 #include "base/parallel.h"
 #include "market/minimise.h"
 
@@ -35,51 +36,6 @@ double deviation(span<const double> values) {
   }
   return std::sqrt(sum / static_cast<double>(n));
 }
-
-Matrix square_matrix(size_t n) { return Matrix(n, vector<double>(n, 0.0)); }
-
-/// Cyclic Jacobi; vectors in columns, values in falling order.
-struct Spectrum {
-  vector<double> values;
-  Matrix vectors;
-};
-Spectrum spectrum(Matrix a) {
-  const size_t n = a.size();
-  Matrix v = square_matrix(n);
-  for (size_t i = 0; i < n; ++i) v[i][i] = 1.0;
-  for (int sweep = 0; sweep < 60; ++sweep) {
-    double off = 0.0;
-    for (size_t p = 0; p < n; ++p)
-      for (size_t q = p + 1; q < n; ++q) off += square(a[p][q]);
-    if (off < 1e-26) break;
-    for (size_t p = 0; p < n; ++p)
-      for (size_t q = p + 1; q < n; ++q) {
-        if (a[p][q] == 0.0) continue;
-        const double theta = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
-        const double t = (theta >= 0.0 ? 1.0 : -1.0) / (std::fabs(theta) + std::sqrt(theta * theta + 1.0));
-        const double c = 1.0 / std::sqrt(t * t + 1.0), s = t * c;
-        const auto rotate = [c, s](double& one, double& other) {
-          const double x = one, y = other;
-          one = c * x - s * y;
-          other = s * x + c * y;
-        };
-        for (size_t k = 0; k < n; ++k) rotate(a[k][p], a[k][q]);
-        for (size_t k = 0; k < n; ++k) rotate(a[p][k], a[q][k]);
-        for (size_t k = 0; k < n; ++k) rotate(v[k][p], v[k][q]);
-      }
-  }
-  vector<size_t> order(n);
-  for (size_t i = 0; i < n; ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), [&](size_t i, size_t j) { return a[i][i] > a[j][j]; });
-  Spectrum out{{}, square_matrix(n)};
-  for (size_t k = 0; k < n; ++k) {
-    out.values.push_back(a[order[k]][order[k]]);
-    for (size_t i = 0; i < n; ++i) out.vectors[i][k] = v[i][order[k]];
-  }
-  return out;
-}
-
-double smallest_eigenvalue(const Matrix& m) { return spectrum(m).values.back(); }
 
 /// Sums over the bars that two columns share.
 struct PairSums {
@@ -138,14 +94,6 @@ Matrix correlations(const PairBatches& pairs, size_t left_out = SIZE_MAX) {
   return r;
 }
 
-double mean_correlation(const Matrix& r) {
-  double sum = 0.0;
-  const size_t n = r.size();
-  for (size_t i = 0; i < n; ++i)
-    for (size_t j = 0; j < i; ++j) sum += r[i][j];
-  return n < 2 ? 0.0 : sum / (0.5 * double(n) * double(n - 1));
-}
-
 Matrix shrunk(const Matrix& r, double weight, double target) {
   Matrix out = r;
   for (size_t i = 0; i < r.size(); ++i)
@@ -170,11 +118,11 @@ Matrix transposed(const Matrix& a) {
 }
 
 /// Spectrum of the correlation matrix in units of the own variances: eigenvalues above 1 are factors (Joreskog 1967).
-Spectrum scaled_spectrum(const Matrix& r, span<const double> own) {
+Eigen scaled_spectrum(const Matrix& r, span<const double> own) {
   Matrix scaled = r;
   for (size_t i = 0; i < r.size(); ++i)
     for (size_t j = 0; j < r.size(); ++j) scaled[i][j] /= std::sqrt(own[i] * own[j]);
-  return spectrum(scaled);
+  return eigen(scaled);
 }
 
 struct Factors {
@@ -193,7 +141,7 @@ Factors factor_search(const Matrix& r, size_t k, const vector<double>& start) {
   vector<double> own(n);
   const auto objective = [&](span<const double> x, span<double> gradient) {
     for (size_t i = 0; i < n; ++i) own[i] = own_variance(x[i]);
-    const Spectrum s = scaled_spectrum(r, own);
+    const Eigen s = scaled_spectrum(r, own);
     double misfit = 0.0;
     for (size_t i = 0; i < n; ++i) gradient[i] = 0.0;
     for (size_t j = k; j < n; ++j) {
@@ -212,7 +160,7 @@ Factors factor_search(const Matrix& r, size_t k, const vector<double>& start) {
     own[i] = own_variance(f.coordinates[i]);
     f.bounded |= own[i] < 1.1 * least_own_variance;
   }
-  const Spectrum s = scaled_spectrum(r, own);
+  const Eigen s = scaled_spectrum(r, own);
   f.loadings.assign(n, vector<double>(k));
   for (size_t i = 0; i < n; ++i) {
     double common = 0.0;
@@ -229,7 +177,7 @@ Factors factor_search(const Matrix& r, size_t k, const vector<double>& start) {
 /// Turns the factors so that each explains as much as is left of L L', which names them; signs by their sums.
 Matrix canonical(const Matrix& loadings) {
   const size_t k = loadings[0].size();
-  const Spectrum s = spectrum(product(transposed(loadings), loadings));
+  const Eigen s = eigen(product(transposed(loadings), loadings));
   Matrix out = product(loadings, s.vectors);
   for (size_t j = 0; j < k; ++j) {
     double sum = 0.0;

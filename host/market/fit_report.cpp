@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "base/table.h"
+#include "base/words.h"
 #include "input/values.h"
 #include "run/engine.h"
 
@@ -20,7 +21,6 @@ string text_of(double x) { return fmt::format("{:.4g}", x); }
 string error_text(const Parameter& p) { return std::isnan(p.error) ? "-" : fmt::format("{:.2g}", p.error); }
 /// "0.0589 (0.0086)"
 string with_error(const Parameter& p) { return fmt::format("{:.4g} ({})", p.value, error_text(p)); }
-string span_text(double seconds) { return input::duration_text(seconds); }
 
 /// A name in double quotes as TOML reads it.
 string quoted(const string& name) {
@@ -95,7 +95,7 @@ string garch_lines(const FittedMarket& m, GarchFit AssetFit::*fit, bool forecast
     return fmt::format("{} = {}", key, list(m, [&](const AssetFit& a) { return (a.*fit.*parameter).value; }));
   };
   const string line =
-      fmt::format("variance = {{ kind = \"gjr_garch\", bar = \"{}\", {}, {}, {}, ", span_text(double(m.bar)),
+      fmt::format("variance = {{ kind = \"gjr_garch\", bar = \"{}\", {}, {}, {}, ", duration_text(double(m.bar)),
                   value("alpha", &GarchFit::alpha), value("gamma", &GarchFit::gamma), value("beta", &GarchFit::beta));
   if (!forecast) return line + "start = \"stationary\" }\n";
   const string volatilities = list(m, [&](const AssetFit& a) { return std::sqrt((a.*fit).next * m.bars_per_year()); });
@@ -114,13 +114,13 @@ string garch_errors(const FittedMarket& m, GarchFit AssetFit::*fit) {
 
 string bootstrap_line(const FittedMarket& m) {
   return fmt::format("innovation = {{ kind = \"bootstrap\", file = {}, bar = \"{}\", block = \"{}\" }}\n",
-                     quoted(m.residual_file), span_text(double(m.bar)),
-                     span_text(double(std::max<std::int64_t>(m.bar, 86400))));
+                     quoted(m.residual_file), duration_text(double(m.bar)),
+                     duration_text(double(std::max<std::int64_t>(m.bar, 86400))));
 }
 
 string student_line(const TailFit& tail, std::int64_t horizon) {
   return fmt::format("innovation = {{ kind = \"student_t\", dof = {}, horizon = \"{}\" }}\n", text_of(tail.dof.value),
-                     span_text(double(horizon)));
+                     duration_text(double(horizon)));
 }
 
 string heston_lines(const FittedMarket& m) {
@@ -175,7 +175,7 @@ string merton_lines(const FittedMarket& m) {
   out += fmt::format("jumps = {{ kind = \"merton\", {}own = [\n{}  ] }}\n", common, fmt::join(own, ""));
   if (intensity > 100.0) {
     out += fmt::format("grid = {{ step = \"{}\" }}  # so many jumps need a grid\n",
-                       span_text(double(std::min<std::int64_t>(m.bar, 86400))));
+                       duration_text(double(std::min<std::int64_t>(m.bar, 86400))));
   }
   return out;
 }
@@ -224,7 +224,7 @@ string market_toml(const FittedMarket& m) {
       "another.\n"
       "# Prices are the last of the history. volatility: annual, over the whole history. drift is not fitted: it is "
       "assumed.\n",
-      engine_version(), fmt::join(m.files, ", "), m.rows, span_text(double(m.bar)), time_text(m.start),
+      engine_version(), fmt::join(m.files, ", "), m.rows, duration_text(double(m.bar)), time_text(m.start),
       time_text(m.end), m.model);
   out += fmt::format("# Global Volatility Index (one bar ahead over long run): {:.3f}, {:.4g} over {:.4g} a year.\n",
                      std::sqrt(m.basket.next / m.basket.long_run), std::sqrt(m.basket.next) * year,
@@ -243,8 +243,8 @@ string market_toml(const FittedMarket& m) {
   vector<ModelText> models;
   models.push_back({"gaussian", "gaussian", string("innovation = { kind = \"gaussian\" }\n") + constant});
   models.push_back({"student_t", "student_t, degrees of freedom common to all assets",
-                    fmt::format("# dof {} at a horizon of {}{}\n", with_error(m.tail.dof), span_text(double(m.horizon)),
-                                m.tail.at_bound ? ", at its bound" : "") +
+                    fmt::format("# dof {} at a horizon of {}{}\n", with_error(m.tail.dof),
+                                duration_text(double(m.horizon)), m.tail.at_bound ? ", at its bound" : "") +
                         student_line(m.tail, m.horizon) + constant});
   const bool rows = !m.residual_file.empty() && m.model != "bootstrap";
   string filtered = "# proofload fit -o FILE writes the rows that these lines need.\n";
@@ -293,7 +293,7 @@ string market_toml(const FittedMarket& m) {
 
 string fit_text(const FittedMarket& m) {
   const double year = std::sqrt(m.bars_per_year());
-  const string bar = span_text(double(m.bar));
+  const string bar = duration_text(double(m.bar));
   string out = fmt::format("{}: {} assets, {} bars of {}, {} to {}\n", fmt::join(m.files, ", "), m.assets.size(),
                            m.rows, bar, time_text(m.start), time_text(m.end));
   if (!m.repairs.empty()) {
@@ -327,7 +327,7 @@ string fit_text(const FittedMarket& m) {
   }
   out += filter.text();
   out += fmt::format("\nDegrees of freedom common to all assets: {} over {}, {} for GARCH residuals\n",
-                     with_error(m.tail.dof), span_text(double(m.horizon)), with_error(m.residual_tail.dof));
+                     with_error(m.tail.dof), duration_text(double(m.horizon)), with_error(m.residual_tail.dof));
   out += fmt::format(
       "Global Volatility Index: {:.3f} ({}-weighted basket: {:.3f} a year one bar ahead, {:.3f} in the long run)\n",
       std::sqrt(m.basket.next / m.basket.long_run), m.weighted ? "capitalisation" : "equal",

@@ -10,7 +10,9 @@
 #include <limits>
 #include <numeric>
 
+#include "base/error.h"
 #include "base/parallel.h"
+#include "base/words.h"
 #include "input/values.h"
 #include "market/backtest_statistics.h"
 
@@ -25,8 +27,6 @@ constexpr double fewest_blocks = 8.0;        // in the history: longer blocks ma
 constexpr double few_blocks =
     20.0;  // with fewer, intervals of 95 % held 81 to 92 % (tests/market/fit_systemic_test.cpp)
 constexpr double largest_share_left_out = 0.05;
-
-string span_text(std::int64_t seconds) { return input::duration_text(double(seconds)); }
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
@@ -171,14 +171,14 @@ struct Moments {
   double cov(int k, int j) const { return product[std::max(k, j)][std::min(k, j)] / weight; }
 };
 
-struct Estimate {
+struct LoadingEstimate {
   double beta = 0.0, gamma_square = 0.0, a = 0.0;  ///< a: NaN without gamma
   double var_z = 0.0, var_x = 0.0, cov = 0.0;
 };
 
-Estimate estimate(const Moments& m, bool relative) {
+LoadingEstimate estimate(const Moments& m, bool relative) {
   using M = Moments;
-  Estimate e;
+  LoadingEstimate e;
   const double before = m.cov(M::before_odd, M::before_even);
   if (relative && before > 0.0) e.beta = m.cov(M::full, M::before_full) / before;
   const double b = e.beta;
@@ -197,7 +197,7 @@ Estimate estimate(const Moments& m, bool relative) {
 
 /// Blocks as long as these series need: what each day adds to the first-order errors of a and of gamma^2; and its
 /// volatility, on whose slow mean the second-order error of a variance depends.
-double block_of(const vector<Row>& rows, const vector<double>& score, const Moments& m, const Estimate& e,
+double block_of(const vector<Row>& rows, const vector<double>& score, const Moments& m, const LoadingEstimate& e,
                 std::size_t days) {
   using M = Moments;
   vector<double> of_a(days, 0.0), of_gamma(days, 0.0), level(days, 0.0), sent(days, 0.0);
@@ -277,7 +277,7 @@ string too_few(const SystemicFit& fit, const Transfers& transfers, const PriceHi
       {lost.elsewhere, "sent when there are no prices", times + ": give prices of that time"},
       {lost.at_ends, "whose windows reach beyond the prices",
        fmt::format("give a shorter {} than {}, or a longer history: {}", longer,
-                   span_text(std::max(fit.window, fit.trailing)), prices_run)},
+                   duration_text(double(std::max(fit.window, fit.trailing))), prices_run)},
       {lost.gaps, "with a gap in the prices", "fill the gaps, or leave out with --assets the prices that have them"},
       {lost.flat, "with prices that do not move",
        "give a longer --volatility-window or coarser bars, or leave out with --assets the prices that stand still"},
@@ -401,8 +401,8 @@ SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, cons
       throw Error(fmt::format(
           "{} {} (the prices have bars of {}: volatility is read from {} or more whole ones) give a multiple, {} or "
           "longer",
-          name, span_text(seconds), span_text(h.bar), fewest_window_bars,
-          span_text(h.bar * std::int64_t{fewest_window_bars})));
+          name, duration_text(double(seconds)), duration_text(double(h.bar)), fewest_window_bars,
+          duration_text(double(h.bar * std::int64_t{fewest_window_bars}))));
     }
   }
   const auto bars = static_cast<std::size_t>(fit.window / h.bar),
@@ -471,7 +471,7 @@ SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, cons
   const vector<std::size_t> order = rank_order(rows);
   const vector<double> score = scores_of(rows, order, once);
   const Moments moments(rows, score, once);
-  const Estimate best = estimate(moments, relative);
+  const LoadingEstimate best = estimate(moments, relative);
   if (fit.undelivered == fit.used) {
     throw Error({{transfers.file, 0,
                   fmt::format("none of the {} transfers that met prices arrived (how long delays are is known of what "
@@ -489,7 +489,7 @@ SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, cons
                   fmt::format("volatility over windows of {} varies no more than the noise of {} bars makes it (there "
                               "is nothing for delays to go with) give a longer --volatility-window, prices of shorter "
                               "bars, or leave --latencies out",
-                              span_text(fit.window), bars)}});
+                              duration_text(double(fit.window)), bars)}});
   }
   fit.beta = best.beta;
   fit.correlation = best.cov / std::sqrt(best.var_z * best.var_x);
@@ -508,7 +508,7 @@ SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, cons
     const vector<double> count = resampled_days(fit.days, fit.block_days, options.seed + i);
     vector<double> weight(rows.size());
     for (std::size_t r = 0; r < rows.size(); ++r) weight[r] = count[rows[r].day];
-    const Estimate e = estimate(Moments(rows, scores_of(rows, order, weight), weight), relative);
+    const LoadingEstimate e = estimate(Moments(rows, scores_of(rows, order, weight), weight), relative);
     square[i] = e.gamma_square;
     // without a gamma the correlation is anything: as far from 0 as it can be
     a[i] = std::isnan(e.a) ? (e.cov < 0.0 ? -1.0 : 1.0) : std::clamp(e.a, -1.0, 1.0);

@@ -7,6 +7,7 @@
 
 #include "answers/notes.h"
 #include "base/table.h"
+#include "base/words.h"
 #include "input/values.h"
 #include "market/fit_systemic.h"
 
@@ -16,8 +17,6 @@ namespace {
 using std::string;
 using Json = nlohmann::ordered_json;
 
-string span_text(std::int64_t seconds) { return input::duration_text(double(seconds)); }
-
 string source_text(const SystemicFit& f) {
   return fmt::format("{}: {} of {} transfers, on {} days, {} to {}{}", f.file, f.used, f.rows, f.days,
                      time_text(f.first), time_text(f.last),
@@ -26,11 +25,11 @@ string source_text(const SystemicFit& f) {
 
 /// What volatility is, in words.
 string measure_text(const SystemicFit& f) {
-  const string over =
-      fmt::format("realised volatility over {} from the sending on ({} bars)", span_text(f.window), f.window / f.bar);
+  const string over = fmt::format("realised volatility over {} from the sending on ({} bars)",
+                                  duration_text(double(f.window)), f.window / f.bar);
   if (f.trailing == 0) return over + ", whatever volatility was before";
   return over + fmt::format(", without what the {} before already foretold (its log volatility, times {:.2f})",
-                            span_text(f.trailing), f.beta);
+                            duration_text(double(f.trailing)), f.beta);
 }
 
 /// A loading of n stages alike whose sum has the loading a: b = a / sqrt(n - (n - 1) a^2).
@@ -48,7 +47,7 @@ string interval_text(const SystemicLoading& l) {
                      l.low, l.high);
 }
 
-string written(double x) { return input::number_text(std::round(x * 1e4) / 1e4); }
+string written(double x) { return number_text(std::round(x * 1e4) / 1e4); }
 
 }  // namespace
 

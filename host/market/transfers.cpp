@@ -9,6 +9,8 @@
 #include <optional>
 #include <string_view>
 
+#include "base/error.h"
+#include "base/words.h"
 #include "input/prices.h"
 #include "input/values.h"
 #include "laws/survival.h"
@@ -66,9 +68,8 @@ DelayFault fault_of(string_view cell) {
       {"min", 60.0}, {"mins", 60.0}, {"h", 3600.0},   {"hours", 3600.0}, {"d", 86400.0}};
   const auto known = std::find_if(std::begin(units), std::end(units), [&](const auto& u) { return u.first == unit; });
   if (code == std::errc() && known != std::end(units) && std::isfinite(number) && number >= 0.0) {
-    return {"has a unit",
-            fmt::format("leave the unit out: {}",
-                        known->second == 1.0 ? string(cell.data(), rest) : input::brief(number * known->second))};
+    return {"has a unit", fmt::format("leave the unit out: {}", known->second == 1.0 ? string(cell.data(), rest)
+                                                                                     : brief(number * known->second))};
   }
   const auto value = input::cell_number(cell);
   if (!value) return {"is not a number", "write the seconds, such as 132.19"};

@@ -1,14 +1,16 @@
 #include "plan/compile.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <map>
+#include <span>
 #include <tuple>
 
+#include "base/error.h"
+#include "base/hash.h"
 #include "plan/compile_market.h"
 #include "scenario/words.h"
 
@@ -18,29 +20,6 @@ namespace {
 constexpr double ticks_per_year = seconds_per_year * ticks_per_second;
 constexpr std::size_t most_joint = 32;  // collaterals whose pairs are counted unless the scenario says otherwise
 
-/// Where the normal score of a stage lies: a few Philox blocks per scope, four stage names each. Names that routes use together share
-/// a block, because a block costs the same for one score as for four. What a chain's oracles do is by asset: four assets share one.
-struct Place {
-  std::uint16_t quad, word;
-};
-Place place_of(StageName name) {
-  switch (name) {
-    case StageName::proof: return {0, 0};
-    case StageName::relay: return {0, 1};
-    case StageName::destination_inclusion: return {0, 2};
-    case StageName::other: return {0, 3};
-    case StageName::oracle: return {1, 0};
-    case StageName::source_inclusion: return {1, 1};
-    case StageName::finality: return {1, 2};
-    case StageName::challenge: return {1, 3};
-    case StageName::publication: return {2, 0};
-    case StageName::reorg: return {2, 1};
-    case StageName::collateral_proof: return {2, 2};
-    case StageName::queue: return {2, 3};
-  }
-  return {0, 3};
-}
-
 /// 16-bit ids of names, per purpose: a draw is addressed by its object's name, so that adding an object moves no other object's
 /// draws. (Price increments are addressed by the rank of the visit: another delay on the way does move those. Prices and oracles
 /// go by the asset's place in the list.)
@@ -48,7 +27,7 @@ class NameIds {
  public:
   NameIds() { taken_.emplace(std::pair{Purpose::uncertainty, std::uint16_t{0}}, "volatility"); }  // condition.h
   std::uint16_t id(Purpose purpose, const std::string& name) {
-    const auto hash = static_cast<std::uint16_t>(XXH3_64bits(name.data(), name.size()) & 0xffffu);
+    const auto hash = static_cast<std::uint16_t>(name_hash(name) & 0xffffu);
     const auto [entry, fresh] = taken_.try_emplace({purpose, hash}, name);
     if (!fresh && entry->second != name) {
       const auto shown = [](std::string text) {  // an outage is named by its owner and itself, a line each
@@ -81,11 +60,10 @@ void require(std::size_t wanted, int limit, const char* what) {
 std::string key_of(const LawSpec& law) {
   std::string key = fmt::format("{}", static_cast<int>(law.kind));
   const auto add = [&](double v) { key += fmt::format(" {:x}", std::bit_cast<std::uint64_t>(v)); };
-  for (const double v : {law.value, law.min,   law.max,     law.mean,    law.median,   law.p99,         law.sigma,
-                         law.shape, law.scale, law.alpha,   law.cap,     law.stdev,    law.probability, law.block_time,
-                         law.drop,  law.wait,  law.backoff, law.longest, law.attempts, law.end,         law.weight}) {
-    add(v);
+  for (const LawParameter& p : law_parameters) {
+    if (p.law == law.kind) add(law.*p.value);
   }
+  add(law.weight);
   if (law.tail) {
     for (const double v : {law.tail->threshold, law.tail->share, law.tail->shape, law.tail->scale}) add(v);
   }
@@ -492,13 +470,13 @@ class Compiler {
   }
 
   TermKey term(const StageSpec& stage, const RouteSpec& route, std::size_t asset) {
-    const Place place = place_of(stage.name);
+    const input::StageRow& place = row_of(input::stage_rows, stage.name);
     TermKey key;
     key.rank = static_cast<std::uint16_t>(place.quad << 1);
     key.word = place.word;
     key.stage = static_cast<std::uint16_t>(stage.name);
     key.law = law(stage.law, ticks_per_second * s_.stress.delays,
-                  fmt::format("routes.{}.{}", route.name, stage_text(stage.name)));
+                  fmt::format("routes.{}.{}", route.name, input::stage_name(stage.name)));
     const auto at = [&](Purpose purpose, const std::string& name) {
       return address(purpose, names_.id(purpose, name));
     };
@@ -644,14 +622,11 @@ class Compiler {
 
   void hash() {
     // Plan has no padding (all members are even runs of 16-bit or 32-bit words), and was zeroed: its bytes are its fields.
-    XXH3_state_t* state = XXH3_createState();
-    XXH3_128bits_reset(state);
-    XXH3_128bits_update(state, &out_.plan, sizeof(Plan));
-    XXH3_128bits_update(state, out_.tables.floats.data(), out_.tables.floats.size() * sizeof(float));
-    XXH3_128bits_update(state, out_.rows.data(), out_.rows.size() * sizeof(float));
-    const XXH128_hash_t h = XXH3_128bits_digest(state);
-    XXH3_freeState(state);
-    out_.plan_hash = fmt::format("{:016x}{:016x}", h.high64, h.low64);
+    out_.plan_hash = Hash()
+                         .feed(std::as_bytes(std::span(&out_.plan, 1)))
+                         .feed(std::as_bytes(std::span(out_.tables.floats)))
+                         .feed(std::as_bytes(std::span(out_.rows)))
+                         .text();
   }
 
   std::size_t asset_index(const std::string& name) const {
@@ -689,8 +664,6 @@ class Compiler {
 };
 
 }  // namespace
-
-const char* stage_text(StageName name) { return input::stage_rows[static_cast<std::size_t>(name)].name; }
 
 double corruption_factor(const LayerSpec& layer) {
   if (!(layer.corruption_cost > 0.0)) return 1.0;

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 
+#include "base/error.h"
 #include "scenario/correlation.h"
 
 namespace proofload {
@@ -13,8 +14,6 @@ namespace {
 
 constexpr double ticks_per_year = seconds_per_year * ticks_per_second;
 constexpr double least_dof = 2.05;  // below, the variance of Student's t is nearly all in its tails
-using Matrix = std::vector<std::vector<double>>;
-
 std::uint32_t ticks(double seconds) { return static_cast<std::uint32_t>(std::llround(seconds * ticks_per_second)); }
 
 /// Lower-triangular L with L L' = correlation; the caller has validated symmetry. A pivot of 0 to rounding (assets that move as one, under

@@ -1,21 +1,19 @@
 #include "plan/drawn.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
 
-#include "answers/answer.h"
+#include "base/hash.h"
+#include "base/matrix.h"
 #include "kernels/philox.h"
 #include "laws/laws.h"
 
 namespace proofload {
 namespace {
-
-using Matrix = std::vector<std::vector<double>>;
 
 /// Beyond those of kernels/plan.h (Purpose), so that no path reads the same words.
 enum class BlockPurpose : std::uint32_t { volatility = 0x8001, dof, correlation, hazard, chain, layer, oracle, route };
@@ -29,7 +27,7 @@ class Draws {
 
   /// In (0, 1), of 52 random bits: 48 bits of the name's hash address it.
   double uniform(BlockPurpose purpose, const std::string& name) const {
-    const std::uint64_t hash = XXH3_64bits(name.data(), name.size());
+    const std::uint64_t hash = name_hash(name);
     const Paths<float> paths(key_, block_);
     const Stream<float> stream(paths,
                                static_cast<std::uint32_t>(purpose) << 16 | static_cast<std::uint32_t>(hash >> 48));
@@ -51,9 +49,8 @@ class Draws {
 
 /// The law of `by` times what the law is of, for durations: parameters that are durations are multiplied.
 LawSpec scaled(LawSpec law, double by) {
-  for (double* duration : {&law.value, &law.min, &law.max, &law.mean, &law.median, &law.p99, &law.scale, &law.cap,
-                           &law.stdev, &law.block_time, &law.wait, &law.longest, &law.end}) {
-    *duration *= by;
+  for (const LawParameter& p : law_parameters) {
+    if (p.law == law.kind && p.kind != ParameterKind::plain) law.*p.value *= by;
   }
   for (auto& quantile : law.quantiles) quantile.second *= by;
   if (law.tail) {
@@ -72,15 +69,6 @@ double delay_factor(const Draws& draws, const RouteSpec& route, Scope scope, dou
     case Scope::route: break;
   }
   return draws.factor(BlockPurpose::route, route.name, error);
-}
-
-/// Mean of the correlations of pairs.
-double mean_correlation(const Matrix& r) {
-  double sum = 0.0, pairs = 0.0;
-  for (std::size_t i = 0; i < r.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) sum += r[i][j], pairs += 1.0;
-  }
-  return sum / pairs;
 }
 
 /// The mean moves by `shift`, or as far towards it as most_weight allows.
@@ -162,10 +150,6 @@ void draw_hazards(const Draws& draws, Scenario& s) {
   }
 }
 
-std::string named(std::size_t block, const std::string& what) {
-  return fmt::format("block {} of [uncertainty], whose parameters are drawn: {}", block, what);
-}
-
 }  // namespace
 
 Scenario drawn(const Scenario& scenario, std::uint64_t seed, int block) {
@@ -176,85 +160,6 @@ Scenario drawn(const Scenario& scenario, std::uint64_t seed, int block) {
   draw_hazards(draws, s);
   s.uncertainty = {};
   return s;
-}
-
-std::uint64_t paths_of_block(const Scenario& scenario) {
-  const std::uint64_t blocks = static_cast<std::uint64_t>(std::max(1, scenario.uncertainty.blocks));
-  return std::min(scenario.run.paths / blocks, block_path_stride);
-}
-
-BlockHaircuts run_blocks(const Scenario& scenario, Backend& backend, const BlockOptions& options,
-                         const BlockHaircuts& before) {
-  const std::size_t blocks = static_cast<std::size_t>(std::max(0, scenario.uncertainty.blocks));
-  BlockHaircuts all = before;
-  all.paths = paths_of_block(scenario);
-  all.confidence = scenario.run.confidence;
-  all.collaterals = scenario.collateral.size();
-  std::vector<bool> bounded;
-  for (const double confidence : all.confidence) {
-    bounded.push_back(all.paths > 0 &&
-                      quantile_ranks(all.paths, confidence, scenario.run.interval).second <= all.paths);
-  }
-  if (std::find(bounded.begin(), bounded.end(), true) == bounded.end()) return BlockHaircuts{};  // no block can tell
-  for (; all.done < blocks;) {
-    Results r;
-    try {
-      r.scenario = drawn(scenario, scenario.run.seed, static_cast<int>(all.done));
-      r.compiled = compile(r.scenario);
-    } catch (const Error& e) { throw Error(named(all.done, e.what())); }
-    r.seed = scenario.run.seed;
-    r.range = {first_block_path + all.done * block_path_stride, all.paths};
-    r.tally = Tally(layout_of(r.compiled.plan));
-    backend.run(r.compiled, r.seed, r.range, r.tally);
-    if (r.tally.lowest_non_finite != ~std::uint64_t{0}) {
-      throw Error(named(all.done,
-                        "an outcome is not a finite number (volatility is too large for a horizon this long, or too "
-                        "uncertain) lower market volatilities or uncertainty.volatility"));
-    }
-    const Answers answers = answer(r);
-    for (const auto& collateral : answers.collateral) {
-      for (std::size_t c = 0; c < bounded.size(); ++c) {
-        all.haircut.push_back(bounded[c] ? *collateral.haircuts[c].value : std::numeric_limits<double>::quiet_NaN());
-      }
-    }
-    ++all.done;
-    if (options.stop && options.stop()) break;
-    if (options.checkpoint && all.done < blocks) options.checkpoint(all);
-  }
-  return all;
-}
-
-bool same_blocks(const Scenario& scenario, const BlockHaircuts& blocks, const Scenario& other) {
-  const UncertaintySpec &a = scenario.uncertainty, &b = other.uncertainty;
-  const auto same_hazard = [](const UncertaintySpec::Hazard& x, const UncertaintySpec::Hazard& y) {
-    return x.layer == y.layer && x.group == y.group && x.events == y.events && x.years == y.years;
-  };
-  return b.given && a.volatility == b.volatility && a.dof == b.dof && a.correlation == b.correlation &&
-         a.delays == b.delays &&
-         std::equal(a.hazards.begin(), a.hazards.end(), b.hazards.begin(), b.hazards.end(), same_hazard) &&
-         blocks.paths == paths_of_block(other) && blocks.confidence == other.run.confidence &&
-         blocks.collaterals == other.collateral.size() && scenario.run.interval == other.run.interval &&
-         blocks.done <= static_cast<std::size_t>(std::max(0, b.blocks));
-}
-
-std::vector<std::vector<std::optional<ParameterInterval>>> parameter_intervals(const BlockHaircuts& blocks,
-                                                                               double level) {
-  std::vector<std::vector<std::optional<ParameterInterval>>> all(
-      blocks.collaterals, std::vector<std::optional<ParameterInterval>>(blocks.confidence.size()));
-  // A level such as 0.95 is not exact in binary: 0.025 * 40 counts as the 1 that was meant.
-  const double tail = 0.5 * (1.0 - level) * static_cast<double>(blocks.done + 1);
-  const std::size_t k = static_cast<std::size_t>(tail + 1e-9);
-  if (k == 0) return all;
-  for (std::size_t i = 0; i < blocks.collaterals; ++i) {
-    for (std::size_t c = 0; c < blocks.confidence.size(); ++c) {
-      std::vector<double> sorted;
-      for (std::size_t b = 0; b < blocks.done; ++b) sorted.push_back(blocks.at(b, i, c));
-      if (std::any_of(sorted.begin(), sorted.end(), [](double h) { return std::isnan(h); })) continue;
-      std::sort(sorted.begin(), sorted.end());
-      all[i][c] = {sorted[k - 1], sorted[blocks.done - k]};
-    }
-  }
-  return all;
 }
 
 }  // namespace proofload

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <thread>
 
+#include "base/error.h"
 #include "kernels/cpu.h"
 #include "kernels/cuda.h"
 

@@ -6,27 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "kernels/tally.h"
-#include "plan/compile.h"
+#include "base/error.h"
+#include "plan/compiled.h"
+#include "run/tally.h"
 
 namespace proofload {
-
-struct PathRange {
-  std::uint64_t first = 0, count = 0;
-};
-
-/// The answer, in integers (kernels/tally.h says what each counter is). Equal problems give equal tallies on every machine.
-struct Tally {
-  TallyLayout layout{};
-  std::vector<std::uint64_t> counts, sums;
-  std::uint64_t paths = 0;
-  std::uint64_t lowest_non_finite = ~std::uint64_t{0};  ///< lowest path with a non-finite outcome
-
-  explicit Tally(const TallyLayout& l = {}) : layout(l), counts(l.counters()), sums(l.sums()) {}
-  Tally& operator+=(const Tally& other);
-  bool operator==(const Tally& other) const;
-  std::string hash() const;  ///< 32 hex digits over paths, counts, sums
-};
 
 class Backend {
  public:

@@ -1,4 +1,6 @@
 #include "run/engine.h"
+#include "base/error.h"
+#include "plan/compile.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>

@@ -4,7 +4,9 @@
 #include <functional>
 #include <optional>
 
+#include "run/backend.h"
 #include "run/results.h"
+#include "scenario/scenario.h"
 
 namespace proofload {
 

@@ -6,20 +6,16 @@
 #include <iterator>
 #include <memory>
 
+#include "base/words.h"
 #include "kernels/path.h"
 #include "plan/compile.h"
+#include "scenario/words.h"
 
 namespace proofload {
 namespace {
 
-std::string duration(double seconds) {
-  if (seconds < 120.0) return fmt::format("{:.3f} s", seconds);
-  if (seconds < 7200.0) return fmt::format("{:.2f} min", seconds / 60.0);
-  if (seconds < 172800.0) return fmt::format("{:.2f} h", seconds / 3600.0);
-  return fmt::format("{:.2f} d", seconds / 86400.0);
-}
 std::string time_text(std::uint32_t ticks) {
-  return ticks == absent ? "beyond the horizon" : duration(ticks / ticks_per_second);
+  return ticks == absent ? "beyond the horizon" : rounded_duration(ticks / ticks_per_second, 3);
 }
 
 /// Collects what simulate() tells; printed by explain() when the path is over.
@@ -43,13 +39,14 @@ struct Record {
         if (plan.leg[l].message == to) who += (who.empty() ? "" : ", ") + leg_name(l);
       }
     }
-    stages += fmt::format("  {:<22} {:>14}{}{}\n", stage_text(static_cast<StageName>(term.stage)),
-                          duration(ticks / ticks_per_second), who.empty() ? "" : "   ", who);
+    stages += fmt::format("  {:<22} {:>14}{}{}\n", input::stage_name(static_cast<StageName>(term.stage)),
+                          rounded_duration(ticks / ticks_per_second, 3), who.empty() ? "" : "   ", who);
   }
   void outage(unsigned o, std::uint32_t begins, std::uint32_t ends) {
     if (begins > plan.horizon) return;
-    outages += fmt::format("  {:<40} from {:>14} for {}\n", outage_names[o], duration(begins / ticks_per_second),
-                           duration((ends - begins) / ticks_per_second));
+    outages +=
+        fmt::format("  {:<40} from {:>14} for {}\n", outage_names[o], rounded_duration(begins / ticks_per_second, 3),
+                    rounded_duration((ends - begins) / ticks_per_second, 3));
   }
   void delay(unsigned r, std::uint32_t ticks) {
     const bool over = ticks > plan.horizon;
@@ -115,9 +112,10 @@ std::string explain(const Scenario& scenario, std::uint64_t seed, std::uint64_t 
   if (plan.layers > 0) text += "\nMessaging layers\n";
   for (unsigned i = 0; i < plan.layers; ++i) {
     const double seconds = double(a.failure[i]) / ticks_per_second;
-    text += fmt::format(
-        "  {:<40} {}\n", scenario.layers[i].name,
-        seconds > 1e9 * seconds_per_year ? "never fails" : fmt::format("fails {} after the call", duration(seconds)));
+    text += fmt::format("  {:<40} {}\n", scenario.layers[i].name,
+                        seconds > 1e9 * seconds_per_year
+                            ? "never fails"
+                            : fmt::format("fails {} after the call", rounded_duration(seconds, 3)));
   }
   text += "\nLog prices at the sale (driftless), by route and asset\n";
   for (unsigned l = 0; l < plan.legs; ++l) {

@@ -1,14 +1,28 @@
-/// results.h -- a finished run: what was asked, who answered, and the tally; written to and read from HDF5 (results/README.md).
+/// results.h -- a finished run: what was asked, who answered, and the tally.
 #pragma once
-#include <filesystem>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "plan/drawn.h"
-#include "run/backend.h"
+#include "plan/compiled.h"
+#include "run/tally.h"
 #include "scenario/scenario.h"
 
 namespace proofload {
+
+/// Haircuts of the blocks that have been run: the first `done` of them, of `paths` each.
+struct BlockHaircuts {
+  std::uint64_t paths = 0;                ///< of one block
+  std::vector<double> confidence;         ///< as in the scenario
+  std::size_t collaterals = 0, done = 0;  ///< done: blocks
+  /// [block][collateral][confidence]; NaN at a confidence that `paths` do not bound from above (quantile_ranks).
+  std::vector<double> haircut;
+
+  double at(std::size_t block, std::size_t collateral, std::size_t confidence_index) const {
+    return haircut[(block * collaterals + collateral) * confidence.size() + confidence_index];
+  }
+};
 
 struct Results {
   Scenario scenario;
@@ -21,12 +35,14 @@ struct Results {
   Tally tally;
   std::optional<BlockHaircuts>
       blocks;  ///< of a scenario with an [uncertainty]; fewer than it asks for when interrupted
+
+  // Out of line: each file that holds one would compile them again.
+  Results();
+  Results(const Results&);
+  Results(Results&&) noexcept;
+  Results& operator=(const Results&);
+  Results& operator=(Results&&) noexcept;
+  ~Results();
 };
-
-/// Written to a temporary name in the same folder, synced, then renamed: the file is complete or absent. Throws Error.
-void write_results(const Results&, const std::filesystem::path&);
-
-/// Throws Error for a file that is not ours, truncated, or whose scenario no longer compiles to the stored plan hash.
-Results read_results(const std::filesystem::path&);
 
 }  // namespace proofload

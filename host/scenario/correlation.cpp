@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/words.h"
 #include "kernels/plan.h"
 
 namespace proofload::input {
@@ -14,47 +15,6 @@ using std::string, std::vector;
 
 /// Eigenvalues below this make a Cholesky factor of noise; what is offered stays well above it, also when rounded.
 constexpr double smallest_allowed = 1e-9, smallest_offered = 1e-3;
-
-struct Eigen {
-  vector<double> values;
-  Matrix vectors;  ///< columns
-};
-
-/// Cyclic Jacobi for a small symmetric matrix (Golub & Van Loan, 8.5): only + - * / and sqrt, so the same everywhere.
-Eigen eigen(Matrix a) {
-  const std::size_t n = a.size();
-  Matrix v(n, vector<double>(n, 0.0));
-  for (std::size_t i = 0; i < n; ++i) v[i][i] = 1.0;
-  for (int sweep = 0; sweep < 60; ++sweep) {
-    double off = 0.0;
-    for (std::size_t p = 0; p < n; ++p)
-      for (std::size_t q = p + 1; q < n; ++q) off += a[p][q] * a[p][q];
-    if (off < 1e-30) break;
-    for (std::size_t p = 0; p < n; ++p)
-      for (std::size_t q = p + 1; q < n; ++q) {
-        if (a[p][q] == 0.0) continue;
-        const double theta = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
-        const double t = (theta >= 0.0 ? 1.0 : -1.0) / (std::fabs(theta) + std::sqrt(theta * theta + 1.0));
-        const double c = 1.0 / std::sqrt(t * t + 1.0), s = t * c;
-        const auto rotate = [c, s](double& one, double& other) {
-          const double x = one, y = other;
-          one = c * x - s * y;
-          other = s * x + c * y;
-        };
-        for (std::size_t k = 0; k < n; ++k) rotate(a[k][p], a[k][q]);
-        for (std::size_t k = 0; k < n; ++k) rotate(a[p][k], a[q][k]);
-        for (std::size_t k = 0; k < n; ++k) rotate(v[k][p], v[k][q]);
-      }
-  }
-  Eigen e{vector<double>(n), std::move(v)};
-  for (std::size_t i = 0; i < n; ++i) e.values[i] = a[i][i];
-  return e;
-}
-
-double smallest_eigenvalue(const Matrix& a) {
-  const auto e = eigen(a);
-  return *std::min_element(e.values.begin(), e.values.end());
-}
 
 /// Nearest correlation matrix in the Frobenius norm by alternating projections with Dykstra's correction (Higham 2002),
 /// with eigenvalues of at least `smallest_offered`, rounded to 4 decimals.
@@ -104,7 +64,7 @@ bool read_matrix(Report& report, const Node& matrix, Rows& rows) {
     rows.emplace_back();
     for (const auto& item : row.items) {
       const string path = fmt::format("market.correlation[{}][{}]", rows.size(), rows.back().size() + 1);
-      const auto x = read_quantity(report, item, path, {-1.0, 1.0, Open::none, "a correlation", "0.5"});
+      const auto x = read_quantity(report, item, path, {-1.0, 1.0, Open::neither, "a correlation", "0.5"});
       good &= x.has_value();
       rows.back().push_back({x.value_or(0.0), item.place});
     }
@@ -203,7 +163,7 @@ bool read_loadings(Report& report, const Node& row, const string& path, vector<d
   double common = 0.0;
   for (const auto& item : row.items) {
     const auto x = read_quantity(report, item, fmt::format("{}[{}]", path, out.size() + 1),
-                                 {-1.0, 1.0, Open::none, "the loading of a standardised return on a factor", "0.8"});
+                                 {-1.0, 1.0, Open::neither, "the loading of a standardised return on a factor", "0.8"});
     good &= x.has_value();
     out.push_back(x.value_or(0.0));
     common += out.back() * out.back();

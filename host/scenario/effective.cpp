@@ -6,6 +6,9 @@
 #include <filesystem>
 #include <iterator>
 
+#include "base/words.h"
+#include "input/toml_tree.h"
+#include "scenario/effective.h"
 #include "scenario/words.h"
 
 namespace proofload {
@@ -49,7 +52,7 @@ string list(const Items& items, Text text) {
 
 string toml_law(const LawSpec& law, bool duration, const string& before = "") {
   const auto value = [&](double x) { return duration ? toml_duration(x) : number_text(x); };
-  string out = fmt::format("{{ {}kind = \"{}\"", before, law_names[static_cast<int>(law.kind)]);
+  string out = fmt::format("{{ {}kind = \"{}\"", before, law_name(law.kind));
   for (const auto& p : law_parameters) {
     const double x = law.*p.value;
     if (p.law == law.kind && !std::isnan(x))
@@ -149,8 +152,7 @@ string toml_outages(const std::vector<OutageSpec>& outages) {
 
 /// A stage that was its chain's is written with the law that this was: the chain need not be asked again.
 string toml_stage(const StageSpec& stage) {
-  const string name = fmt::format("name = \"{}\", scope = \"{}\", ", stage_rows[static_cast<int>(stage.name)].name,
-                                  scope_names[static_cast<int>(stage.scope)]);
+  const string name = fmt::format("name = \"{}\", scope = \"{}\", ", stage_name(stage.name), scope_name(stage.scope));
   if (!stage.trigger) return toml_law(stage.law, true, name);
   return fmt::format("{{ {}kind = \"deviation\", heartbeat = {}, deviation = {}, latency = {} }}", name,
                      toml_duration(stage.trigger->heartbeat), number_text(stage.trigger->deviation),

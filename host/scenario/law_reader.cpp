@@ -6,6 +6,8 @@
 #include <cmath>
 #include <optional>
 
+#include "base/error.h"
+#include "base/words.h"
 #include "laws/laws.h"
 #include "laws/survival.h"
 #include "scenario/words.h"
@@ -137,7 +139,7 @@ void read_quantiles(const Table& t, const Node& list, const Measure& measure, La
       continue;
     }
     const auto p =
-        read_quantity(t.report, item.items[0], here, {0.0, 1.0, Open::none, "the order of a quantile", "0.5"});
+        read_quantity(t.report, item.items[0], here, {0.0, 1.0, Open::neither, "the order of a quantile", "0.5"});
     const auto v = read_quantity(t.report, item.items[1], here, measure.range);
     if (!p || !v) continue;
     if (!law.quantiles.empty() && (*p <= law.quantiles.back().first || *v < law.quantiles.back().second))
@@ -263,7 +265,7 @@ void read_quantile_file(const Table& t, const Node& file, const Measure& measure
       for (const Member& m : in->members) {
         const std::size_t c = find_column(t.report, m.place, *at.source, cells, m.key);
         const auto order = read_quantity(t.report, m.value, t.path_of("quantiles_in") + '.' + m.key,
-                                         {0.0, 1.0, Open::none, "the order of a quantile", "0.5"});
+                                         {0.0, 1.0, Open::neither, "the order of a quantile", "0.5"});
         good &= c < cells.size() && order;
         if (good) orders.push_back({c, *order});
       }
@@ -356,7 +358,7 @@ void read_tail_fit(const Table& t, const Measure& measure, LawSpec& law) {
   LawSpec::Tail fit;
   Quantity scale = measure.range;
   scale.open = Open::low;
-  const Quantity errors{0.0, 1e3, Open::none, "the standard error of the shape", "0.1"};
+  const Quantity errors{0.0, 1e3, Open::neither, "the standard error of the shape", "0.1"};
   bool good =
       tail.need("share", fit.share, {0.0, 1.0, Open::both, "the share of messages beyond the threshold", "0.05"});
   good &= tail.need("threshold", fit.threshold, measure.range);
@@ -437,21 +439,19 @@ LawSpec read_law(Report& report, const Node& n, const string& path, const Measur
   const Node* kind = t.need("kind", "every law names its kind", "\"constant\"");
   string name;
   if (!kind || !t.read("kind", name, "every law names its kind")) return law;
-  const auto row = std::find(std::begin(law_names), std::end(law_names), name);
-  if (row == std::end(law_names)) {
+  const LawRow* row = row_named(law_rows, name);
+  if (!row) {
     report.add(kind->place, fmt::format("{} is not a kind of law, in {}.kind", in_quotes(name), path),
-               "no such law is known", suggestion(name, {std::begin(law_names), std::end(law_names)}, "law"));
+               "no such law is known", suggestion(name, names_of(law_rows), "law"));
     return law;
   }
-  law.kind = static_cast<LawKind>(row - std::begin(law_names));
+  law.kind = row->kind;
   const bool mixture = law.kind == LawKind::mixture, empirical = law.kind == LawKind::empirical;
-  const bool endless = law.kind == LawKind::exponential || law.kind == LawKind::lognormal ||
-                       law.kind == LawKind::gamma || law.kind == LawKind::weibull;
   const auto refuse = [&](const string& what_it_is, const string& why, const char* what) {
     report.add(kind->place, fmt::format("{} is {}", path, what_it_is), why, what);
     return law;
   };
-  const bool composed = law.kind == LawKind::geometric || law.kind == LawKind::retry || law.kind == LawKind::window;
+  const bool composed = row->use == LawUse::composed;
   if (where == LawPlace::mixture && (mixture || empirical))
     return refuse(mixture ? "a mixture inside a mixture" : "an empirical law inside a mixture",
                   "a component must be one smooth piece or an atom",
@@ -465,13 +465,14 @@ LawSpec read_law(Report& report, const Node& n, const string& path, const Measur
     return refuse(fmt::format("a {} law", name),
                   fmt::format("it is a law of durations, and this is {}", measure.range.meaning),
                   "use beta, uniform, or a mixture of them");
-  if (measure.bounded && endless)
+  if (measure.bounded && row->use == LawUse::endless)
     return refuse(
         fmt::format("{} {} law", law.kind == LawKind::exponential ? "an" : "a", name),
         fmt::format("it has no upper end, and {} is at most {}", measure.range.meaning, brief(measure.range.high)),
         "use beta, uniform, or a mixture of them");
-  if (measure.range.duration && law.kind == LawKind::beta)
-    return refuse("a beta law", "beta is a law of fractions, and this is of a duration",
+  if (measure.range.duration && row->use == LawUse::fractions)
+    return refuse(fmt::format("a {} law", name),
+                  fmt::format("{} is a law of fractions, and this is of a duration", name),
                   "use gamma, weibull or lognormal");
   vector<string> valid = besides;
   valid.emplace_back("kind");

@@ -11,9 +11,9 @@ struct Measure {
   bool bounded;  ///< values above the range mean nothing, so laws without an
                  ///< upper end are refused
 };
-inline constexpr Measure durations{{0.0, century, Open::none, "a duration", "45s", true}, false};
-inline constexpr Measure recoveries{{0.0, 1.0, Open::none, "a recovered fraction", "0.5"}, true};
-inline constexpr Measure bases{{0.0, 10.0, Open::none, "a basis, a fraction of the native price", "0.5"}, false};
+inline constexpr Measure durations{{0.0, century, Open::neither, "a duration", "45s", true}, false};
+inline constexpr Measure recoveries{{0.0, 1.0, Open::neither, "a recovered fraction", "0.5"}, true};
+inline constexpr Measure bases{{0.0, 10.0, Open::neither, "a basis, a fraction of the native price", "0.5"}, false};
 
 /// What a law is part of: of nothing, of a mixture, or of a retry or a window.
 enum class LawPlace { alone, mixture, inner };

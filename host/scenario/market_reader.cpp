@@ -6,7 +6,9 @@
 #include <cmath>
 #include <span>
 
+#include "base/words.h"
 #include "kernels/plan.h"
+#include "scenario/reader.h"
 #include "scenario/recorded.h"
 #include "scenario/words.h"
 
@@ -15,24 +17,27 @@ namespace {
 
 using std::string, std::string_view, std::vector;
 
-constexpr Quantity bar_range{1.0, 40.0 * day, Open::none, "the time from one bar to the next", "1h", true};
-constexpr Quantity volatility_range{0.0, 100.0, Open::none, "an annual volatility as a fraction: 0.8 is 80 %", "0.8"};
-constexpr Quantity intensity_range{0.0, 1e6, Open::none, "jumps per year", "12.0"};
-constexpr Quantity jump_mean{-5.0, 5.0, Open::none, "the mean jump of the log price", "-0.1"};
-constexpr Quantity jump_stdev{0.0, 5.0, Open::none, "the standard deviation of a jump of the log price", "0.12"};
+constexpr Quantity bar_range{1.0, 40.0 * day, Open::neither, "the time from one bar to the next", "1h", true};
+constexpr Quantity volatility_range{0.0, 100.0, Open::neither, "an annual volatility as a fraction: 0.8 is 80 %",
+                                    "0.8"};
+constexpr Quantity intensity_range{0.0, 1e6, Open::neither, "jumps per year", "12.0"};
+constexpr Quantity jump_mean{-5.0, 5.0, Open::neither, "the mean jump of the log price", "-0.1"};
+constexpr Quantity jump_stdev{0.0, 5.0, Open::neither, "the standard deviation of a jump of the log price", "0.12"};
 
 constexpr std::size_t largest_residuals = std::size_t{256} << 20;  // bytes
 constexpr std::size_t fewest_rows = 100, most_cells = std::size_t{1} << 24;
 constexpr double largest_residual = 1e6;  // in standard deviations, before they are standardised again
 
 /// A model that the market names: which one of its rows, and its table of parameters.
+template <class Kind>
 struct Choice {
-  std::size_t kind;
+  Kind kind;
   Table table;
 };
 
 /// The model under `key`: a table with a kind or, where it has no parameters, the name alone.
-std::optional<Choice> choose(const Table& market, string_view key, std::span<const ModelRow> rows) {
+template <class Kind, std::size_t count>
+std::optional<Choice<Kind>> choose(const Table& market, string_view key, const ModelRow<Kind> (&rows)[count]) {
   const Node* n = market.get(key);
   if (!n) return std::nullopt;
   Report& report = market.report;
@@ -40,17 +45,15 @@ std::optional<Choice> choose(const Table& market, string_view key, std::span<con
   const Node* kind = n->is_table() ? t.need("kind", "it names the model", in_quotes(rows[0].name)) : n;
   const auto name = kind ? read_string(report, *kind, t.path, "it names a model") : std::nullopt;
   if (!name) return std::nullopt;
-  vector<string> names;
-  for (const auto& row : rows) names.emplace_back(row.name);
-  const auto match = static_cast<std::size_t>(std::find(names.begin(), names.end(), *name) - names.begin());
-  if (match == names.size())
+  const ModelRow<Kind>* row = row_named(rows, *name);
+  if (!row)
     return report.add(kind->place, fmt::format("{} {} is unknown", t.path, in_quotes(*name)), "no such model is known",
-                      suggestion(*name, names, "model"));
-  if (*rows[match].parameters && !n->is_table())
+                      suggestion(*name, names_of(rows), "model"));
+  if (*row->parameters && !n->is_table())
     return report.add(n->place, fmt::format("{} {} has no parameters", t.path, in_quotes(*name)),
                       "the model is more than its name",
-                      fmt::format("write {} = {{ kind = \"{}\", {} }}", key, *name, rows[match].parameters));
-  return Choice{match, t};
+                      fmt::format("write {} = {{ kind = \"{}\", {} }}", key, *name, row->parameters));
+  return Choice<Kind>{row->kind, t};
 }
 
 // ---------------------------------------------------------------------------------------------------------- innovations
@@ -181,7 +184,7 @@ void read_bootstrap(const Table& t, const vector<AssetSpec>& assets, const Recor
   const Node* file = t.need("file", "a CSV file of residuals with a column for each asset", "\"residuals.csv\"");
   bool good = t.need("bar", spec.bar, bar_range);
   good &= t.need("block", spec.block,
-                 {1.0, century, Open::none, "the mean length of a block of consecutive rows", "24h", true});
+                 {1.0, century, Open::neither, "the mean length of a block of consecutive rows", "24h", true});
   if (good && spec.block < spec.bar)
     t.report.add(t.place_of("block"), fmt::format("{} is shorter than the bar", t.path_of("block")),
                  "a block holds at least one row", "give the bar, for rows drawn one by one, or a multiple of it");
@@ -201,7 +204,7 @@ void read_innovation(const Table& market, const vector<AssetSpec>& assets, const
   const auto choice = choose(market, "innovation", innovation_rows);
   if (!choice) return;
   const Table& t = choice->table;
-  spec.kind = static_cast<InnovationKind>(choice->kind);
+  spec.kind = choice->kind;
   if (spec.kind == InnovationKind::gaussian) {
     t.allow({"kind"});
   } else if (spec.kind == InnovationKind::student_t) {
@@ -209,7 +212,7 @@ void read_innovation(const Table& market, const vector<AssetSpec>& assets, const
     t.need("dof", spec.dof,
            {2.0, 1000.0, Open::low, "the degrees of freedom; at 2 and below the variance is infinite", "4.0"});
     double horizon = 0.0;
-    if (t.read("horizon", horizon, {1.0, century, Open::none, "the horizon at which dof was fitted", "1h", true}))
+    if (t.read("horizon", horizon, {1.0, century, Open::neither, "the horizon at which dof was fitted", "1h", true}))
       spec.horizon = horizon;
   } else {
     read_bootstrap(t, assets, recorded, spec);
@@ -224,7 +227,7 @@ void read_heston(const Table& t, const vector<AssetSpec>& assets, VarianceSpec& 
   t.need("mean_reversion", spec.mean_reversion, n,
          {0.0, 1000.0, Open::low, "how fast the variance reverts to its long-run level, per year", "4.0"});
   t.need("vol_of_vol", spec.vol_of_vol, n,
-         {1e-3, 100.0, Open::none, "the volatility of the variance (for none, variance = \"constant\")", "1.0"});
+         {1e-3, 100.0, Open::neither, "the volatility of the variance (for none, variance = \"constant\")", "1.0"});
   t.need("correlation", spec.correlation, n,
          {-1.0, 1.0, Open::both, "the correlation of price and variance, between -1 and 1", "-0.5"});
   for (const auto& asset : assets) spec.initial.push_back(asset.volatility);
@@ -287,7 +290,7 @@ void read_variance(const Table& market, const MarketSpec& m, VarianceSpec& spec)
   if (!choice) return;
   const Table& t = choice->table;
   const std::size_t n = m.assets.size();
-  spec.kind = static_cast<VarianceKind>(choice->kind);
+  spec.kind = choice->kind;
   const bool bootstrap = m.innovation.kind == InnovationKind::bootstrap;
   if (spec.kind == VarianceKind::constant) {
     t.allow({"kind"});
@@ -361,7 +364,7 @@ void read_jumps(const Table& market, const vector<AssetSpec>& assets, std::optio
   const auto choice = choose(market, "jumps", jump_rows);
   if (!choice) return;
   const Table& t = choice->table;
-  if (choice->kind == 0) return t.allow({"kind"});
+  if (!choice->kind) return t.allow({"kind"});
   t.allow({"kind", "intensity", "mean", "stdev", "loadings", "own"});
   JumpsSpec& jumps = out.emplace();
   jumps.loadings.assign(assets.size(), 1.0);
@@ -370,7 +373,7 @@ void read_jumps(const Table& market, const vector<AssetSpec>& assets, std::optio
   bool common = !own || t.get("intensity") || t.get("mean") || t.get("stdev") || t.get("loadings");
   common = common && read_jump(t, jumps.common);
   common &= t.read("loadings", jumps.loadings, assets.size(),
-                   {-10.0, 10.0, Open::none, "how many of the common jump's sizes the asset moves by", "1.0"}) ||
+                   {-10.0, 10.0, Open::neither, "how many of the common jump's sizes the asset moves by", "1.0"}) ||
             !t.get("loadings");
   for (std::size_t i = 0; common && i < assets.size(); ++i)
     check_jump(t, t.place(), jumps.common, jumps.loadings[i], in_quotes(assets[i].name));

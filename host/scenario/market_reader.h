@@ -1,6 +1,7 @@
 /// market_reader.h -- the models of [market]: innovation, variance and jumps, read and validated, alone and together.
 #pragma once
 #include "input/values.h"
+#include "scenario/reader.h"
 #include "scenario/scenario.h"
 
 namespace proofload::input {

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <set>
 
+#include "base/error.h"
+#include "base/words.h"
 #include "laws/laws.h"
 #include "scenario/law_reader.h"
 #include "scenario/words.h"
@@ -15,7 +17,7 @@ namespace {
 
 using std::string, std::vector;
 
-constexpr Quantity hazard_range{0.0, 1e4, Open::none, "failures per year", "0.05"};
+constexpr Quantity hazard_range{0.0, 1e4, Open::neither, "failures per year", "0.05"};
 constexpr std::size_t longest_text = 4096, most_outages = 8, most_stages = 64, most_mechanisms = 256;
 
 LawSpec constant_law(double value) {
@@ -66,7 +68,7 @@ void read_outages(const Table& owner, vector<OutageSpec>& outages) {
                      fmt::format("rename or take out one of them; the first is on line {}", first->second));
     }
     const bool rated =
-        t.need("rate", spec.rate, {0.0, 1e5, Open::none, "how often it begins per year of running", "0.5"});
+        t.need("rate", spec.rate, {0.0, 1e5, Open::neither, "how often it begins per year of running", "0.5"});
     const Node* duration =
         t.need("duration", "the law of how long it lasts", "{ kind = \"exponential\", mean = \"1h\" }");
     if (duration) {
@@ -143,7 +145,7 @@ void read_security(const Table& t, LayerSpec& spec) {
   t.read("secured", spec.secured, usd("USD that the layer secures", "500e6"));
   t.read("corruption_cost", spec.corruption_cost, usd("USD that it costs to corrupt the layer", "2e8"));
   t.read("corruption_exponent", spec.corruption_exponent,
-         {0.0, 10.0, Open::none, "the power of secured/corruption_cost by which the hazard is multiplied", "1.0"});
+         {0.0, 10.0, Open::neither, "the power of secured/corruption_cost by which the hazard is multiplied", "1.0"});
   const auto needs = [&](const char* key, const char* other, const char* why, const char* what) {
     if (t.get(key) && !t.get(other))
       t.report.add(t.place_of(key), fmt::format("{} is given without {}", t.path_of(key), other), why, what);
@@ -183,20 +185,16 @@ bool has_chain(const StageSpec& stage) {
          stage.name == StageName::destination_inclusion;
 }
 
-string stage_name(const StageSpec& stage) { return stage_rows[static_cast<int>(stage.name)].name; }
-
 void read_stage_name(const Table& t, const Table& owner, const string& name, StageSpec& stage,
                      std::map<string, int>& seen) {
-  vector<string> names;
-  for (const auto& row : stage_rows) names.emplace_back(row.name);
-  const auto match = std::find(names.begin(), names.end(), name) - names.begin();
-  if (match == std::ssize(names)) {
+  const StageRow* row = row_named(stage_rows, name);
+  if (!row) {
     t.report.add(t.place_of("name"), fmt::format("{} is not a stage, in {}", in_quotes(name), owner.path_of("stages")),
-                 "what a stage shares follows from its name", suggestion(name, names, "stage"));
+                 "what a stage shares follows from its name", suggestion(name, names_of(stage_rows), "stage"));
     return;
   }
-  stage.name = static_cast<StageName>(match);
-  stage.scope = stage_rows[match].scope;
+  stage.name = row->stage;
+  stage.scope = row->scope;
   const auto [first, fresh] = seen.emplace(name, t.place_of("name").line);
   if (!fresh)
     t.report.add(t.place_of("name"), fmt::format("there are two stages named {}", in_quotes(name)),
@@ -205,13 +203,12 @@ void read_stage_name(const Table& t, const Table& owner, const string& name, Sta
 }
 
 void read_scope(const Table& t, const string& scope, StageSpec& stage) {
-  const auto match = std::find(std::begin(scope_names), std::end(scope_names), scope);
-  if (match == std::end(scope_names))
+  const ScopeRow* row = row_named(scope_rows, scope);
+  if (!row)
     t.report.add(t.place_of("scope"), fmt::format("{} = {} is unknown", t.path_of("scope"), in_quotes(scope)),
-                 "it says what shares the stage",
-                 suggestion(scope, {std::begin(scope_names), std::end(scope_names)}, "scope"));
+                 "it says what shares the stage", suggestion(scope, names_of(scope_rows), "scope"));
   else
-    stage.scope = static_cast<Scope>(match - std::begin(scope_names));
+    stage.scope = row->scope;
 }
 
 void read_of_chain(const Table& t, const Node& kind, StageSpec& stage) {
@@ -219,14 +216,14 @@ void read_of_chain(const Table& t, const Node& kind, StageSpec& stage) {
   stage.of_chain = true;
   if (chain_law(stage.name) == ChainLaw::none)
     t.report.add(kind.place,
-                 fmt::format("{} is of kind \"chain\", and chains have no law of {}", t.path, stage_name(stage)),
+                 fmt::format("{} is of kind \"chain\", and chains have no law of {}", t.path, stage_name(stage.name)),
                  "chains have laws of source_inclusion, finality, reorg and destination_inclusion",
                  "give the stage a law of its own");
   else if (!has_chain(stage))
-    t.report.add(t.place_of("scope"),
-                 fmt::format("{} is of kind \"chain\", and its scope is {}", t.path,
-                             in_quotes(scope_names[static_cast<int>(stage.scope)])),
-                 "the scope says which chain's law it has", "write scope = \"source_chain\" or \"destination_chain\"");
+    t.report.add(
+        t.place_of("scope"),
+        fmt::format("{} is of kind \"chain\", and its scope is {}", t.path, in_quotes(scope_name(stage.scope))),
+        "the scope says which chain's law it has", "write scope = \"source_chain\" or \"destination_chain\"");
 }
 
 void read_trigger(const Table& t, const Node& kind, StageSpec& stage) {
@@ -242,10 +239,10 @@ void read_trigger(const Table& t, const Node& kind, StageSpec& stage) {
                  "only an oracle is updated by what the price does", "name it oracle, or give it a law");
     stage.trigger.reset();
   } else if (stage.scope != Scope::oracle) {
-    t.report.add(t.place_of("scope"),
-                 fmt::format("{} is of kind \"deviation\", and its scope is {}", t.path,
-                             in_quotes(scope_names[static_cast<int>(stage.scope)])),
-                 "what waits for the price is shared by all who read it, on its chain", "leave the scope out");
+    t.report.add(
+        t.place_of("scope"),
+        fmt::format("{} is of kind \"deviation\", and its scope is {}", t.path, in_quotes(scope_name(stage.scope))),
+        "what waits for the price is shared by all who read it, on its chain", "leave the scope out");
   }
 }
 
@@ -255,7 +252,7 @@ void read_stage_law(const Table& t, StageSpec& stage) {
   const string given = kind && kind->is_text() ? kind->text : "";
   if (given == "chain") return read_of_chain(t, *kind, stage);
   if (given == "deviation") return read_trigger(t, *kind, stage);
-  vector<string> kinds{std::begin(law_names), std::end(law_names)};
+  vector<string> kinds = names_of(law_rows);
   if (!given.empty() && std::find(kinds.begin(), kinds.end(), given) == kinds.end()) {
     if (chain_law(stage.name) != ChainLaw::none) kinds.emplace_back("chain");
     if (stage.name == StageName::oracle) kinds.emplace_back("deviation");
@@ -331,7 +328,7 @@ LayerSpec read_layer(const NamedTable& named) {
   LayerSpec spec;
   spec.name = named.name;
   t.read("hazard", spec.hazard, hazard_range);
-  t.read("exposure", spec.exposure, {0.0, century, Open::none, "the window in which a failure hits", "72h", true});
+  t.read("exposure", spec.exposure, {0.0, century, Open::neither, "the window in which a failure hits", "72h", true});
   spec.recovery.value = 0.0;
   if (const Node* n = t.get("recovery")) spec.recovery = read_law(t.report, *n, t.path_of("recovery"), recoveries);
   if (const Node* n = t.get("stall")) spec.stall = read_law(t.report, *n, t.path_of("stall"), durations);
@@ -437,10 +434,10 @@ Mechanism read_mechanism(const NamedTable& named) {
   read_words(t, "assets", m.spec.collateral, "which assets it can carry");
   read_words(t, "source", m.spec.source, "where the figures come from");
   t.read("wrap_depth", m.spec.wrap_depth,
-         {0.0, 100.0, Open::none, "how many issuers stand between the token and the native asset", "1.0"});
+         {0.0, 100.0, Open::neither, "how many issuers stand between the token and the native asset", "1.0"});
   t.read("lock_up", m.spec.lock_up,
-         {0.0, century, Open::none, "for which capital is locked besides the message", "24h", true});
-  t.read("cost", m.spec.cost, {0.0, 1e12, Open::none, "USD per message", "5.0"});
+         {0.0, century, Open::neither, "for which capital is locked besides the message", "24h", true});
+  t.read("cost", m.spec.cost, {0.0, 1e12, Open::neither, "USD per message", "5.0"});
   if (const Node* stages = t.get("stages")) m.stages = read_stages(t, *stages);
   for (StageText& stage : m.stages) stage.of_mechanism = true;
   m.layer = t.get("layer");

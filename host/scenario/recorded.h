@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "input/values.h"
+#include "scenario/reader.h"
 #include "scenario/scenario.h"
 
 namespace proofload::input {

@@ -7,6 +7,7 @@
 #include <exception>
 #include <map>
 
+#include "base/words.h"
 #include "kernels/plan.h"
 #include "laws/laws.h"
 #include "scenario/correlation.h"
@@ -60,7 +61,7 @@ void read_copula(const Table& t, const Node& n, SystemicSpec& systemic) {
     copula.allow({"kind", "dof"});
     copula.need(
         "dof", systemic.copula_dof,
-        {1.0, 1000.0, Open::none, "the degrees of freedom: the fewer, the more delays are extreme together", "4.0"});
+        {1.0, 1000.0, Open::neither, "the degrees of freedom: the fewer, the more delays are extreme together", "4.0"});
   }
 }
 
@@ -128,7 +129,7 @@ void read_hazards(const Table& t, const Node& n, const Node* catalogue, vector<L
     h.allow({"events", "years", "group"});
     UncertaintySpec::Hazard hazard{m.key, "", 0.0, 0.0};
     bool good = h.need("events", hazard.events,
-                       {0.0, most_events, Open::none, "failures that were seen; part of one counts as part", "2"});
+                       {0.0, most_events, Open::neither, "failures that were seen; part of one counts as part", "2"});
     good &= h.need("years", hazard.years, {0.0, 1e6, Open::low, "bridge-years in which they were seen", "30.6"});
     if (h.get("group")) good &= h.need_name("group", hazard.group, "layers of one group have one hazard", "gmp");
     if (!good || layer == std::ssize(names)) continue;
@@ -223,7 +224,7 @@ class Downs {
 
  private:
   bool read_since(const Member& m, const string& path, StateSpec::Down& down) {
-    const Quantity range{0.0, century, Open::none, "for how long it has stood still", "40m", true};
+    const Quantity range{0.0, century, Open::neither, "for how long it has stood still", "40m", true};
     if (!m.value.is_table()) {
       const auto x = read_quantity(report_, m.value, path, range);
       if (x) down.since = *x;
@@ -321,12 +322,12 @@ void read_systemic(const Table& t, const MarketSpec& market, const StressSpec& s
   t.read("delays", systemic.delays,
          {-1.0, 1.0, Open::both, "the correlation of the score of every stage with the stress factor", "0.3"});
   t.read("volatility", systemic.volatility,
-         {0.0, 5.0, Open::none, "gamma: volatilities are multiplied by exp(gamma G - gamma^2)", "0.3"});
+         {0.0, 5.0, Open::neither, "gamma: volatilities are multiplied by exp(gamma G - gamma^2)", "0.3"});
   refuse_with_replay(t, "volatility", systemic.volatility, stress, "recorded prices have the volatility that they had");
   t.read("hazards", systemic.hazards,
-         {0.0, 5.0, Open::none, "eta: hazards are multiplied by exp(eta G - eta^2 / 2)", "1.0"});
+         {0.0, 5.0, Open::neither, "eta: hazards are multiplied by exp(eta G - eta^2 / 2)", "1.0"});
   t.read("outages", systemic.outages,
-         {0.0, 5.0, Open::none, "eta: rates of outages are multiplied by exp(eta G - eta^2 / 2)", "1.0"});
+         {0.0, 5.0, Open::neither, "eta: rates of outages are multiplied by exp(eta G - eta^2 / 2)", "1.0"});
   if (t.get("prices")) read_price_loadings(t, market, stress, systemic.prices);
   if (const Node* copula = t.get("copula")) read_copula(t, *copula, systemic);
 }
@@ -336,16 +337,18 @@ void read_uncertainty(const Table& t, const MarketSpec& market, const StressSpec
   t.allow({"volatility", "dof", "correlation", "delays", "blocks", "hazards"});
   uncertainty.given = true;
   t.read("volatility", uncertainty.volatility,
-         {0.0, 2.0, Open::none, "the relative standard error of volatilities: 0.05 is 5 %", "0.05"});
-  if (t.read("dof", uncertainty.dof, {0.0, 500.0, Open::none, "the standard error of market.innovation.dof", "0.5"}) &&
+         {0.0, 2.0, Open::neither, "the relative standard error of volatilities: 0.05 is 5 %", "0.05"});
+  if (t.read("dof", uncertainty.dof,
+             {0.0, 500.0, Open::neither, "the standard error of market.innovation.dof", "0.5"}) &&
       uncertainty.dof > 0.0)
     check_dof(t, market, uncertainty.dof);
-  t.read("correlation", uncertainty.correlation, {0.0, 0.5, Open::none, "the standard error of correlations", "0.03"});
+  t.read("correlation", uncertainty.correlation,
+         {0.0, 0.5, Open::neither, "the standard error of correlations", "0.03"});
   const char* recorded = "recorded prices are known for certain";
   refuse_with_replay(t, "volatility", uncertainty.volatility, stress, recorded);
   refuse_with_replay(t, "correlation", uncertainty.correlation, stress, recorded);
   t.read("delays", uncertainty.delays,
-         {0.0, 2.0, Open::none, "the relative standard error of median delays: 0.1 is 10 %", "0.1"});
+         {0.0, 2.0, Open::neither, "the relative standard error of median delays: 0.1 is 10 %", "0.1"});
   if (const Node* n = t.get("blocks"))
     if (const auto x = read_integer(t.report, *n, t.path_of("blocks"), 8, 1024,
                                     "how many runs of paths have parameters of their own, for intervals", "64"))
@@ -368,13 +371,15 @@ void read_state(const Table& t, const vector<ChainSpec>& chains, const vector<La
 
 void read_margin(const Table& t, MarginSpec& margin) {
   t.allow({"liability", "liquidation_threshold", "calls_per_year", "risk_free", "loss_budget"});
-  t.read("liability", margin.liability, {0.0, 1e15, Open::none, "the liability in USD; 0: not given", "1e6"});
+  t.read("liability", margin.liability, {0.0, 1e15, Open::neither, "the liability in USD; 0: not given", "1e6"});
   t.read("liquidation_threshold", margin.liquidation_threshold,
          {0.0, 1.0, Open::low, "the fraction of the collateral's value at which the venue liquidates", "0.85"});
-  t.read("calls_per_year", margin.calls_per_year, {0.0, 1e6, Open::none, "liquidations per position and year", "4.0"});
-  t.read("risk_free", margin.risk_free, {-1.0, 10.0, Open::none, "the annual rate without risk, a fraction", "0.04"});
+  t.read("calls_per_year", margin.calls_per_year,
+         {0.0, 1e6, Open::neither, "liquidations per position and year", "4.0"});
+  t.read("risk_free", margin.risk_free,
+         {-1.0, 10.0, Open::neither, "the annual rate without risk, a fraction", "0.04"});
   t.read("loss_budget", margin.loss_budget,
-         {0.0, 1e15, Open::none, "the USD that failures may cost; 0: not given", "1e5"});
+         {0.0, 1e15, Open::neither, "the USD that failures may cost; 0: not given", "1e5"});
 }
 
 }  // namespace proofload::input

@@ -5,61 +5,14 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include "laws/law.h"
 
 namespace proofload {
-
-enum class LawKind {
-  constant,
-  uniform,
-  exponential,
-  lognormal,
-  gamma,
-  weibull,
-  pareto,
-  beta,
-  mixture,
-  empirical,
-  geometric,  ///< blocks until a transaction is included: (K + U) block_time, P(K = k) = p (1 - p)^k, U uniform
-  retry,      ///< attempts until one is not dropped, with back-off between them
-  window      ///< a law that is cut at the end of a window, after which `late` is added: automatic, then by hand
-};
-
-/// A probability law of a duration (seconds) or of a fraction. Only the parameters of its kind are set; the others are NaN.
-struct LawSpec {
-  static constexpr double unset = std::numeric_limits<double>::quiet_NaN();
-  LawKind kind = LawKind::constant;
-  double value = unset, min = unset, max = unset, mean = unset, median = unset, p99 = unset, sigma = unset;
-  double shape = unset, scale = unset, alpha = unset, cap = unset, stdev = unset;
-  double probability = unset, block_time = unset;  ///< geometric: of inclusion per block; seconds
-  double drop = unset, wait = unset, backoff = unset, longest = unset,
-         attempts =
-             unset;    ///< retry: probability that an attempt is lost; seconds to the second attempt, each further wait
-                       ///< `backoff` times as long up to `longest`; after `attempts` the last one is delivered
-  double end = unset;  ///< window: seconds
-  double weight = 1.0;  ///< inside a mixture
-  /// mixture: its components; retry: the law of an attempt that is delivered; window: [0] the law inside it, [1] what follows.
-  std::vector<LawSpec> of;
-  std::vector<std::pair<double, double>>
-      quantiles;                 ///< empirical: (p, value), both ascending; samples are reduced to these when read
-  std::string file, column;      ///< empirical: where samples came from ("" when quantiles were written out)
-  std::size_t samples = 0;       ///< empirical: how many there were
-  double reduction_error = 0.0;  ///< empirical: largest |reduced - sample quantile| / max(Q(p), Q(0.01))
-  std::string status;            ///< empirical: the column that says which samples were delivered ("": all were)
-  std::size_t censored = 0;      ///< empirical: how many were not
-  /// empirical, with a `tail`: the generalised Pareto law of what is beyond `threshold`, with standard errors.
-  struct Tail {
-    double threshold = 0.0, share = 0.0;  ///< the quantile of order 1 - share
-    double shape = 0.0, scale = 0.0, shape_error = 0.0, scale_error = 0.0;
-  };
-  std::optional<Tail> tail;
-};
 
 /// The last four are read by stages that come from elsewhere than a route's own list too (DESIGN 1.3).
 enum class StageName {
@@ -326,46 +279,14 @@ struct Scenario {
   MarginSpec margin;
   std::vector<MechanismSpec> mechanisms;  ///< of the catalogue, those that routes name
   std::string source;                     ///< the text of the file as given (includes not expanded)
+
+  // Out of line: each file that holds one would compile them again.
+  Scenario();
+  Scenario(const Scenario&);
+  Scenario(Scenario&&) noexcept;
+  Scenario& operator=(const Scenario&);
+  Scenario& operator=(Scenario&&) noexcept;
+  ~Scenario();
 };
-
-/// What the command line sets on top of a file.
-struct Overrides {
-  std::optional<std::uint64_t> paths, seed;
-  std::filesystem::path prices{};  ///< in place of stress.replay.file, which must be there; empty: the scenario's own
-  /// Of the file's catalogue: takes the place of every route's mechanism, layer and stages, except how its oracle notices; when it
-  /// sends no message the collateral lies on the route's `to`. Empty: the scenario's own.
-  std::string mechanism{};
-};
-
-/// What a scenario read from files of prices and residuals, kept apart from them: a result has it beside its scenario.
-struct Recorded {
-  enum class Use {
-    instead,    ///< no such file is opened: what is not in here is a problem of the scenario
-    if_missing  ///< for a file that is not there, when it has this name and the same is asked of it
-  } use = Use::instead;
-  std::vector<std::string> assets;   ///< whose columns these are; empty: those of the scenario, as they come
-  InnovationSpec innovation;         ///< `rows`, and the name of their `file`
-  std::optional<ReplaySpec> replay;  ///< `returns`, `calls` and `bar`; how they were cut from which `file`
-};
-
-/// All of it that the scenario has, for a scenario whose files may be gone.
-Recorded recorded_in(const Scenario&);
-
-/// Reads, merges includes, validates. Throws Error with *all* problems of the scenario at once.
-Scenario read_scenario(const std::filesystem::path& file, const Overrides& overrides = {},
-                       const Recorded* recorded = nullptr);
-
-/// The same for text that is not in a file; `name` stands for the file in messages, includes are relative to `folder`.
-Scenario parse_scenario(const std::string& text, const std::string& name, const std::filesystem::path& folder = ".",
-                        const Overrides& overrides = {}, const Recorded* recorded = nullptr);
-
-/// How the effective scenario names the files of prices and residuals.
-enum class FileNames {
-  absolute,  ///< as paths that open from any folder
-  bare       ///< without their folders: for whoever has what was Recorded from them
-};
-
-/// The effective scenario as TOML: every default filled in, includes merged, itself a valid scenario with the same plan.
-std::string effective_toml(const Scenario&, FileNames = FileNames::absolute);
 
 }  // namespace proofload

@@ -6,8 +6,11 @@
 #include <cmath>
 #include <fstream>
 
+#include "base/error.h"
+#include "base/words.h"
 #include "input/prices.h"
 #include "kernels/plan.h"
+#include "scenario/reader.h"
 #include "scenario/recorded.h"
 
 namespace proofload::input {
@@ -49,7 +52,7 @@ void read_shocks(const Table& stress, const Node& list, const MarketSpec& market
                                   "it is an array of tables, one for each asset that is shocked", what)) {
     t.allow({"asset", "at", "size"});
     ShockSpec shock;
-    if (t.need("at", shock.at, {0.0, 40.0 * day, Open::none, "the time of the shock after the call", "10m", true}) &&
+    if (t.need("at", shock.at, {0.0, 40.0 * day, Open::neither, "the time of the shock after the call", "10m", true}) &&
         shock.at > horizon)
       report.add(t.place_of("at"), fmt::format("{} is after run.horizon", t.path_of("at")), "no sale would feel it",
                  "give an earlier time, or a longer horizon");
@@ -119,7 +122,7 @@ class Replay {
     good &= read_bound("to", spec.to, to);
     double bar = 0.0;
     if (t_.get("bar"))
-      good &= t_.read("bar", bar, {1.0, 40.0 * day, Open::none, "the time between two rows", "1h", true});
+      good &= t_.read("bar", bar, {1.0, 40.0 * day, Open::neither, "the time between two rows", "1h", true});
     const auto path = file ? read_path(report_, *file, t_.path_of("file"), "the path of a CSV file") : std::nullopt;
     if (!path) return;
     spec.file = path->string();
@@ -353,12 +356,12 @@ class Replay {
 void read_stress(const Table& t, const MarketSpec& market, double horizon, StressSpec& stress,
                  const Recorded* recorded) {
   t.allow({"volatility", "correlation", "drift", "depth", "delays", "hazards", "shocks", "replay"});
-  t.read("volatility", stress.volatility, {0.0, 100.0, Open::none, "what volatilities are multiplied by", "1.5"});
-  t.read("correlation", stress.correlation, {0.0, 1.0, Open::none, "the weight w of (1 - w) R + w 11'", "0.5"});
-  t.read("drift", stress.drift, {-100.0, 100.0, Open::none, "what is added to every annual drift", "-0.5"});
+  t.read("volatility", stress.volatility, {0.0, 100.0, Open::neither, "what volatilities are multiplied by", "1.5"});
+  t.read("correlation", stress.correlation, {0.0, 1.0, Open::neither, "the weight w of (1 - w) R + w 11'", "0.5"});
+  t.read("drift", stress.drift, {-100.0, 100.0, Open::neither, "what is added to every annual drift", "-0.5"});
   t.read("depth", stress.depth, {0.0, 1e6, Open::low, "what the depth of every sale is divided by", "4.0"});
-  t.read("delays", stress.delays, {0.0, 1e4, Open::none, "what the delay of every stage is multiplied by", "3.0"});
-  t.read("hazards", stress.hazards, {0.0, 1e6, Open::none, "what every hazard is multiplied by", "10.0"});
+  t.read("delays", stress.delays, {0.0, 1e4, Open::neither, "what the delay of every stage is multiplied by", "3.0"});
+  t.read("hazards", stress.hazards, {0.0, 1e6, Open::neither, "what every hazard is multiplied by", "10.0"});
   if (const Node* shocks = t.get("shocks")) read_shocks(t, *shocks, market, horizon, stress.shocks);
   const Node* replay = t.get("replay");
   if (!replay) return;

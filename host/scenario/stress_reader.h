@@ -1,6 +1,7 @@
 /// stress_reader.h -- [stress]: multipliers, shocks, and the recorded prices of a replay, read and validated.
 #pragma once
 #include "input/values.h"
+#include "scenario/reader.h"
 #include "scenario/scenario.h"
 
 namespace proofload::input {

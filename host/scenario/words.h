@@ -1,101 +1,76 @@
-/// scenario_words.h -- the words of the scenario format that both its reader and effective_toml need.
+/// words.h -- the words of the scenario format that both its reader and effective_toml need.
 #pragma once
-#include "input/values.h"
+#include <cstdint>
+
+#include "base/rows.h"
 #include "scenario/scenario.h"
 
 namespace proofload::input {
 
-/// In the order of enum Scope.
-inline constexpr const char* scope_names[] = {"oracle", "source_chain", "destination_chain", "layer", "route"};
-
-/// In the order of enum StageName; the scope is what shares the stage unless it says otherwise.
-struct StageRow {
-  const char* name;
+struct ScopeRow {
   Scope scope;
+  const char* name;
 };
-inline constexpr StageRow stage_rows[] = {{"oracle", Scope::oracle},
-                                          {"source_inclusion", Scope::source_chain},
-                                          {"finality", Scope::source_chain},
-                                          {"proof", Scope::route},
-                                          {"challenge", Scope::route},
-                                          {"relay", Scope::route},
-                                          {"destination_inclusion", Scope::route},
-                                          {"other", Scope::route},
-                                          {"publication", Scope::oracle},
-                                          {"reorg", Scope::source_chain},
-                                          {"collateral_proof", Scope::route},
-                                          {"queue", Scope::layer}};
+inline constexpr ScopeRow scope_rows[] = {{Scope::oracle, "oracle"},
+                                          {Scope::source_chain, "source_chain"},
+                                          {Scope::destination_chain, "destination_chain"},
+                                          {Scope::layer, "layer"},
+                                          {Scope::route, "route"}};
+static_assert(rows_follow(scope_rows, &ScopeRow::scope, Scope::route));
+constexpr const char* scope_name(Scope scope) { return row_of(scope_rows, scope).name; }
 
-/// In the order of enum LawKind.
-inline constexpr const char* law_names[] = {"constant",  "uniform", "exponential", "lognormal", "gamma",
-                                            "weibull",   "pareto",  "beta",        "mixture",   "empirical",
-                                            "geometric", "retry",   "window"};
+/// A stage of a message. Its normal score lies in a Philox block of its scope, four stages to a block (a quad): stages that routes use
+/// together share one, because a block costs the same for one score as for four.
+struct StageRow {
+  StageName stage;
+  const char* name;
+  Scope scope;  ///< what shares it, unless it says otherwise
+  std::uint16_t quad, word;
+  const char* keys;  ///< what it may be besides a law
+  const char* meaning;
+};
+inline constexpr StageRow stage_rows[] = {
+    {StageName::oracle, "oracle", Scope::oracle, 1, 0, "kind = \"deviation\" too",
+     "until the oracle on the liability's chain notices: the call"},
+    {StageName::source_inclusion, "source_inclusion", Scope::source_chain, 1, 1, "kind = \"chain\" too",
+     "until the message is in a block where it leaves"},
+    {StageName::finality, "finality", Scope::source_chain, 1, 2, "kind = \"chain\" too",
+     "until that block counts as final"},
+    {StageName::proof, "proof", Scope::route, 0, 0, "", "until there is a proof of it"},
+    {StageName::challenge, "challenge", Scope::route, 1, 3, "", "the window of an optimistic bridge"},
+    {StageName::relay, "relay", Scope::route, 0, 1, "", "until somebody has carried it across"},
+    {StageName::destination_inclusion, "destination_inclusion", Scope::route, 0, 2, "kind = \"chain\" too",
+     "until it is in a block where it arrives"},
+    {StageName::other, "other", Scope::route, 0, 3, "", "whatever else: what is stuck, what is abandoned"},
+    {StageName::publication, "publication", Scope::oracle, 2, 0, "", "from an oracle's trigger to its update on chain"},
+    {StageName::reorg, "reorg", Scope::source_chain, 2, 1, "kind = \"chain\" too",
+     "the message is sent again after a reorganisation"},
+    {StageName::collateral_proof, "collateral_proof", Scope::route, 2, 2, "",
+     "age of the proof of what the collateral is, at the call"},
+    {StageName::queue, "queue", Scope::layer, 2, 3, "", "a governor's queue"},
+};
+static_assert(rows_follow(stage_rows, &StageRow::stage, StageName::queue));
+constexpr const char* stage_name(StageName stage) { return row_of(stage_rows, stage).name; }
 
 /// A model of [market]; one with parameters is a table with its kind, one without may be its name alone.
+template <class Kind>
 struct ModelRow {
+  Kind kind;
   const char* name;
   const char* parameters;  ///< as one would write them; "": none
 };
-/// In the order of enum InnovationKind.
-inline constexpr ModelRow innovation_rows[] = {
-    {"gaussian", ""},
-    {"student_t", "dof = 4.0"},
-    {"bootstrap", "file = \"residuals.csv\", bar = \"1h\", block = \"24h\""}};
-/// In the order of enum VarianceKind.
-inline constexpr ModelRow variance_rows[] = {{"constant", ""},
-                                             {"heston", "mean_reversion = 4.0, vol_of_vol = 1.0, correlation = -0.5"},
-                                             {"gjr_garch", "bar = \"1h\", alpha = 0.05, gamma = 0.05, beta = 0.9"}};
-inline constexpr ModelRow jump_rows[] = {{"none", ""}, {"merton", "intensity = 12.0, mean = -0.1, stdev = 0.12"}};
-
-/// In the unit of what the law is of: from 0, or from far below a tick where a logarithm or a ratio needs it; or a
-/// number with a range of its own.
-enum class ParameterKind { measured, positive, plain };
-
-struct LawParameter {
-  LawKind law;
-  const char* key;
-  double LawSpec::*value;
-  ParameterKind kind = ParameterKind::measured;
-  Quantity range{};  ///< of a plain number
-  bool optional = false;
-};
-
-inline constexpr Quantity sigma_range{0.0, 8.0, Open::low, "the standard deviation of the logarithm", "0.5"};
-inline constexpr Quantity gamma_shape{0.05, 1e4, Open::none, "the shape of a gamma law; 1 is exponential", "2.0"};
-inline constexpr Quantity weibull_shape{0.1, 100.0, Open::none, "the shape of a Weibull law; 1 is exponential", "1.5"};
-inline constexpr Quantity tail_index{0.01, 100.0, Open::none, "the tail index of a Pareto law", "1.5"};
-
-inline constexpr Quantity inclusion_range{1e-4, 1.0, Open::none, "the probability of inclusion in a block", "0.9"};
-inline constexpr Quantity drop_range{0.0, 1.0, Open::high, "the probability that an attempt is lost", "0.05"};
-inline constexpr Quantity backoff_range{1.0, 1e3, Open::none, "how many times as long each further wait is", "2.0"};
-inline constexpr Quantity attempts_range{1.0, 64.0, Open::none, "a number of attempts, the last of which is delivered",
-                                         "8"};
-
-inline constexpr LawParameter law_parameters[] = {
-    {LawKind::constant, "value", &LawSpec::value},
-    {LawKind::uniform, "min", &LawSpec::min},
-    {LawKind::uniform, "max", &LawSpec::max},
-    {LawKind::exponential, "mean", &LawSpec::mean, ParameterKind::positive},
-    {LawKind::lognormal, "median", &LawSpec::median, ParameterKind::positive},
-    {LawKind::lognormal, "p99", &LawSpec::p99, ParameterKind::positive, {}, true},
-    {LawKind::lognormal, "sigma", &LawSpec::sigma, ParameterKind::plain, sigma_range, true},
-    {LawKind::gamma, "shape", &LawSpec::shape, ParameterKind::plain, gamma_shape},
-    {LawKind::gamma, "mean", &LawSpec::mean, ParameterKind::positive},
-    {LawKind::weibull, "shape", &LawSpec::shape, ParameterKind::plain, weibull_shape},
-    {LawKind::weibull, "scale", &LawSpec::scale, ParameterKind::positive},
-    {LawKind::pareto, "min", &LawSpec::min, ParameterKind::positive},
-    {LawKind::pareto, "alpha", &LawSpec::alpha, ParameterKind::plain, tail_index},
-    {LawKind::pareto, "cap", &LawSpec::cap},
-    {LawKind::beta, "mean", &LawSpec::mean, ParameterKind::positive},
-    {LawKind::beta, "stdev", &LawSpec::stdev, ParameterKind::positive},
-    {LawKind::geometric, "probability", &LawSpec::probability, ParameterKind::plain, inclusion_range},
-    {LawKind::geometric, "block_time", &LawSpec::block_time, ParameterKind::positive},
-    {LawKind::retry, "drop", &LawSpec::drop, ParameterKind::plain, drop_range},
-    {LawKind::retry, "wait", &LawSpec::wait},
-    {LawKind::retry, "backoff", &LawSpec::backoff, ParameterKind::plain, backoff_range, true},
-    {LawKind::retry, "longest", &LawSpec::longest, ParameterKind::measured, {}, true},
-    {LawKind::retry, "attempts", &LawSpec::attempts, ParameterKind::plain, attempts_range, true},
-    {LawKind::window, "end", &LawSpec::end},
-};
+inline constexpr ModelRow<InnovationKind> innovation_rows[] = {
+    {InnovationKind::gaussian, "gaussian", ""},
+    {InnovationKind::student_t, "student_t", "dof = 4.0"},
+    {InnovationKind::bootstrap, "bootstrap", "file = \"residuals.csv\", bar = \"1h\", block = \"24h\""}};
+static_assert(rows_follow(innovation_rows, &ModelRow<InnovationKind>::kind, InnovationKind::bootstrap));
+inline constexpr ModelRow<VarianceKind> variance_rows[] = {
+    {VarianceKind::constant, "constant", ""},
+    {VarianceKind::heston, "heston", "mean_reversion = 4.0, vol_of_vol = 1.0, correlation = -0.5"},
+    {VarianceKind::gjr_garch, "gjr_garch", "bar = \"1h\", alpha = 0.05, gamma = 0.05, beta = 0.9"}};
+static_assert(rows_follow(variance_rows, &ModelRow<VarianceKind>::kind, VarianceKind::gjr_garch));
+/// Whether there are jumps: MarketSpec::jumps.
+inline constexpr ModelRow<bool> jump_rows[] = {{false, "none", ""},
+                                               {true, "merton", "intensity = 12.0, mean = -0.1, stdev = 0.12"}};
 
 }  // namespace proofload::input

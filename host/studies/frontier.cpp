@@ -8,9 +8,13 @@
 #include <tuple>
 #include <utility>
 
+#include "answers/margin.h"
+#include "base/error.h"
 #include "input/toml_tree.h"
 #include "plan/drawn.h"
 #include "run/engine.h"
+#include "scenario/reader.h"
+#include "studies/blocks.h"
 
 namespace proofload {
 namespace {

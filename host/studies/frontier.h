@@ -13,6 +13,7 @@
 
 #include "answers/answer.h"
 #include "run/backend.h"
+#include "scenario/reader.h"
 #include "scenario/scenario.h"
 
 namespace proofload {

@@ -7,6 +7,7 @@
 
 #include "answers/notes.h"
 #include "base/table.h"
+#include "base/words.h"
 #include "studies/frontier.h"
 
 namespace proofload {
@@ -15,28 +16,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // ---- for people -------------------------------------------------------------------------------------------------------------
-
-std::string percent(std::optional<double> fraction, int digits = 3) {
-  return fraction ? fmt::format("{:.{}f}", 100.0 * *fraction, digits) : std::string("-");
-}
-std::string confidence_text(double confidence) { return fmt::format("{:.10g} %", 100.0 * confidence); }
-std::string probability(double p) { return p == 0.0 ? std::string("0") : fmt::format("{:.3g}", p); }
-std::string duration(std::optional<double> seconds) {
-  return seconds ? rounded_duration(*seconds) : std::string("unresolved");
-}
-
-/// 1234567.891 -> 1,234,567.89
-std::string grouped(double x, int digits) {
-  std::string text = fmt::format("{:.{}f}", x, digits);
-  for (auto at = static_cast<std::ptrdiff_t>(std::min(text.find('.'), text.size())) - 3; at > 0; at -= 3)
-    text.insert(static_cast<std::size_t>(at), ",");
-  return text;
-}
-std::string grouped(std::uint64_t n) { return grouped(static_cast<double>(n), 0); }
-/// Cents only where there are some.
-std::string dollars(double x) {
-  return x < 1000.0 ? fmt::format("{:.10g}", x) : grouped(x, x == std::floor(x) ? 0 : 2);
-}
 
 std::string trust_list(const Frontier& f) {
   std::string text = "\nWhat each relies on (wrap depth: issuers between the token and the native asset)\n";
@@ -59,10 +38,8 @@ std::string delay_table(const Frontier& f) {
       table.row({first ? c.mechanism.name : "", confidence_text(h.confidence) + (h.beyond_cliff ? "*" : " "),
                  percent(h.value), percent(h.parameter_low ? h.parameter_low : h.low),
                  percent(h.parameter_high ? h.parameter_high : h.high), percent(h.efficiency, 1),
-                 first ? duration(c.p50) : "", first ? duration(c.p99) : "",
-                 first ? fmt::format("{} [{}, {}]", probability(c.p_failure.estimate), probability(c.p_failure.low),
-                                     probability(c.p_failure.high))
-                       : ""});
+                 first ? resolved_duration(c.p50) : "", first ? resolved_duration(c.p99) : "",
+                 first ? probability(c.p_failure) : ""});
     }
   }
   return table.text();
@@ -87,15 +64,6 @@ std::string cost_table(const Frontier& f) {
                fmt::format("{:.3g}", 1e4 * c.cost() / f.capital), by.empty() ? "-" : by});
   }
   return table.text();
-}
-
-/// USD, to three digits.
-std::string rough_dollars(double x) {
-  constexpr std::pair<double, const char*> units[] = {{1e12, "T"}, {1e9, "bn"}, {1e6, "M"}, {1e3, "k"}};
-  for (const auto& [unit, name] : units) {
-    if (x >= 0.9995 * unit) return fmt::format("{:.3g}{}", x / unit, name);
-  }
-  return fmt::format("{:.3g}", x);
 }
 
 /// Where figures are losses given failure, and what to do instead: mechanisms that are so at the same confidences
@@ -233,7 +201,7 @@ std::string given_up(const Frontier& f, const Trilemma& v, const std::vector<std
     if (dominated || std::find(except.begin(), except.end(), i) != except.end()) continue;
     std::vector<std::string> list;
     if (!holds(v.p_failure, i)) list.push_back(fmt::format("safety (it fails {})", probability(c.p_failure.estimate)));
-    if (!holds(v.p99, i)) list.push_back(fmt::format("speed (p99 {})", duration(c.p99)));
+    if (!holds(v.p99, i)) list.push_back(fmt::format("speed (p99 {})", resolved_duration(c.p99)));
     if (!holds(v.cost, i)) list.push_back(fmt::format("cost ({} USD)", grouped(c.cost(), 2)));
     const auto besides = reservations(f, c);
     text += wrapped(fmt::format("  {} gives up {}{}{}.", c.mechanism.name, fmt::join(list, ", "),
@@ -389,7 +357,7 @@ std::string frontier_table(const FrontierRun& run) {
         "\nCost of a liquidation of {} USD: lock-up is its capital x {:g} % a year x (lock-up + mean delay).\n"
         "Dominated: another is at least as good by {}P(layer fails), cost, p99 and wrap depth, and better\n"
         "by one (?: by no more than intervals and bins explain)\n",
-        dollars(f.capital), 100.0 * run.risk_free, at.empty() ? "" : "haircut at " + at + ", ");
+        exact_dollars(f.capital), 100.0 * run.risk_free, at.empty() ? "" : "haircut at " + at + ", ");
     text += cost_table(f);
     if (at.empty())
       text += "- Too few paths to bound any haircut: they are not compared. Run more paths.\n";

@@ -7,7 +7,9 @@
 #include <cmath>
 
 #include "answers/margin.h"
+#include "base/error.h"
 #include "laws/laws.h"
+#include "plan/compile.h"
 
 namespace proofload {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "answers/notes.h"
 #include "base/table.h"
+#include "base/words.h"
 #include "run/engine.h"
 #include "studies/sensitivity.h"
 
@@ -24,12 +25,6 @@ constexpr Shown shown[sensitives] = {{"volatility", "1/sqrt(year)", "per vol pt"
                                      {"hazard", "1/year", "per 0.01/y", 0.01},
                                      {"exposure", "s", "per hour", 3600.0},
                                      {"severity", "1", "per pt", 0.01}};
-
-std::string confidence_text(double confidence) { return fmt::format("{:.10g} %", 100.0 * confidence); }
-
-std::string percent(const std::optional<double>& fraction) {
-  return fraction ? fmt::format("{:.2f}", 100.0 * *fraction) : std::string("-");
-}
 
 /// As many digits as the error leaves sense in: two of its own.
 std::string with_error(double value, double error) {
@@ -64,7 +59,7 @@ std::string slopes(const Scenario& s, const std::vector<SensitivityAnswer>& all)
   for (const auto& answer : all) {
     for (std::size_t c = 0; c < s.run.confidence.size(); ++c) {
       std::vector<std::string> row = {c == 0 ? answer.collateral : "", confidence_text(s.run.confidence[c]),
-                                      percent(answer.haircut[c])};
+                                      percent(answer.haircut[c], 2)};
       for (std::size_t p = 0; p < sensitives; ++p) {
         const auto& d = answer.parameters[p].haircuts[c];
         const double basis_points = 1e4 * shown[p].step;
@@ -122,7 +117,7 @@ std::string systemic_table(const Scenario& s, const SystemicAnswer& all) {
                                                 loading_text(all.full)),
                                     2);
   const auto cell = [](const LoadingAnswer& row, std::size_t k, std::size_t c) {
-    return row.collateral.empty() ? std::string("-") : percent(row.collateral[k].haircuts[c].value);
+    return row.collateral.empty() ? std::string("-") : percent(row.collateral[k].haircuts[c].value, 2);
   };
   // Rows come in threes: none, half, all of a loading. What they have in common, none of any or all of them, is shown once.
   const std::size_t common = all.assumed ? 0 : 2, first = all.assumed ? 1 : 0;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "run/results.h"
+#include "scenario/reader.h"
 
 namespace proofload::testing {
 

@@ -1,5 +1,6 @@
 // Margins, exposure caps, risk rates and capital efficiency against closed forms: on counts that a test chooses, and on small runs.
 #include "answers/margin.h"
+#include "scenario/reader.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,9 @@
 // Result files: what is written is what is read, and nothing else is taken for a result; a failed write leaves nothing
 // behind.
+#include "answers/result_file.h"
 #include "run/results.h"
+#include "scenario/effective.h"
+#include "scenario/reader.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "run/engine.h"
+#include "scenario/reader.h"
 #include "tests/kernels/markets.h"
 
 namespace proofload {

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "scenario/reader.h"
 #include "scenario/scenario.h"
 
 namespace proofload {

@@ -1,6 +1,7 @@
 // The walk through a history, its forecasts against theory and against the past that they may see, and what is judged
 // of them.
 #include "market/backtest.h"
+#include "scenario/reader.h"
 
 #include <gtest/gtest.h>
 

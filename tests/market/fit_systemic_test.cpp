@@ -16,6 +16,7 @@
 
 #include "base/parallel.h"
 #include "commands/fit.h"
+#include "scenario/reader.h"
 #include "scenario/scenario.h"
 
 namespace proofload {

@@ -14,6 +14,7 @@
 #include "base/parallel.h"
 #include "commands/fit.h"
 #include "market/fit_market.h"
+#include "scenario/reader.h"
 #include "scenario/scenario.h"
 
 namespace proofload {

@@ -6,6 +6,7 @@
 #include <complex>
 #include <random>
 
+#include "scenario/reader.h"
 #include "tests/model/checks.h"
 
 namespace proofload {

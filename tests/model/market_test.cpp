@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "kernels/path.h"
+#include "scenario/reader.h"
 #include "tests/model/checks.h"
 
 namespace proofload {

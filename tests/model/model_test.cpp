@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "scenario/reader.h"
 #include "tests/support.h"
 
 namespace proofload {

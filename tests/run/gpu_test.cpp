@@ -11,6 +11,7 @@
 
 #include "kernels/cuda.h"
 #include "run/engine.h"
+#include "scenario/reader.h"
 #include "tests/kernels/markets.h"
 
 namespace proofload {

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "scenario/effective.h"
+#include "scenario/reader.h"
 #include "scenario/scenario.h"
 
 /// Nothing on disk is read: every path is relative to a folder that does not exist, absolute ones are for the tests.

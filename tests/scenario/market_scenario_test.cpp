@@ -7,6 +7,8 @@
 #include <random>
 
 #include "input/prices.h"
+#include "scenario/effective.h"
+#include "scenario/reader.h"
 #include "tests/scenario/reading.h"
 
 namespace proofload {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "scenario/reader.h"
 #include "scenario/scenario.h"
 
 namespace proofload::testing {

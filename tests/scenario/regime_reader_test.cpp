@@ -1,6 +1,8 @@
 /// regime_reader_test.cpp -- [systemic], [uncertainty], [state] and [margin]: what is read, what is refused and why; and that the
 /// effective scenario says all that a scenario can say.
 #include "scenario/regime_reader.h"
+#include "scenario/effective.h"
+#include "scenario/reader.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

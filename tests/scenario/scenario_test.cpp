@@ -1,5 +1,7 @@
 /// scenario_test.cpp -- the scenario reader: what it accepts, what it says of others, includes, the effective scenario.
 #include "scenario/scenario.h"
+#include "scenario/effective.h"
+#include "scenario/reader.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -12,7 +12,9 @@
 #include "commands/list.h"
 #include "laws/laws.h"
 #include "plan/compile.h"
+#include "scenario/effective.h"
 #include "scenario/mechanism_reader.h"
+#include "scenario/reader.h"
 #include "scenario/words.h"
 #include "tests/support.h"
 
@@ -51,7 +53,7 @@ Scenario parsed(const string& text) { return parse_scenario(text, "test.toml", "
 
 vector<string> names_of(const RouteSpec& route) {
   vector<string> names;
-  for (const StageSpec& s : route.stages) names.emplace_back(input::stage_rows[static_cast<int>(s.name)].name);
+  for (const StageSpec& s : route.stages) names.emplace_back(input::stage_name(s.name));
   return names;
 }
 
@@ -532,8 +534,8 @@ TEST(List, FitsATerminalAndNamesEverything) {
 /// The list of laws and stages is a table of its own: it must not miss one, nor a parameter.
 TEST(List, HasEveryLawParameterAndStage) {
   const auto laws = list_json(Listing::laws, {}), stages = list_json(Listing::stages, {});
-  ASSERT_EQ(laws.size(), std::size(input::law_names));
-  for (std::size_t i = 0; i < laws.size(); ++i) EXPECT_EQ(laws[i]["kind"], input::law_names[i]);
+  ASSERT_EQ(laws.size(), std::size(law_rows));
+  for (std::size_t i = 0; i < laws.size(); ++i) EXPECT_EQ(laws[i]["kind"], law_rows[i].name);
   for (const auto& p : input::law_parameters) {
     const string keys = laws[static_cast<std::size_t>(p.law)]["keys"];
     EXPECT_NE(keys.find(p.key), string::npos) << p.key << " in " << keys;

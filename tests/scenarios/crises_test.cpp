@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "run/explain.h"
+#include "scenario/effective.h"
+#include "scenario/reader.h"
 #include "tests/support.h"
 
 namespace proofload {

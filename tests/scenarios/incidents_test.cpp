@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "scenario/reader.h"
 #include "tests/support.h"
 
 namespace proofload {

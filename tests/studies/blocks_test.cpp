@@ -1,6 +1,9 @@
 // Parameters that are not known: the laws of what is drawn for a block, the blocks' haircuts against theory, their interval, and what a
 // result file keeps of them.
+#include "studies/blocks.h"
+#include "answers/result_file.h"
 #include "plan/drawn.h"
+#include "scenario/reader.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

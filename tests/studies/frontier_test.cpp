@@ -1,5 +1,6 @@
 // frontier_test.cpp -- mechanisms side by side, over a catalogue made by hand in which it is known who dominates whom.
 #include "studies/frontier.h"
+#include "scenario/reader.h"
 
 #include <gtest/gtest.h>
 

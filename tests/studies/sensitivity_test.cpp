@@ -4,6 +4,7 @@
 // z the normal score of 1 - confidence, and its derivatives are elementary. A difference over a finite bump is compared with that
 // difference of the closed form (what is estimated), and the difference with the derivative (what is meant).
 #include "studies/sensitivity.h"
+#include "scenario/reader.h"
 
 #include <gtest/gtest.h>
 

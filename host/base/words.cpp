@@ -1,0 +1,139 @@
+#include "base/words.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+#include "base/table.h"
+
+namespace proofload {
+
+std::string number_text(double x) {
+  char buffer[64];
+  const bool plain = x == 0.0 || (std::fabs(x) >= 1e-5 && std::fabs(x) < 1e15);
+  const auto format = plain ? std::chars_format::fixed : std::chars_format::scientific;
+  std::string text(buffer, std::to_chars(buffer, buffer + sizeof buffer, x, format).ptr);
+  if (text.find_first_of(".en") == std::string::npos) text += ".0";
+  return text;
+}
+
+std::string brief(double x) {
+  const std::string text = number_text(x);
+  return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
+}
+
+std::string duration_text(double seconds) {
+  constexpr std::pair<double, const char*> units[] = {{86400.0, "d"}, {3600.0, "h"}, {60.0, "m"}, {1.0, "s"}};
+  for (const auto& [size, unit] : units) {
+    const double n = seconds / size;
+    if (n >= 1.0 && n < 1e9 && n == std::floor(n) && n * size == seconds) return brief(n) + unit;
+  }
+  const double ms = seconds * 1000.0;
+  if (ms >= 1.0 && ms < 1000.0 && ms == std::floor(ms) && ms / 1000.0 == seconds) return brief(ms) + "ms";
+  return brief(seconds) + "s";
+}
+
+namespace {
+
+/// The unit in which people say a duration, and how many seconds it has.
+std::pair<double, const char*> spoken_unit(double seconds) {
+  if (seconds < 120.0) return {1.0, "s"};
+  if (seconds < 2.0 * 3600.0) return {60.0, "min"};
+  if (seconds < 2.0 * 86400.0) return {3600.0, "h"};
+  return {86400.0, "d"};
+}
+
+}  // namespace
+
+std::string rounded_duration(double seconds, int decimals) {
+  const auto [size, unit] = spoken_unit(seconds);
+  return fmt::format("{:.{}f} {}", seconds / size, decimals, unit);
+}
+
+std::string resolved_duration(std::optional<double> seconds) {
+  return seconds ? rounded_duration(*seconds) : std::string("unresolved");
+}
+
+std::string compact_duration(double seconds) {
+  if (seconds == 0.0) return "0";
+  if (seconds < 1.0) return fmt::format("{:.3g} ms", seconds * 1e3);
+  const auto [size, unit] = spoken_unit(seconds);
+  return fmt::format("{:.{}g} {}", seconds / size, size == 86400.0 ? 4 : 3, unit);
+}
+
+std::string percent(std::optional<double> fraction, int digits) {
+  return fraction ? fmt::format("{:.{}f}", 100.0 * *fraction, digits) : std::string("-");
+}
+
+std::string probability(double p) { return p == 0.0 ? std::string("0") : fmt::format("{:.3g}", p); }
+
+std::string probability(const Estimate& e) {
+  return fmt::format("{} [{}, {}]", probability(e.estimate), probability(e.low), probability(e.high));
+}
+
+std::string confidence_text(double confidence) { return fmt::format("{:.10g} %", 100.0 * confidence); }
+
+std::string grouped(double x, int digits) {
+  std::string text = fmt::format("{:.{}f}", x, digits);
+  for (auto at = static_cast<std::ptrdiff_t>(std::min(text.find('.'), text.size())) - 3; at > 0; at -= 3)
+    text.insert(static_cast<std::size_t>(at), ",");
+  return text;
+}
+
+std::string grouped(std::uint64_t n) {
+  std::string text = std::to_string(n);
+  for (std::ptrdiff_t at = std::ssize(text) - 3; at > 0; at -= 3) text.insert(static_cast<std::size_t>(at), ",");
+  return text;
+}
+
+std::string dollars(std::optional<double> usd) {
+  if (!usd) return "-";
+  if (*usd >= 1e15) return fmt::format("{:.3g}", *usd);
+  if (*usd < 1000.0) return fmt::format("{:.4g}", *usd);
+  return grouped(static_cast<std::uint64_t>(std::llround(*usd)));
+}
+
+std::string exact_dollars(double usd) {
+  return usd < 1000.0 ? fmt::format("{:.10g}", usd) : grouped(usd, usd == std::floor(usd) ? 0 : 2);
+}
+
+std::string rough_dollars(std::optional<double> usd) {
+  if (!usd) return "-";
+  constexpr std::pair<double, const char*> units[] = {{1e12, "T"}, {1e9, "bn"}, {1e6, "M"}, {1e3, "k"}};
+  for (const auto& [unit, name] : units) {
+    if (*usd >= 0.9995 * unit && *usd < 9995.0 * unit) return fmt::format("{:.3g}{}", *usd / unit, name);
+  }
+  return fmt::format("{:.3g}", *usd);
+}
+
+std::string wrapped(const std::string& text, std::size_t indent) {
+  const std::size_t first = std::min(text.find_first_not_of(' '), text.size());
+  std::string out, line(first, ' '), between;
+  for (std::size_t at = first; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    const std::string word = text.substr(at, end - at);
+    if (!between.empty() && columns(line) + 1 + columns(word) > line_width) {
+      out += line + "\n";
+      line.assign(indent, ' ');
+      between.clear();
+    }
+    line += between + word;
+    between = " ";
+    at = end + 1;
+  }
+  return out + line + "\n";
+}
+
+std::string shell_quoted(const std::string& name) {
+  if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+=:,@%") ==
+      std::string::npos)
+    return name;
+  std::string text = "'";
+  for (const char c : name) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+}  // namespace proofload

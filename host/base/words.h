@@ -1,0 +1,42 @@
+/// words.h -- numbers in words for people: one spelling of a percentage, a duration, an amount of money, for every command.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/intervals.h"
+
+namespace proofload {
+
+// ---- numbers that read back -------------------------------------------------------------------------------------------------
+
+/// Shortest text that reads back as the same double, with a point or an exponent so that TOML takes it for a float.
+std::string number_text(double x);
+std::string brief(double x);  ///< the same for messages, without the forced point
+/// The largest unit in which a duration is a whole number; else seconds: "90m", "1.5s". Always reads back as the same double.
+std::string duration_text(double seconds);
+
+// ---- rounded, for tables and sentences; what is absent is "-" ---------------------------------------------------------------
+
+std::string rounded_duration(double seconds, int decimals = 1);       ///< "5.1 h"
+std::string resolved_duration(std::optional<double> seconds);         ///< the same; absent: "unresolved"
+std::string compact_duration(double seconds);                         ///< three digits: "13.5 min", "250 ms"
+std::string percent(std::optional<double> fraction, int digits = 3);  ///< 0.05 -> "5.000", without the sign
+std::string probability(double p);                                    ///< "0", or three digits
+std::string probability(const Estimate& e);                           ///< "0.012 [0.011, 0.013]"
+std::string confidence_text(double confidence);        ///< 0.999 -> "99.9 %", without the noise of binary fractions
+std::string grouped(std::uint64_t n);                  ///< 4000000 -> "4,000,000"
+std::string grouped(double x, int digits);             ///< 1234567.891 -> "1,234,567.89"
+std::string dollars(std::optional<double> usd);        ///< 1234567.8 -> "1,234,568"; four digits below 1,000
+std::string exact_dollars(double usd);                 ///< with cents where there are some: "1,234,567.80"
+std::string rough_dollars(std::optional<double> usd);  ///< to three digits, where no more is known: "335M"
+
+// ---- text -------------------------------------------------------------------------------------------------------------------
+
+/// The text in lines of at most 120 columns (a longer word has its own), broken between words, from the second one on indented;
+/// ends with a newline.
+std::string wrapped(const std::string& text, std::size_t indent);
+/// A file name as a shell takes it.
+std::string shell_quoted(const std::string& name);
+
+}  // namespace proofload

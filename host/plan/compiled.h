@@ -1,0 +1,28 @@
+/// compiled.h -- a scenario made ready to run: what compile() (compile.h) gives, and all that a backend needs.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "kernels/plan.h"
+#include "laws/laws.h"
+
+namespace proofload {
+
+/// The measured error of one law of the scenario, for `validate`, the results file and tests.
+struct LawReport {
+  std::string where;  ///< "routes.eth-to-arb.relay", "layers.axelar.recovery", ...
+  double error = 0.0, tail_share = 0.0;
+};
+
+/// A scenario made ready to run. Collaterals, routes and layers keep the scenario's order.
+struct Compiled {
+  Plan plan{};
+  TableSet tables;
+  std::vector<float> rows;      ///< Tables::rows: shocks, limit::walked_assets floats a row
+  std::vector<int> reading_of;  ///< per collateral: the price-layer reading that attributes its haircut
+  std::vector<LawReport> laws;
+  std::vector<std::string> outages;  ///< "chains.base.outages.sequencer", in the plan's order
+  std::string plan_hash;             ///< 32 hex digits: the problem, without seed and number of paths
+};
+
+}  // namespace proofload
