@@ -1,4 +1,5 @@
-#include "commands/backtest.h"
+// `proofload backtest`.
+#include "commands/commands.h"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,7 @@
 #include "commands/bench.h"
 
+#include <CLI/CLI.hpp>
+
 #include <fmt/format.h>
 
 #include <chrono>
@@ -7,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "commands/commands.h"
+#include "commands/options.h"
 #include "plan/compile.h"
 #include "run/engine.h"
 #include "scenario/reader.h"
@@ -156,6 +160,46 @@ std::string bench_json(const BenchFigures& f, const Backend& backend, int thread
   j["kernel_seconds"] = f.kernel_seconds ? nlohmann::ordered_json(*f.kernel_seconds) : nullptr;
   j["device"] = backend.device();
   return j.dump();
+}
+
+namespace {
+
+struct BenchArguments {
+  std::string mode = "log", model = "gaussian", scenario;
+  std::uint64_t paths = 0;
+  BackendOptions backend;
+  bool json = false;
+};
+
+void run_bench(const BenchArguments& a) {
+  const auto backend = make_backend(a.backend);
+  const int asked = a.backend.threads, threads = backend->name() != "cpu" ? 1 : asked == 0 ? usable_threads() : asked;
+  if (!a.scenario.empty()) {
+    const BenchFigures f = bench(read_scenario(a.scenario), *backend, a.paths, false);
+    if (a.json) return print(bench_json(f, *backend, threads));
+    print(fmt::format("{}: {} paths in {:.3f} s on {}: {:.4f} us per path, {:.4f} us per path and core, {:.4g} paths/s",
+                      f.mode, f.paths, f.seconds, backend->device(), f.seconds / double(f.paths) * 1e6,
+                      f.seconds * threads / double(f.paths) * 1e6, double(f.paths) / f.seconds));
+    return;
+  }
+  BenchFigures f = bench(common_work_item(a.mode, a.model), *backend, a.paths, true);
+  f.model = a.model;
+  if (a.json) return print(bench_json(f, *backend, threads));
+  print(fmt::format("GBM8x60, mode {}, {}: {} paths in {:.3f} s on {}: {:.4g} asset-steps/s", f.mode, f.model, f.paths,
+                    f.seconds, backend->device(), f.asset_steps / f.seconds));
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, int&) {
+  auto a = std::make_shared<BenchArguments>();
+  app.add_option("--mode", a->mode, "log: one exp per asset and path; path: one per date too, for the book's minimum");
+  app.add_option("--model", a->model, "gaussian (default), student_t, merton, gjr_garch, gjr_garch_t, bootstrap, ...");
+  app.add_option("--scenario", a->scenario, "time this scenario instead of the common work item");
+  app.add_option("--paths", a->paths, "number of paths (default: 4 million, or the scenario's)")->check(digits());
+  add_backend(app, a->backend);
+  app.add_flag("--json", a->json, "one line for programs, as the peers print it");
+  app.callback([a] { run_bench(*a); });
 }
 
 }  // namespace proofload

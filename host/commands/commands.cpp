@@ -1,19 +1,13 @@
 #include "commands/commands.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <hdf5.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <exception>
-#include <filesystem>
-#include <fstream>
 #include <new>
 #include <string>
 #include <vector>
@@ -25,250 +19,23 @@
 #include "answers/show.h"
 #include "base/error.h"
 #include "base/words.h"
-#include "commands/backtest.h"
-#include "commands/bench.h"
-#include "commands/fit.h"
-#include "commands/frontier.h"
-#include "commands/list.h"
 #include "commands/options.h"
-#include "commands/sensitivity.h"
 #include "feed/export.h"
 #include "kernels/cuda.h"
 #include "plan/compile.h"
-#include "plan/drawn.h"
 #include "run/engine.h"
 #include "run/explain.h"
 #include "scenario/effective.h"
 #include "scenario/reader.h"
-#include "studies/blocks.h"
 
 namespace proofload {
 namespace {
-
-namespace fs = std::filesystem;
 
 #if defined(__clang__)
 constexpr const char* compiler = "clang";
 #else
 constexpr const char* compiler = "g++";
 #endif
-
-volatile std::sig_atomic_t interrupted = 0;
-extern "C" void on_interrupt(int signal) {
-  interrupted = 1;
-  std::signal(signal, SIG_DFL);  // who asks twice does not want to wait for the batch
-}
-
-/// "12.3 M of 40.0 M paths, 3.1 M/s, 9 s left", on a terminal only.
-std::function<void(const Progress&)> progress_line() {
-  if (isatty(STDERR_FILENO) == 0) return {};
-  return [](const Progress& p) {
-    const double rate = static_cast<double>(p.done - p.started) / std::max(p.seconds, 1e-9);
-    const double left = static_cast<double>(p.wanted - p.done) / std::max(rate, 1e-9);
-    fmt::print(stderr, "\r{:.1f} M of {:.1f} M paths, {:.2f} M/s, {:.0f} s left   ", double(p.done) / 1e6,
-               double(p.wanted) / 1e6, rate / 1e6, left);
-    if (p.done == p.wanted || interrupted != 0) fmt::print(stderr, "\r{:70}\r", "");
-    std::fflush(stderr);
-  };
-}
-
-// ---- run ------------------------------------------------------------------------------------------------------------------
-
-struct RunArguments {
-  std::vector<std::string> scenarios;
-  std::string output, resume;
-  Overrides overrides;
-  BackendOptions backend;
-  std::optional<std::uint64_t> batch;
-  bool json = false;
-};
-
-/// Where the result of a scenario goes; empty: nowhere. Checked before the first path is run.
-fs::path output_of(const RunArguments& a, const std::string& scenario) {
-  if (a.output.empty()) return {};
-  fs::path file = a.output;
-  std::error_code error;
-  if (fs::is_directory(file, error)) {
-    file /= fs::path(scenario).stem().string() + ".h5";
-  } else if (a.scenarios.size() > 1) {
-    throw Error(fmt::format(
-        "-o {} (there are several scenarios, so it must be a folder that exists) create it, or run them one by one",
-        a.output));
-  }
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  if (!fs::is_directory(folder, error)) {
-    throw Error(
-        fmt::format("cannot write {} (there is no folder {}) create the folder first", file.string(), folder.string()));
-  }
-  if (fs::is_regular_file(file, error) && fs::file_size(file, error) > 0) {
-    char head[8] = {};
-    std::ifstream(file, std::ios::binary).read(head, sizeof head);
-    if (std::memcmp(head, "\x89HDF\r\n\x1a\n", sizeof head) != 0) {
-      throw Error(fmt::format(
-          "{} exists (and is not a result, so it may be something that you need) choose another name", file.string()));
-    }
-  }
-  if (access(folder.c_str(), W_OK) != 0) {
-    throw Error(fmt::format("cannot write {} (the folder {} may not be written) choose another folder", file.string(),
-                            folder.string()));
-  }
-  return file;
-}
-
-/// Says which files a resumed run goes on without.
-void tell_of_missing_files(const Scenario& scenario, const std::string& result) {
-  std::error_code ignored;
-  const std::string replayed = scenario.stress.replay ? scenario.stress.replay->file : "";
-  for (const auto& file : {scenario.market.innovation.file, replayed}) {
-    if (!file.empty() && !fs::exists(file, ignored))
-      fmt::print(stderr, "{} is not there: its rows are taken from {}\n", file, result);
-  }
-}
-
-std::size_t blocks_wanted(const Scenario& scenario) {
-  return static_cast<std::size_t>(std::max(0, scenario.uncertainty.blocks));
-}
-
-/// The blocks of an [uncertainty], after all paths of the main run. Those that an interrupted run left are kept if they are the same;
-/// an interrupt keeps those that are done. `part`: what a kill leaves behind.
-void run_blocks_of(Results& results, Backend& backend, const std::optional<Results>& before, const fs::path& part) {
-  const Scenario& scenario = results.scenario;
-  BlockHaircuts earlier;
-  if (before && before->blocks && same_blocks(before->scenario, *before->blocks, scenario)) earlier = *before->blocks;
-  const auto start = std::chrono::steady_clock::now();
-  const std::size_t kept = earlier.done;
-  const bool terminal = isatty(STDERR_FILENO) != 0;
-  BlockOptions options;
-  options.stop = [] { return interrupted != 0; };
-  options.checkpoint = [&, last = start](const BlockHaircuts& so_far) mutable {
-    if (terminal) {
-      fmt::print(stderr, "\r{} of {} blocks with drawn parameters   ", so_far.done, blocks_wanted(scenario));
-      std::fflush(stderr);
-    }
-    if (part == ".part" || std::chrono::steady_clock::now() - last < std::chrono::seconds(10)) return;
-    results.blocks = so_far;
-    write_results(results, part);
-    last = std::chrono::steady_clock::now();
-  };
-  results.blocks = run_blocks(scenario, backend, options, earlier);
-  if (terminal) fmt::print(stderr, "\r{:70}\r", "");
-  if (results.blocks->done == 0) {
-    results.blocks.reset();
-    if (interrupted != 0) return;  // before the first block: not too few paths
-    fmt::print(stderr,
-               "{} paths make {} blocks of {} (too few to bound a haircut at any confidence): no interval contains "
-               "parameter error; run more paths or fewer uncertainty.blocks\n",
-               scenario.run.paths, blocks_wanted(scenario), paths_of_block(scenario));
-  } else if (results.blocks->done > kept) {
-    fmt::print(stderr, "{} blocks of {} paths with drawn parameters in {:.2f} s\n", results.blocks->done - kept,
-               results.blocks->paths, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-}
-
-int run(const RunArguments& a) {
-  if (!a.resume.empty() && a.scenarios.size() != 1) throw Error("--resume (it continues one run) name one scenario");
-  std::optional<Results> before;
-  std::optional<Recorded> recorded;  // a run goes on without the files that it was started with
-  if (!a.resume.empty()) before = read_results(a.resume);
-  if (before) recorded = recorded_in(before->scenario);
-  std::vector<std::pair<Scenario, fs::path>> jobs;  // every mistake shows before the first path
-  for (const auto& name : a.scenarios)
-    jobs.emplace_back(read_scenario(name, a.overrides, recorded ? &*recorded : nullptr), output_of(a, name));
-  if (recorded) tell_of_missing_files(jobs[0].first, a.resume);
-  for (const auto& [scenario, output] : jobs) {
-    if (!scenario.stress.replay) continue;
-    for (const auto& repair : scenario.stress.replay->repairs)
-      fmt::print(stderr, "{}: {}\n", fs::path(scenario.stress.replay->file).filename().string(), repair);
-  }
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (!jobs[i].second.empty() && jobs[i].second == jobs[j].second) {
-        throw Error(fmt::format("two scenarios would write {} (their files have the same name) run them one by one",
-                                jobs[i].second.string()));
-      }
-    }
-  }
-  if (a.batch && *a.batch == 0) throw Error("--batch 0 (no path would ever be run) leave it out");
-  const auto backend = make_backend(a.backend);
-  std::signal(SIGINT, on_interrupt);
-  std::signal(SIGTERM, on_interrupt);
-  for (std::size_t i = 0; i < jobs.size(); ++i) {
-    const auto& [scenario, file] = jobs[i];
-    RunOptions options{a.batch.value_or(0), progress_line(), {}, [] { return interrupted != 0; }};
-    const fs::path part = file.string() + ".part";
-    if (!file.empty())
-      options.checkpoint = [part, last = std::chrono::steady_clock::now()](const Results& so_far) mutable {
-        if (std::chrono::steady_clock::now() - last < std::chrono::seconds(10)) return;
-        write_results(so_far, part);  // what a kill leaves behind; --resume takes it
-        last = std::chrono::steady_clock::now();
-      };
-    Results results = run_scenario(scenario, *backend, options, before);
-    const bool partial_paths = results.range.count < scenario.run.paths;
-    if (scenario.uncertainty.given && !partial_paths) {
-      try {
-        run_blocks_of(results, *backend, before, part);
-      } catch (const Error&) {
-        if (!file.empty()) write_results(results, file);  // parameters that cannot be drawn do not cost the main run
-        throw;
-      }
-    }
-    const bool begun = results.blocks && results.blocks->done > 0;
-    const bool partial_blocks =
-        begun ? results.blocks->done < blocks_wanted(scenario) : scenario.uncertainty.given && interrupted != 0;
-    const bool partial = partial_paths || partial_blocks;
-    if (const std::string note = tail_note(results, answer(results)); !note.empty()) fmt::print(stderr, "{}\n", note);
-    if (!file.empty()) {
-      write_results(results, file);
-      std::error_code ignored;
-      fs::remove(part, ignored);
-    }
-    if (a.json) {
-      print(show_json(results).dump(2));
-    } else {
-      print(show_table(results));
-      print(
-          fmt::format("{:.2f} s, {:.3f} us per path on {}", results.wall_seconds,
-                      results.wall_seconds / static_cast<double>(std::max<std::uint64_t>(1, results.range.count)) * 1e6,
-                      results.device));
-    }
-    if (!file.empty()) {
-      fmt::print(stderr, "wrote {}\n", file.string());
-    } else if (!a.json) {
-      fmt::print(stderr, "not saved: add -o FILE.h5 to compare or export it later\n");
-    }
-    if (partial) {
-      if (partial_paths) {
-        fmt::print(stderr, "stopped after {} of {} paths\n", results.range.count, scenario.run.paths);
-      } else {
-        fmt::print(stderr, "stopped after {} of {} blocks of [uncertainty]\n", begun ? results.blocks->done : 0,
-                   blocks_wanted(scenario));
-      }
-      if (!file.empty()) {
-        const fs::path& prices = a.overrides.prices;
-        fmt::print(stderr, "resume with: proofload run {} --paths {} --seed {}{} --resume {} -o {}\n",
-                   shell_quoted(a.scenarios[i]), scenario.run.paths, results.seed,
-                   prices.empty() ? "" : " --prices " + shell_quoted(prices.string()), shell_quoted(file.string()),
-                   shell_quoted(file.string()));
-      }
-      return 2;
-    }
-  }
-  return 0;
-}
-
-void add_run(CLI::App& app, int& status) {
-  auto a = std::make_shared<RunArguments>();
-  app.add_option("SCENARIO", a->scenarios, "scenario files (TOML)")->required();
-  app.add_option("-o,--output", a->output, "result file (HDF5), or a folder for several");
-  app.add_option("--paths", a->overrides.paths, "number of paths instead of the scenario's")->check(digits());
-  add_seed(app, a->overrides);
-  add_prices(app, a->overrides);
-  add_backend(app, a->backend);
-  app.add_option("--resume", a->resume, "go on from a result that an interrupt saved");
-  app.add_option("--batch", a->batch, "paths between two looks at the clock and at Ctrl-C")->check(digits());
-  app.add_flag("--json", a->json, "print what `show --json` prints");
-  app.callback([a, &status] { status = run(*a); });
-}
 
 // ---- show, compare, export ------------------------------------------------------------------------------------------------
 
@@ -351,7 +118,7 @@ void add_explain(CLI::App& app, int&) {
   });
 }
 
-// ---- doctor, bench --------------------------------------------------------------------------------------------------------
+// ---- doctor --------------------------------------------------------------------------------------------------------
 
 void add_doctor(CLI::App& app, int&) {
   app.callback([] {
@@ -368,42 +135,6 @@ void add_doctor(CLI::App& app, int&) {
     print("CUDA         " + gpus.note);
     print(fmt::format("HDF5         {}.{}.{}", major, minor, release));
   });
-}
-
-struct BenchArguments {
-  std::string mode = "log", model = "gaussian", scenario;
-  std::uint64_t paths = 0;
-  BackendOptions backend;
-  bool json = false;
-};
-
-void run_bench(const BenchArguments& a) {
-  const auto backend = make_backend(a.backend);
-  const int asked = a.backend.threads, threads = backend->name() != "cpu" ? 1 : asked == 0 ? usable_threads() : asked;
-  if (!a.scenario.empty()) {
-    const BenchFigures f = bench(read_scenario(a.scenario), *backend, a.paths, false);
-    if (a.json) return print(bench_json(f, *backend, threads));
-    print(fmt::format("{}: {} paths in {:.3f} s on {}: {:.4f} us per path, {:.4f} us per path and core, {:.4g} paths/s",
-                      f.mode, f.paths, f.seconds, backend->device(), f.seconds / double(f.paths) * 1e6,
-                      f.seconds * threads / double(f.paths) * 1e6, double(f.paths) / f.seconds));
-    return;
-  }
-  BenchFigures f = bench(common_work_item(a.mode, a.model), *backend, a.paths, true);
-  f.model = a.model;
-  if (a.json) return print(bench_json(f, *backend, threads));
-  print(fmt::format("GBM8x60, mode {}, {}: {} paths in {:.3f} s on {}: {:.4g} asset-steps/s", f.mode, f.model, f.paths,
-                    f.seconds, backend->device(), f.asset_steps / f.seconds));
-}
-
-void add_bench(CLI::App& app, int&) {
-  auto a = std::make_shared<BenchArguments>();
-  app.add_option("--mode", a->mode, "log: one exp per asset and path; path: one per date too, for the book's minimum");
-  app.add_option("--model", a->model, "gaussian (default), student_t, merton, gjr_garch, gjr_garch_t, bootstrap, ...");
-  app.add_option("--scenario", a->scenario, "time this scenario instead of the common work item");
-  app.add_option("--paths", a->paths, "number of paths (default: 4 million, or the scenario's)")->check(digits());
-  add_backend(app, a->backend);
-  app.add_flag("--json", a->json, "one line for programs, as the peers print it");
-  app.callback([a] { run_bench(*a); });
 }
 
 // ---- the table ------------------------------------------------------------------------------------------------------------

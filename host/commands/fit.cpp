@@ -1,5 +1,4 @@
-#include "commands/fit.h"
-
+// `proofload fit`.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -12,15 +11,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 #include "base/error.h"
-#include "base/parallel.h"
 #include "base/words.h"
 #include "base/write_file.h"
+#include "commands/commands.h"
 #include "commands/options.h"
 #include "input/values.h"
-#include "kernels/plan.h"
+#include "market/fit_prices.h"
 #include "run/backend.h"
 
 namespace proofload {
@@ -28,182 +28,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using std::string, std::vector;
-
-constexpr double missing = std::numeric_limits<double>::quiet_NaN();
-constexpr const char* model_names[] = {"gaussian", "student_t", "gjr_garch", "bootstrap", "merton", "heston"};
-constexpr std::size_t fewest_residuals = 100;  // rows: what a scenario takes
-constexpr double most_persistence = 0.9995;    // with the residuals' own kappa
-constexpr int ljung_box_lags = 24;
-
-string day_text(std::int64_t seconds) { return time_text(seconds).substr(0, 10); }
-
-/// Notes that differ in the asset's name alone become one.
-vector<string> merged(const vector<vector<string>>& lists, const vector<string>& names) {
-  vector<string> texts;
-  vector<vector<string>> whose;
-  for (std::size_t i = 0; i < lists.size(); ++i) {
-    for (const auto& text : lists[i]) {
-      const auto at = std::find(texts.begin(), texts.end(), text);
-      const auto k = static_cast<std::size_t>(at - texts.begin());
-      if (k == texts.size()) {
-        texts.push_back(text);
-        whose.emplace_back();
-      }
-      whose[k].push_back(names[i]);
-    }
-  }
-  vector<string> out;
-  for (std::size_t k = 0; k < texts.size(); ++k)
-    out.push_back(fmt::format("{}: {}", fmt::join(whose[k], ", "), texts[k]));
-  return out;
-}
-
-void check_finding(bool bad, vector<string>& notes, string text) {
-  if (bad) notes.push_back(std::move(text));
-}
-
-/// Everything that one asset's returns say by themselves.
-AssetFit fit_asset(const PriceHistory& h, std::size_t i, const vector<double>& returns, vector<double>& residuals,
-                   vector<double>& t_residuals, vector<string>& notes) {
-  const double year = std::sqrt(31536000.0 / double(h.bar));
-  AssetFit a;
-  a.name = h.assets[i];
-  a.returns = count_present(returns);
-  for (std::size_t r = 0; r < h.rows(); ++r) {
-    if (std::isnan(h.price[i][r])) continue;
-    if (a.price == 0.0) a.first = h.time(r);
-    a.price = h.price[i][r];
-    a.last = h.time(r);
-  }
-  const Parameter deviation = fit_deviation(returns);
-  a.volatility = {deviation.value * year, deviation.error * year};
-  a.student = fit_student(returns);
-  a.garch = fit_garch(returns);
-  filter_garch(returns, a.garch, &t_residuals);
-  GarchOptions quasi;
-  quasi.student = false;
-  a.filter = fit_garch(returns, quasi);
-  filter_garch(returns, a.filter, &residuals);
-  a.raw = ljung_box_squares(returns, ljung_box_lags);
-  a.filtered = ljung_box_squares(residuals, ljung_box_lags);
-  const double scale = fit_deviation(t_residuals).value;
-  for (const double p : tail_probabilities) {
-    a.return_quantiles.push_back(quantile_of(returns, p) / deviation.value);
-    a.residual_quantiles.push_back(quantile_of(t_residuals, p) / scale);
-  }
-  const std::int64_t day_bars = h.bar > 0 ? 86400 / h.bar : 0;
-  try {
-    a.heston = fit_heston(returns, static_cast<std::size_t>(day_bars));
-    check_finding(
-        !a.heston->identified, notes,
-        "heston: the autocovariance of daily variance does not decay as its law does; its parameters mean little");
-    check_finding(
-        a.heston->identified && a.heston->feller() < 1.0, notes,
-        fmt::format(
-            "heston: 2 * mean_reversion * volatility^2 is {:.2f} of vol_of_vol^2 (below 1 the variance touches zero; "
-            "the simulation bears it)",
-            a.heston->feller()));
-  } catch (const Error& e) { notes.emplace_back(e.what()); }
-  check_finding(a.garch.persistence() > 0.9995, notes,
-                fmt::format("gjr_garch: persistence {:.4f} (shocks hardly fade: the long-run level is poorly known)",
-                            a.garch.persistence()));
-  check_finding(!a.garch.converged, notes, "gjr_garch: the search stopped early; the likelihood is flat");
-  check_finding(a.garch.dof.value > 0.99 * most_dof, notes, "gjr_garch: residuals are normal (dof at its upper bound)");
-  check_finding(a.student.dof.value > 0.99 * most_dof, notes, "student_t: returns are normal (dof at its upper bound)");
-  check_finding(
-      a.student.dof.value < 1.01 * least_dof, notes,
-      fmt::format(
-          "student_t by itself: dof is at its lower bound of {} (tails so fat that their variance is hardly finite)",
-          least_dof));
-  check_finding(a.returns < 1000, notes, fmt::format("{} returns are few: errors are large", a.returns));
-  return a;
-}
-
-/// The loadings of the stress factor. A model whose variance is conditional already needs of G only what the past does
-/// not foretell; one whose tails are those of returns over all times has what G stands for in them.
-std::optional<SystemicFit> fit_stress_factor(const PriceHistory& h, const FitOptions& o) {
-  if (o.latencies.empty()) return std::nullopt;
-  const bool conditional = o.model == "gjr_garch" || o.model == "heston";
-  SystemicOptions options;
-  options.window = o.volatility_window;
-  options.trailing = o.trailing_window.value_or(conditional ? usual_trailing_window(h.bar) : 0);
-  options.threads = o.threads;
-  SystemicFit fit = fit_systemic(h, read_transfers(o.latencies, o.latency_columns), options);
-  const bool trailing = options.trailing > 0;
-  check_finding(conditional && !trailing, fit.notes,
-                fmt::format("volatility: all of its variation, of which {} has a part already: leave out "
-                            "--trailing-window none to keep it from counting twice",
-                            o.model));
-  check_finding(!conditional && trailing, fit.notes,
-                fmt::format("volatility: only what the past does not foretell, but {} knows no past: without "
-                            "--trailing-window it is all of its variation",
-                            o.model));
-  check_finding(o.model == "student_t" || o.model == "bootstrap" || o.model == "merton", fit.notes,
-                fmt::format("volatility: the tails of {} were fitted to returns over all times, and hold its variation "
-                            "already: with both it counts twice (haircuts come out too high; gaussian has none)",
-                            o.model));
-  return fit;
-}
-
-/// Rows in which every asset has a value, each column standardised; says how many.
-string residual_rows(const PriceHistory& h, Columns values, FittedMarket& m) {
-  const std::size_t n = values.size();
-  vector<std::size_t> rows;
-  for (std::size_t t = 0; t < values[0].size(); ++t) {
-    if (std::none_of(values.begin(), values.end(), [&](const auto& c) { return std::isnan(c[t]); })) rows.push_back(t);
-  }
-  if (rows.size() < fewest_residuals) {
-    string spans;
-    for (const auto& a : m.assets) {
-      spans += fmt::format("{}{} {} to {}", spans.empty() ? "" : ", ", a.name, day_text(a.first), day_text(a.last));
-    }
-    throw Error(fmt::format(
-        "there are {} bars in which every asset has a return (the bootstrap draws whole rows and needs {}) leave out "
-        "with --assets what does not overlap, or use --model student_t; there is {}",
-        rows.size(), fewest_residuals, spans));
-  }
-  m.residual_rows = rows.size();
-  vector<double> mean(n, 0.0), deviation(n, 0.0);
-  for (std::size_t i = 0; i < n; ++i) {
-    for (const std::size_t t : rows) mean[i] += values[i][t] / double(rows.size());
-    double below = 0.0;
-    for (const std::size_t t : rows) {
-      const double x = values[i][t] - mean[i];
-      deviation[i] += x * x / double(rows.size());
-      below += x < 0.0 ? x * x : 0.0;
-    }
-    m.assets[i].kappa = below / double(rows.size()) / deviation[i];
-    deviation[i] = std::sqrt(deviation[i]);
-  }
-  string csv = "timestamp_utc";
-  for (const auto& a : m.assets) csv += "," + a.name;
-  csv += "\n";
-  for (const std::size_t t : rows) {
-    csv += time_text(h.time(t + 1));
-    for (std::size_t i = 0; i < n; ++i)
-      fmt::format_to(std::back_inserter(csv), ",{:.5g}", (values[i][t] - mean[i]) / deviation[i]);
-    csv += "\n";
-  }
-  return csv;
-}
-
-/// With resampled residuals the share of losses in z^2 is theirs, and the persistence must stay below 1 with it.
-void keep_stationary(AssetFit& a, vector<string>& notes) {
-  const double rest = a.filter.alpha.value + a.filter.gamma.value * a.kappa;
-  if (rest + a.filter.beta.value < most_persistence) return;
-  notes.push_back(
-      fmt::format("{}: gjr_garch: with the residuals' own share of losses ({:.3f}) the persistence is {:.5f}; beta was "
-                  "lowered to make it {}",
-                  a.name, a.kappa, rest + a.filter.beta.value, most_persistence));
-  a.filter.beta.value = most_persistence - rest;
-}
-
-std::optional<FactorFit> factors_of(const Columns& columns, const CorrelationFit& c, std::size_t factors) {
-  if (factors == 0) return std::nullopt;
-  return fit_factors(columns, c, factors);
-}
-
-// ---- the command line -------------------------------------------------------------------------------------------------------
 
 struct Arguments {
   vector<string> prices, assets, weights, latency_columns;
@@ -232,7 +56,7 @@ std::int64_t whole_seconds(const char* option, const string& text) {
 /// "BTC=0.6" for every asset.
 vector<double> weights_of(const vector<string>& texts, const vector<string>& assets) {
   if (texts.empty()) return {};
-  vector<double> weights(assets.size(), missing);
+  vector<double> weights(assets.size(), std::numeric_limits<double>::quiet_NaN());
   for (const auto& text : texts) {
     const auto equals = text.rfind('=');
     const auto at = std::find(assets.begin(), assets.end(), text.substr(0, equals));
@@ -368,123 +192,6 @@ int fit_command(const Arguments& a) {
 }
 
 }  // namespace
-
-FitOutput fit_prices(const FitOptions& options) {
-  if (std::find(std::begin(model_names), std::end(model_names), options.model) == std::end(model_names)) {
-    throw Error(fmt::format("--model {} (there is no such model) use {}", options.model, fmt::join(model_names, ", ")));
-  }
-  PriceHistory h = read_prices(options.prices, options.assets);
-  if (options.bar > 0) h = resample(h, options.bar);
-  if (options.from || options.to) {
-    h = between(h, options.from.value_or(h.start), options.to.value_or(h.time(h.rows() - 1) + 1));
-  }
-  const std::size_t n = h.assets.size();
-  const auto most = static_cast<std::size_t>(limit::assets), most_full = static_cast<std::size_t>(limit::walked_assets);
-  if (n > most)
-    throw Error(fmt::format("there are {} assets (a scenario has room for {}) choose some with --assets", n, most));
-  const std::int64_t horizon = options.horizon > 0 ? options.horizon : h.bar;
-  if (horizon % h.bar != 0) {
-    throw Error(
-        fmt::format("--horizon {} (the prices have bars of {}, and returns span whole bars) give a multiple of the bar",
-                    duration_text(double(horizon)), duration_text(double(h.bar))));
-  }
-
-  FitOutput out;
-  FittedMarket& m = out.market;
-  m.model = options.model;
-  for (const auto& p : options.prices) m.files.push_back(p.filename().string());
-  m.start = h.start;
-  m.end = h.time(h.rows() - 1);
-  m.bar = h.bar;
-  m.horizon = horizon;
-  m.rows = h.rows();
-  m.repairs = h.repairs;
-  std::size_t factors = options.factors;
-  if (n > most_full && factors == 0) {
-    factors = 3;
-    m.notes.push_back(fmt::format("there are {} assets, and a full correlation has room for {}: 3 factors were fitted",
-                                  n, most_full));
-  }
-  if (n > most_full && (m.model == "gjr_garch" || m.model == "bootstrap" || m.model == "heston")) {
-    throw Error(fmt::format(
-        "--model {} with {} assets (it steps every asset at every event, which has room for {}) choose some with "
-        "--assets, or use --model student_t",
-        m.model, n, most_full));
-  }
-  if (factors > static_cast<std::size_t>(limit::factors)) {
-    throw Error(fmt::format("--factors {} (a scenario has room for {}) use fewer", factors, limit::factors));
-  }
-
-  m.systemic = fit_stress_factor(h, options);  // before what takes long: its input is checked at once
-
-  Columns returns(n), residuals(n), t_residuals(n), horizon_returns(n);
-  m.assets.resize(n);
-  vector<vector<string>> notes(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    returns[i] = h.log_returns(i);
-    horizon_returns[i] = h.log_returns(i, static_cast<std::size_t>(horizon / h.bar));
-    if (count_present(returns[i]) < least_returns || count_present(horizon_returns[i]) < least_returns) {
-      throw Error(
-          fmt::format("{} has {} returns over bars of {} and {} over {} (a fit needs {}) leave it out with --assets, "
-                      "or give a longer "
-                      "history",
-                      h.assets[i], count_present(returns[i]), duration_text(double(h.bar)),
-                      count_present(horizon_returns[i]), duration_text(double(horizon)), least_returns));
-    }
-  }
-  m.correlation = fit_correlation(returns, h.assets);  // first: assets that do not overlap are found at once
-  for_each_parallel(n, options.threads, [&](std::size_t i) {
-    m.assets[i] = fit_asset(h, i, returns[i], residuals[i], t_residuals[i], notes[i]);
-  });
-  for (auto& note : merged(notes, h.assets)) m.notes.push_back(std::move(note));
-  m.residual_correlation = fit_correlation(residuals, h.assets);
-  m.factors = factors_of(returns, m.correlation, factors);
-  m.residual_factors = factors_of(residuals, m.residual_correlation, factors);
-  m.tail = fit_common_dof(horizon_returns);
-  m.residual_tail = fit_common_dof(t_residuals);
-  check_finding(m.tail.at_bound, m.notes,
-                fmt::format("student_t: the common dof {:.4g} is at its bound: returns over {} are {}",
-                            m.tail.dof.value, duration_text(double(horizon)),
-                            m.tail.dof.value > 10.0 ? "normal" : "too fat for a finite variance"));
-  m.jumps = fit_jumps(returns, m.bars_per_year(), options.threads);
-  double jumps_a_year = n > 1 ? m.jumps.basket.intensity.value : 0.0;
-  for (const auto& own : m.jumps.own) jumps_a_year = std::max(jumps_a_year, own.intensity.value);
-  check_finding(
-      jumps_a_year > 365.0, m.notes,
-      fmt::format(
-          "merton: up to {:.0f} jumps a year: they stand in for volatility that clusters, which gjr_garch models",
-          jumps_a_year));
-  for (std::size_t i = 0; i < n; ++i)
-    check_finding(!m.jumps.own[i].converged, m.notes,
-                  h.assets[i] + ": merton: the search stopped early: jumps of its own are hardly determined");
-  m.basket = fit_garch(basket_returns(returns, options.weights));
-  m.weighted = !options.weights.empty();
-
-  const bool historical = m.model == "bootstrap";
-  if (n <= most_full && (!options.residual_file.empty() || historical || m.model == "gjr_garch")) {
-    m.residual_file = options.residual_file;
-    try {
-      out.residuals = residual_rows(h, historical ? returns : residuals, m);
-    } catch (const Error& e) {
-      if (historical || m.model == "gjr_garch") throw;
-      m.notes.push_back(string("bootstrap: ") + e.what());
-      m.residual_file.clear();
-    }
-    if (!out.residuals.empty() && !historical)
-      for (auto& a : m.assets) keep_stationary(a, m.notes);
-  }
-  if (m.model == "heston") {
-    for (const auto& a : m.assets) {
-      if (!a.heston || !a.heston->identified) {
-        throw Error(
-            fmt::format("--model heston: {} ({}) leave it out with --assets, or use another model", a.name,
-                        a.heston ? "the autocovariance of its daily variance does not decay as Heston's law does"
-                                 : "its variance is read from the returns within a day, of which there are too few"));
-      }
-    }
-  }
-  return out;
-}
 
 void add_fit(CLI::App& app, int& status) {
   auto a = std::make_shared<Arguments>();

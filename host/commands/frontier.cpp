@@ -1,4 +1,5 @@
-#include "commands/frontier.h"
+// `proofload frontier`.
+#include "commands/commands.h"
 
 #include <fmt/format.h>
 

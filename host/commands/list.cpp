@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/table.h"
 #include "base/words.h"
+#include "commands/commands.h"
 #include "commands/options.h"
 #include "laws/laws.h"
 #include "scenario/mechanism_reader.h"

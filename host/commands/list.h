@@ -6,10 +6,6 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
-
 namespace proofload {
 
 enum class Listing { mechanisms, chains, laws, stages };
@@ -24,7 +20,5 @@ std::string list_text(Listing, const std::vector<std::filesystem::path>& files);
 
 /// The same for programs: durations in seconds, hazards and rates per year, money in USD.
 nlohmann::ordered_json list_json(Listing, const std::vector<std::filesystem::path>& files);
-
-void add_list(CLI::App&, int& status);
 
 }  // namespace proofload

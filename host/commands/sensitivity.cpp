@@ -1,4 +1,5 @@
-#include "commands/sensitivity.h"
+// `proofload sensitivity`.
+#include "commands/commands.h"
 
 #include <fmt/format.h>
 

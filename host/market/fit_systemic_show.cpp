@@ -5,7 +5,6 @@
 
 #include <cmath>
 
-#include "answers/notes.h"
 #include "base/table.h"
 #include "base/words.h"
 #include "input/values.h"

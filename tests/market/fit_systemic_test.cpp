@@ -15,7 +15,7 @@
 #include <regex>
 
 #include "base/parallel.h"
-#include "commands/fit.h"
+#include "market/fit_prices.h"
 #include "scenario/reader.h"
 #include "scenario/scenario.h"
 

@@ -12,7 +12,7 @@
 #include <random>
 
 #include "base/parallel.h"
-#include "commands/fit.h"
+#include "market/fit_prices.h"
 #include "market/fit_market.h"
 #include "scenario/reader.h"
 #include "scenario/scenario.h"

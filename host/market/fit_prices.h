@@ -1,6 +1,6 @@
-/// fit_command.h -- `proofload fit`: price files in, a [market] section, a file of residuals and a report out;
-/// with transfers a [systemic] section too.
+/// fit_prices.h -- price files in, a [market] section, a file of residuals and a report out; with transfers a [systemic] section too.
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -8,10 +8,6 @@
 
 #include "market/fit_report.h"
 #include "market/transfers.h"
-
-namespace CLI {
-class App;
-}
 
 namespace proofload {
 
@@ -39,7 +35,5 @@ struct FitOutput {
 
 /// Throws Error for prices and options that cannot be used.
 FitOutput fit_prices(const FitOptions&);
-
-void add_fit(CLI::App&, int& status);
 
 }  // namespace proofload
