@@ -17,14 +17,11 @@
 #include "answers/hdf5_image.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/version.h"
 #include "base/write_file.h"
 #include "plan/compile.h"
 #include "scenario/effective.h"
 #include "scenario/reader.h"
-
-#ifndef PROOFLOAD_COMMIT
-#define PROOFLOAD_COMMIT "unknown"
-#endif
 
 namespace proofload {
 namespace {
@@ -157,7 +154,7 @@ void write_attributes(Image& image, const Results& r) {
   image.attribute("format", format_name);
   image.attribute("schema", format_schema);
   image.attribute("engine", r.engine);
-  image.attribute("commit", PROOFLOAD_COMMIT);
+  image.attribute("commit", engine_commit());
   image.attribute("kernel_revision", std::uint64_t{r.compiled.plan.revision});
   image.attribute("scenario_name", r.scenario.name);
   image.attribute("scenario_description", r.scenario.description);

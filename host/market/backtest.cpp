@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
 #include <map>
 #include <memory>
-#include <mutex>
-#include <thread>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "kernels/path.h"
 #include "market/backtest_statistics.h"
 #include "plan/compile.h"
@@ -234,31 +231,13 @@ std::vector<SubjectHistory> walk(const PriceHistory& prices, const std::vector<D
     windows.push_back(cut_windows(prices.rows(), tracks[t].horizon, options.seed + t, first));
   }
   std::vector<SubjectHistory> out(subjects.size());
-  std::atomic<std::size_t> next{0};
-  std::exception_ptr failed;
-  std::mutex guard;
-  const auto work = [&] {
-    for (std::size_t i; (i = next++) < subjects.size();) {
-      try {
-        const auto track = subjects[i].track;
-        out[i] = walk_subject(prices, tracks.at(track), windows.at(track), subjects[i], options,
-                              Draws{options.seed + i}.word());
-      } catch (const Error& e) {
-        const std::lock_guard lock(guard);
-        if (!failed) failed = std::make_exception_ptr(Error(fmt::format("{}: {}", subjects[i].name, e.what())));
-      } catch (...) {
-        const std::lock_guard lock(guard);
-        if (!failed) failed = std::current_exception();
-      }
-    }
-  };
-  {
-    std::vector<std::jthread> helpers;
-    const auto many = std::min<std::size_t>(static_cast<std::size_t>(std::max(options.threads, 1)), subjects.size());
-    for (std::size_t i = 1; i < many; ++i) helpers.emplace_back(work);
-    work();
-  }
-  if (failed) std::rethrow_exception(failed);
+  for_each_parallel(subjects.size(), options.threads, [&](std::size_t i) {
+    try {
+      const auto track = subjects[i].track;
+      out[i] = walk_subject(prices, tracks.at(track), windows.at(track), subjects[i], options,
+                            Draws{options.seed + i}.word());
+    } catch (const Error& e) { throw Error(fmt::format("{}: {}", subjects[i].name, e.what())); }
+  });
   for (const auto& s : out) {
     if (!s.start.empty()) continue;
     throw Error(fmt::format(

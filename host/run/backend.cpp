@@ -6,12 +6,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <exception>
 #include <new>
-#include <system_error>
 #include <thread>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "kernels/cpu.h"
 #include "kernels/cuda.h"
 
@@ -63,31 +62,6 @@ void set_ieee_rounding() {
 #if defined(__x86_64__)
   _mm_setcsr(0x1f80);
 #endif
-}
-
-/// Calls body(0) .. body(threads - 1), each on a thread of its own; the first exception is thrown on to the caller.
-template <class Body>
-void on_threads(int threads, const Body& body) {
-  std::vector<std::exception_ptr> failed(static_cast<std::size_t>(threads));
-  {
-    std::vector<std::jthread> team;
-    try {
-      for (int t = 0; t < threads; ++t) {
-        team.emplace_back([&body, &failed, t] {
-          try {
-            set_ieee_rounding();
-            body(t);
-          } catch (...) { failed[static_cast<std::size_t>(t)] = std::current_exception(); }
-        });
-      }
-    } catch (const std::system_error&) {
-      throw Error(fmt::format("cannot start {} threads (the system allows {} of them now) run with --threads {}",
-                              threads, team.size(), std::max<std::size_t>(1, team.size())));
-    }
-  }
-  for (const auto& e : failed) {
-    if (e) std::rethrow_exception(e);
-  }
 }
 
 /// Chunks of a range of paths, taken by whoever is free.
@@ -142,6 +116,7 @@ class CpuBackend final : public Backend {
     std::vector<std::uint64_t> lowest(memory.size(), ~std::uint64_t{0}), hashes(memory.size(), 0);
     Chunks chunks(range);
     on_threads(threads_, [&](int t) {
+      set_ieee_rounding();
       PathRange c = chunks.take();
       if (c.count == 0) return;
       try {
