@@ -46,15 +46,19 @@ struct Count {
   PROOFLOAD_FN Count(const Plan& p, Counters& c) : plan(p), layout(layout_of(p)), to(c) {}
 
   PROOFLOAD_FN bool any(M m) const { return to.any(m); }
+  template <Counted what>
+  PROOFLOAD_FN void bin(U bins, unsigned i = 0) {
+    to.bin(layout.at<what>(int(i)), layout.order<what>(int(i)), bins);
+  }
   PROOFLOAD_FN void stage(unsigned i, U ticks) { to.raw(0x10000u + i, ticks); }
   PROOFLOAD_FN void outage(unsigned, U, U) {}  // what it does to delays is seen there
   PROOFLOAD_FN void delay(unsigned r, U ticks) {
     to.raw(0x20000u + r, ticks);
-    to.bin(layout.delay(int(r)), layout.delay_order(int(r)), delay_bin<F>(ticks, plan.horizon));
+    bin<Counted::delay>(delay_bin<F>(ticks, plan.horizon), r);
   }
   PROOFLOAD_FN void price(unsigned p, F ratio) {
     to.raw(0x30000u + p, bits(ratio));
-    to.bin(layout.price(int(p)), layout.price_order(int(p)), loss_bin(broadcast<F>(1.0f) - ratio));
+    bin<Counted::price>(loss_bin(broadcast<F>(1.0f) - ratio), p);
   }
   /// Lanes of m have an outcome that is not a finite number.
   PROOFLOAD_FN void broken(M m) { wrong = either(wrong, m); }
@@ -99,12 +103,12 @@ struct Count {
     to.raw(0x50000u + k, bits(actual));
     const Collateral& c = plan.collateral[k];
     const F one = broadcast<F>(1.0f), threshold = broadcast<F>(c.threshold);
-    const U bin = loss_bin(one - spared);
-    to.bin(layout.latency(int(k)), layout.latency_order(int(k)), bin);
+    const U without_failure = loss_bin(one - spared);
+    bin<Counted::latency>(without_failure, k);
     const bool some = failures && to.any(hit);
     if (some) {
       to.count(layout.hit(int(k)), hit);
-      to.scatter(layout.spared(int(k)), bin, hit);
+      to.scatter(layout.spared(int(k)), without_failure, hit);
       to.scatter(layout.struck(int(k)), loss_bin(one - actual), hit);
     }
     if (c.counted == 0) return;
@@ -132,13 +136,13 @@ struct Count {
   /// Least price of the weighted book over the grid dates, per unit of its value at the call.
   PROOFLOAD_FN void lowest(F price) {
     to.raw(0x80000u, bits(price));
-    to.bin(layout.least(), layout.least_order(), loss_bin(broadcast<F>(1.0f) - price));
+    bin<Counted::least>(loss_bin(broadcast<F>(1.0f) - price));
   }
 
   /// What the whole book brings after sale costs, per unit of its value at the call.
   PROOFLOAD_FN void book(F proceeds) {
     to.raw(0x60000u, bits(proceeds));
-    to.bin(layout.book(), layout.book_order(), loss_bin(broadcast<F>(1.0f) - proceeds));
+    bin<Counted::book>(loss_bin(broadcast<F>(1.0f) - proceeds));
     const M under = less(proceeds, broadcast<F>(plan.portfolio_threshold));
     if (to.any(under)) to.count(layout.book_under(), under);
   }

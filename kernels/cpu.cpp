@@ -70,16 +70,13 @@ struct Buffered {
 };
 
 void flush(const TallyLayout& layout, Worker& worker, unsigned filled) {
-  const auto drain = [&](std::size_t where, int order) {
-    const std::uint32_t* row = worker.buffer + static_cast<std::size_t>(order) * buffer_row;
-    std::uint32_t* counts = worker.counts + where;
-    for (unsigned i = 0; i < filled; ++i) ++counts[row[i]];
-  };
-  for (unsigned p = 0; p < layout.readings; ++p) drain(layout.price(int(p)), layout.price_order(int(p)));
-  for (unsigned k = 0; k < layout.collaterals; ++k) drain(layout.latency(int(k)), layout.latency_order(int(k)));
-  if (layout.portfolio != 0) drain(layout.book(), layout.book_order());
-  if (layout.lowest != 0) drain(layout.least(), layout.least_order());
-  for (unsigned r = 0; r < layout.routes; ++r) drain(layout.delay(int(r)), layout.delay_order(int(r)));
+  const std::uint32_t* row = worker.buffer;
+  for (const Section& s : sections) {
+    if (!is_buffered(s.kind)) continue;
+    std::uint32_t* counts = worker.counts + layout.begin(s);
+    for (std::size_t left = layout.rows(s); left > 0; --left, row += buffer_row, counts += bins_of(s.kind))
+      for (unsigned i = 0; i < filled; ++i) ++counts[row[i]];
+  }
   constexpr unsigned words = chunk_paths / 64;
   for (unsigned i = 0; i < layout.collaterals; ++i) {
     const std::uint64_t* a = worker.planes + i * words;
