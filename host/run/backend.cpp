@@ -13,6 +13,7 @@
 #include "base/parallel.h"
 #include "kernels/cpu.h"
 #include "kernels/cuda.h"
+#include "run/worker_memory.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -20,30 +21,6 @@
 
 namespace proofload {
 namespace {
-
-/// Calloc'd so that the pages of counters that nothing hits are never touched before they are merged.
-template <class T>
-struct Zeroed {
-  explicit Zeroed(std::size_t n) : data(static_cast<T*>(std::calloc(std::max<std::size_t>(n, 1), sizeof(T)))) {
-    if (data == nullptr) throw std::bad_alloc();
-  }
-  ~Zeroed() { std::free(data); }
-  Zeroed(const Zeroed&) = delete;
-  Zeroed& operator=(const Zeroed&) = delete;
-  T* data;
-};
-
-struct WorkerMemory {
-  explicit WorkerMemory(const TallyLayout& l)
-      : counts(l.counters()),
-        sums(l.sums()),
-        buffer(std::size_t(l.histograms()) * buffer_row),
-        planes(std::size_t(l.collaterals) * (chunk_paths / 64)) {}
-  Zeroed<std::uint32_t> counts;
-  Zeroed<std::uint64_t> sums;
-  Zeroed<std::uint32_t> buffer;
-  Zeroed<std::uint64_t> planes;
-};
 
 struct AlignedFloats {
   explicit AlignedFloats(const std::vector<float>& from)
@@ -122,13 +99,14 @@ class CpuBackend final : public Backend {
       try {
         auto& mine = memory[static_cast<std::size_t>(t)];
         mine = std::make_unique<WorkerMemory>(total.layout);  // on the thread that will use it
-        Worker worker{mine->counts.data, mine->sums.data,
-                      mine->buffer.data, mine->planes.data,
-                      ~std::uint64_t{0}, fingerprint == nullptr ? nullptr : &hashes[static_cast<std::size_t>(t)]};
+        Listener listener{};
+        Worker worker = mine->worker();
+        if (fingerprint != nullptr) worker.listener = &listener;
         for (; c.count != 0; c = chunks.take()) {
           lanes_.run(compiled.plan, tables, key, c.first, static_cast<std::uint32_t>(c.count), worker);
         }
         lowest[static_cast<std::size_t>(t)] = worker.lowest_non_finite;
+        hashes[static_cast<std::size_t>(t)] = listener.fingerprint;
       } catch (...) {
         chunks.stop();
         throw;

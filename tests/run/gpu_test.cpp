@@ -23,18 +23,12 @@ constexpr std::uint64_t many = (std::uint64_t{1} << 20) + 37;  // no multiple of
 
 /// What a tally counts at place i, for a message.
 std::string place(const TallyLayout& l, std::size_t i) {
-  const auto in = [&](const char* what, std::size_t begin, int width) {
-    return fmt::format("{} {}, bin {}", what, (i - begin) / std::size_t(width), (i - begin) % std::size_t(width));
-  };
-  if (i < l.latency(0)) return in("price reading", 0, loss_bins);
-  if (i < l.spared(0)) return in("latency loss", l.latency(0), loss_bins);
-  if (i < l.struck(0)) return in("spared loss", l.spared(0), loss_bins);
-  if (i < l.book()) return in("struck loss", l.struck(0), loss_bins);
-  if (i < l.delay(0)) return in("book", l.book(), loss_bins);
-  if (i < l.under(0, 0)) return in("delay of route", l.delay(0), delay_bins);
-  if (i < l.failed(0, 0)) return in("under", l.under(0, 0), std::max(1, int(l.collaterals)));
-  if (i < l.hit(0)) return in("failed", l.failed(0, 0), std::max(1, int(l.layers)));
-  return fmt::format("single counter {}", i - l.hit(0));
+  for (const Section& s : sections) {
+    const std::size_t begin = l.begin(s), bins = std::size_t(bins_of(s.kind));
+    if (s.kind != Kind::sum && i < begin + l.size(s))
+      return fmt::format("{} {}, bin {}", s.name, (i - begin) / bins, (i - begin) % bins);
+  }
+  return "no counter";
 }
 
 std::string difference(const Tally& cpu, const Tally& gpu) {
