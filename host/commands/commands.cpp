@@ -30,8 +30,8 @@
 #include "commands/options.h"
 #include "commands/sensitivity.h"
 #include "feed/export.h"
-#include "kernels/cuda.h"
 #include "plan/drawn.h"
+#include "run/cuda_backend.h"
 #include "run/engine.h"
 #include "run/explain.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cuda.h"
+#include "run/cuda_backend.h"
 #include "run/engine.h"
 #include "tests/kernels/markets.h"
 
