@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "kernels/cpu.h"
-#include "kernels/cuda.h"
+#include "run/cuda_backend.h"
 #include "run/worker_memory.h"
 
 #if defined(__x86_64__)
@@ -195,8 +195,11 @@ std::unique_ptr<Backend> make_backend(const BackendOptions& options) {
   if (options.backend != "auto" && options.backend != "cpu") {
     throw Error(fmt::format("--backend {} (no such backend) use auto, cpu or cuda", options.backend));
   }
-  if (options.backend == "auto" && options.lanes == "auto" && options.threads == 0 && cuda_devices().usable())
-    return make_cuda_backend();
+  if (options.backend == "auto" && options.lanes == "auto" && options.threads == 0 && cuda_devices().usable()) {
+    try {
+      return make_cuda_backend();
+    } catch (const Error& e) { fmt::print(stderr, "running on the CPU: {}\n", e.what()); }
+  }
   return std::make_unique<CpuBackend>(pick_lanes(options.lanes),
                                       options.threads == 0 ? usable_threads() : options.threads);
 }
