@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "plan/compile.h"
 #include "run/results.h"
 #include "scenario/reader.h"
 

@@ -1,6 +1,7 @@
 // Result files: what is written is what is read, and nothing else is taken for a result; a failed write leaves nothing
 // behind.
 #include "answers/result_file.h"
+#include "base/words.h"
 #include "run/results.h"
 #include "scenario/effective.h"
 #include "scenario/reader.h"

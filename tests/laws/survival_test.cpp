@@ -1,5 +1,6 @@
 // survival_test.cpp -- delays with censored ones against published estimates, and tails against the law they are drawn from.
 #include "laws/survival.h"
+#include "base/error.h"
 #include "scenario/reader.h"
 
 #include <cmath>

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "plan/compile.h"
 #include "scenario/reader.h"
 #include "tests/support.h"
 

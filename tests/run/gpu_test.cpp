@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "commands/bench.h"
+#include "plan/compile.h"
 #include "run/cuda_backend.h"
 #include "run/engine.h"
 #include "scenario/reader.h"

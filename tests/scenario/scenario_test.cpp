@@ -1,5 +1,6 @@
 /// scenario_test.cpp -- the scenario reader: what it accepts, what it says of others, includes, the effective scenario.
 #include "scenario/scenario.h"
+#include "base/error.h"
 #include "scenario/effective.h"
 #include "scenario/reader.h"
 

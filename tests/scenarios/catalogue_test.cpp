@@ -536,7 +536,7 @@ TEST(List, HasEveryLawParameterAndStage) {
   const auto laws = list_json(Listing::laws, {}), stages = list_json(Listing::stages, {});
   ASSERT_EQ(laws.size(), std::size(law_rows));
   for (std::size_t i = 0; i < laws.size(); ++i) EXPECT_EQ(laws[i]["kind"], law_rows[i].name);
-  for (const auto& p : input::law_parameters) {
+  for (const auto& p : law_parameters) {
     const string keys = laws[static_cast<std::size_t>(p.law)]["keys"];
     EXPECT_NE(keys.find(p.key), string::npos) << p.key << " in " << keys;
   }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "plan/compile.h"
 #include "run/explain.h"
 #include "scenario/effective.h"
 #include "scenario/reader.h"
