@@ -335,8 +335,8 @@ correlation = [[1.0, 0.5], [0.5, 1.0]]
 [stress]
 %STRESS%
 [routes.slow]
-from = "base"
-to = "arbitrum"
+collateral_chain = "base"
+liability_chain = "arbitrum"
 stages = [ { name = "relay", kind = "exponential", mean = "1h" } ]
 [[collateral]]
 name = "one"

@@ -270,7 +270,7 @@ class File : public testing::Test {
     const std::string scenario =
         "schema = 1\nname = \"t\"\n[run]\npaths = 10\n[market]\nassets = [ { name = \"E\", price = 1.0, volatility = "
         "0.5 } ]\n"
-        "[routes.r]\nfrom = \"a\"\nto = \"b\"\nstages = [ { name = \"relay\", " +
+        "[routes.r]\ncollateral_chain = \"a\"\nliability_chain = \"b\"\nstages = [ { name = \"relay\", " +
         text +
         " } ]\n"
         "[[collateral]]\nname = \"k\"\nasset = \"E\"\nroute = \"r\"\n";

@@ -129,8 +129,9 @@ class Crises : public ::testing::TestWithParam<Crisis> {
         c.name, fs::absolute(scenario_of(c)).string());
     const string sold = asset(shipped());
     for (std::size_t i = 0; i < seconds.size(); ++i) {
-      text += fmt::format("[routes.constant-{}]\nfrom = \"ethereum\"\nto = \"arbitrum\"\nstages = [ {} ]\n", i,
-                          testing::constant("relay", seconds[i]));
+      text += fmt::format(
+          "[routes.constant-{}]\ncollateral_chain = \"ethereum\"\nliability_chain = \"arbitrum\"\nstages = [ {} ]\n", i,
+          testing::constant("relay", seconds[i]));
       text += testing::collateral(fmt::format("test {}", i), sold, fmt::format("constant-{}", i), haircuts[i]);
     }
     return parse_scenario(text, "test.toml", ".", {paths, {}, prices()});
