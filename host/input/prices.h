@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "input/times.h"
 
 namespace proofload {
 
@@ -36,11 +37,5 @@ PriceHistory read_prices(const std::vector<std::filesystem::path>& files, const 
 PriceHistory between(const PriceHistory&, std::int64_t from, std::int64_t to);
 /// Every row whose time is a multiple of `bar` seconds; throws Error when `bar` is not a multiple of the history's own.
 PriceHistory resample(const PriceHistory&, std::int64_t bar);
-
-/// Seconds since 1970 UTC of "2020-03-12T06:00:00Z", "2020-03-12T06:00Z", "2020-03-12 06:00:00+00:00", "2020-03-12" or a Unix time (seconds or
-/// milliseconds); throws Error.
-std::int64_t parse_time(const std::string& text);
-/// "2020-03-12T06:00:00Z"
-std::string time_text(std::int64_t seconds);
 
 }  // namespace proofload

@@ -10,6 +10,7 @@
 
 #include "answers/result_file.h"
 #include "answers/show.h"
+#include "base/error.h"
 #include "plan/compile.h"
 #include "scenario/effective.h"
 #include "scenario/reader.h"
