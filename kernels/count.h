@@ -3,6 +3,7 @@
 #pragma once
 #include "kernels/path.h"
 #include "kernels/tally.h"
+#include "kernels/told.h"
 
 namespace proofload {
 
@@ -32,7 +33,7 @@ PROOFLOAD_FN typename lane<F>::U delay_bin(typename lane<F>::U ticks, std::uint3
 ///   under(k, m)               collateral k is under-collateralised on these lanes; pairs are counted from these
 ///   sum(where, units, m)      adds the lanes' units to a 64-bit sum, rare
 ///   lowest(m)                 keeps the lowest path among these lanes, rare
-///   raw(what, word)           hashes the word into the range's fingerprint, when somebody wants one (fingerprint.h)
+///   raw(what, word)           tells a word of the path (told.h), when somebody listens
 /// and leaves out lanes outside the range of paths.
 template <class F, class Counters>
 struct Count {
@@ -46,15 +47,18 @@ struct Count {
   PROOFLOAD_FN Count(const Plan& p, Counters& c) : plan(p), layout(layout_of(p)), to(c) {}
 
   PROOFLOAD_FN bool any(M m) const { return to.any(m); }
-  PROOFLOAD_FN void stage(unsigned i, U ticks) { to.raw(0x10000u + i, ticks); }
-  PROOFLOAD_FN void outage(unsigned, U, U) {}  // what it does to delays is seen there
+  template <Counted what>
+  PROOFLOAD_FN void bin(U bins, unsigned i = 0) {
+    to.bin(layout.at<what>(int(i)), layout.order<what>(int(i)), bins);
+  }
+  PROOFLOAD_FN void stage(unsigned i, U ticks) { to.raw(told<Told::stage>(i), ticks); }
   PROOFLOAD_FN void delay(unsigned r, U ticks) {
-    to.raw(0x20000u + r, ticks);
-    to.bin(layout.delay(int(r)), layout.delay_order(int(r)), delay_bin<F>(ticks, plan.horizon));
+    to.raw(told<Told::delay>(r), ticks);
+    bin<Counted::delay>(delay_bin<F>(ticks, plan.horizon), r);
   }
   PROOFLOAD_FN void price(unsigned p, F ratio) {
-    to.raw(0x30000u + p, bits(ratio));
-    to.bin(layout.price(int(p)), layout.price_order(int(p)), loss_bin(broadcast<F>(1.0f) - ratio));
+    to.raw(told<Told::price>(p), bits(ratio));
+    bin<Counted::price>(loss_bin(broadcast<F>(1.0f) - ratio), p);
   }
   /// Lanes of m have an outcome that is not a finite number.
   PROOFLOAD_FN void broken(M m) { wrong = either(wrong, m); }
@@ -95,16 +99,17 @@ struct Count {
 
   /// Proceeds before sale costs, per unit of value at the call: without failures, and as they are.
   PROOFLOAD_FN void proceeds(unsigned k, F spared, F actual, M hit, bool failures) {
-    to.raw(0x40000u + k, bits(spared));
-    to.raw(0x50000u + k, bits(actual));
+    to.raw(told<Told::spared>(k), bits(spared));
+    to.raw(told<Told::actual>(k), bits(actual));
+    to.raw(told<Told::hit>(k), select(hit, broadcast_word<F>(1), broadcast_word<F>(0)));
     const Collateral& c = plan.collateral[k];
     const F one = broadcast<F>(1.0f), threshold = broadcast<F>(c.threshold);
-    const U bin = loss_bin(one - spared);
-    to.bin(layout.latency(int(k)), layout.latency_order(int(k)), bin);
+    const U without_failure = loss_bin(one - spared);
+    bin<Counted::latency>(without_failure, k);
     const bool some = failures && to.any(hit);
     if (some) {
       to.count(layout.hit(int(k)), hit);
-      to.scatter(layout.spared(int(k)), bin, hit);
+      to.scatter(layout.spared(int(k)), without_failure, hit);
       to.scatter(layout.struck(int(k)), loss_bin(one - actual), hit);
     }
     if (c.counted == 0) return;
@@ -126,19 +131,19 @@ struct Count {
 
   /// A grid date up to the sale had a price loss beyond the policy haircut.
   PROOFLOAD_FN void breach(unsigned k, M m) {
-    to.raw(0x70000u + k, select(m, broadcast_word<F>(1), broadcast_word<F>(0)));
+    to.raw(told<Told::breach>(k), select(m, broadcast_word<F>(1), broadcast_word<F>(0)));
     if (to.any(m)) to.count(layout.breach(int(k)), m);
   }
   /// Least price of the weighted book over the grid dates, per unit of its value at the call.
   PROOFLOAD_FN void lowest(F price) {
-    to.raw(0x80000u, bits(price));
-    to.bin(layout.least(), layout.least_order(), loss_bin(broadcast<F>(1.0f) - price));
+    to.raw(told<Told::least>(), bits(price));
+    bin<Counted::least>(loss_bin(broadcast<F>(1.0f) - price));
   }
 
   /// What the whole book brings after sale costs, per unit of its value at the call.
   PROOFLOAD_FN void book(F proceeds) {
-    to.raw(0x60000u, bits(proceeds));
-    to.bin(layout.book(), layout.book_order(), loss_bin(broadcast<F>(1.0f) - proceeds));
+    to.raw(told<Told::book>(), bits(proceeds));
+    bin<Counted::book>(loss_bin(broadcast<F>(1.0f) - proceeds));
     const M under = less(proceeds, broadcast<F>(plan.portfolio_threshold));
     if (to.any(under)) to.count(layout.book_under(), under);
   }

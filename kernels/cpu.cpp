@@ -1,6 +1,8 @@
 // cpu.cpp -- packs of paths on one CPU thread. Built once per ISA with PROOFLOAD_ISA = scalar, avx2 or avx512.
 #include "kernels/cpu.h"
 
+#include <cstring>
+
 #include "kernels/count.h"
 #include "kernels/fingerprint.h"
 #include "kernels/pack.h"
@@ -55,13 +57,15 @@ struct Buffered {
     }
   }
   PROOFLOAD_FN void raw(std::uint32_t what, Word word) {
-    if (worker.fingerprint != nullptr) [[unlikely]]
-      hash(what, word);
+    if (worker.listener != nullptr) [[unlikely]]
+      tell(what, word);
   }
-  __attribute__((noinline)) void hash(std::uint32_t what, Word word) {
+  __attribute__((noinline)) void tell(std::uint32_t what, Word word) {
+    Listener& to = *worker.listener;
     for (unsigned i = 0; i < width; ++i) {
-      if ((active >> i & 1u) != 0) *worker.fingerprint += outcome_hash(path + i, what, get(word, static_cast<int>(i)));
+      if ((active >> i & 1u) != 0) to.fingerprint += outcome_hash(path + i, what, get(word, static_cast<int>(i)));
     }
+    if (to.recording != nullptr) to.recording->words[what] = get(word, 0);
   }
   void lowest(Mask m) {
     const std::uint64_t path_of_first = path + static_cast<std::uint64_t>(__builtin_ctz(mask_bits(m) & active));
@@ -70,16 +74,13 @@ struct Buffered {
 };
 
 void flush(const TallyLayout& layout, Worker& worker, unsigned filled) {
-  const auto drain = [&](std::size_t where, int order) {
-    const std::uint32_t* row = worker.buffer + static_cast<std::size_t>(order) * buffer_row;
-    std::uint32_t* counts = worker.counts + where;
-    for (unsigned i = 0; i < filled; ++i) ++counts[row[i]];
-  };
-  for (unsigned p = 0; p < layout.readings; ++p) drain(layout.price(int(p)), layout.price_order(int(p)));
-  for (unsigned k = 0; k < layout.collaterals; ++k) drain(layout.latency(int(k)), layout.latency_order(int(k)));
-  if (layout.portfolio != 0) drain(layout.book(), layout.book_order());
-  if (layout.lowest != 0) drain(layout.least(), layout.least_order());
-  for (unsigned r = 0; r < layout.routes; ++r) drain(layout.delay(int(r)), layout.delay_order(int(r)));
+  const std::uint32_t* row = worker.buffer;
+  for (const Section& s : sections) {
+    if (!is_buffered(s.kind)) continue;
+    std::uint32_t* counts = worker.counts + layout.begin(s);
+    for (std::size_t left = layout.rows(s); left > 0; --left, row += buffer_row, counts += bins_of(s.kind))
+      for (unsigned i = 0; i < filled; ++i) ++counts[row[i]];
+  }
   constexpr unsigned words = chunk_paths / 64;
   for (unsigned i = 0; i < layout.collaterals; ++i) {
     const std::uint64_t* a = worker.planes + i * words;
@@ -106,10 +107,17 @@ PROOFLOAD_FN void for_packs(std::uint64_t first, std::uint32_t count, Pack pack)
   }
 }
 
+/// What lane 0 is kept in: scalar lanes have no other.
+Recording* recording_of(const Worker& worker) {
+  return width == 1 && worker.listener != nullptr ? worker.listener->recording : nullptr;
+}
+
 template <Process process, int N>
 void run_market(const Plan& plan, const Tables& tables, const Key& key, std::uint64_t first, std::uint32_t count,
                 Worker& worker) {
   Arrays<Real> arrays;
+  Recording* const recording = recording_of(worker);
+  if (recording != nullptr) std::memset(&arrays, 0, sizeof arrays);
   const Workspace<Real> work = arrays.workspace();
   Buffered counters(worker);
   Count<Real, Buffered> sink(plan, counters);
@@ -121,6 +129,7 @@ void run_market(const Plan& plan, const Tables& tables, const Key& key, std::uin
     counters.filled += static_cast<unsigned>(__builtin_popcount(active));
   });
   flush(sink.layout, worker, counters.filled);
+  if (recording != nullptr) std::memcpy(&recording->arrays, &arrays, sizeof recording->arrays);
 }
 
 void run(const Plan& plan, const Tables& tables, const Key& key, std::uint64_t first, std::uint32_t count,
@@ -128,10 +137,28 @@ void run(const Plan& plan, const Tables& tables, const Key& key, std::uint64_t f
   with_market(plan, [&]<Process process, int N>() { run_market<process, N>(plan, tables, key, first, count, worker); });
 }
 
+void delays_of_routes(const Plan& plan, const Tables& tables, const Key& key, std::uint64_t first, std::uint32_t count,
+                      std::uint32_t* to) {
+  Arrays<Real> arrays;
+  const Workspace<Real> work = arrays.workspace();
+  Worker nobody{};
+  Buffered counters(nobody);
+  Count<Real, Buffered> sink(plan, counters);
+  for_packs(first, count, [&](std::uint64_t p, std::uint32_t active) {
+    counters.path = p;
+    counters.active = active;
+    arrivals(plan, tables, Paths<Real>(key, p), work, sink);
+    for (unsigned i = 0; i < width; ++i) {
+      if ((active >> i & 1u) == 0) continue;
+      for (unsigned r = 0; r < plan.routes; ++r) *to++ = get(work.time[plan.route_message[r]], static_cast<int>(i));
+    }
+  });
+}
+
 #define PROOFLOAD_TEXT(x) #x
 #define PROOFLOAD_NAME(x) PROOFLOAD_TEXT(x)
 }  // namespace
 
-const Lanes lanes = {PROOFLOAD_NAME(PROOFLOAD_ISA), static_cast<int>(width), run};
+const Lanes lanes = {PROOFLOAD_NAME(PROOFLOAD_ISA), static_cast<int>(width), run, delays_of_routes};
 
 }  // namespace proofload::PROOFLOAD_ISA

@@ -1,29 +1,27 @@
-// cuda.cu -- one thread, one path: simulate() with F = float, counters by integer atomics. Nothing of the model stands here.
+// cuda.cu -- one thread, one path: simulate() with F = float, counters by integer atomics. The model is elsewhere.
 #include <cuda_runtime.h>
 #include <thrust/device_ptr.h>
 #include <thrust/execution_policy.h>
+#include <thrust/system_error.h>
 #include <thrust/transform.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <memory>
-#include <optional>
-#include <string>
 
 #include "kernels/count.h"
 #include "kernels/cuda.h"
 #include "kernels/fingerprint.h"
-#include "run/backend.h"
 
 namespace proofload {
 namespace {
 
 /// Threads of a block, by what its shared memory has room for: large books run too, in smaller blocks.
 constexpr unsigned block_threads[] = {256, 128, 64, 32};
-constexpr std::uint64_t launch_paths = std::uint64_t{1} << 30;  // what the 32-bit counters can take between two flushes
+/// What the 32-bit counters can take between two flushes.
+constexpr std::uint64_t launch_paths = std::uint64_t{1} << 30;
 
-/// Shared memory of a block, in 32-bit words: the slots of its threads, the tables, and delay histograms if they fit beside them.
+/// Shared memory of a block, in 32-bit words: the slots of its threads, the tables, and delay histograms if they fit.
 struct SharedLayout {
   Sizes at;  // where each member of a Workspace begins
   unsigned threads, tables, delays, words;
@@ -109,7 +107,7 @@ struct Atomics {
   }
 };
 
-/// Blocks that a multiprocessor must hold: two leave 128 registers a thread, which 16 assets with bars and variances do not fit.
+/// Blocks that a multiprocessor must hold: two leave 128 registers a thread, too few for bars of 16 assets.
 template <Process process, int N>
 constexpr int resident_blocks = process == Process::bars&& N == 16 ? 1 : 2;
 
@@ -142,203 +140,215 @@ __global__ void __launch_bounds__(block_threads[0], resident_blocks<process, N>)
   }
 }
 
-void check(cudaError_t status, const char* doing) {
-  if (status == cudaSuccess) return;
-  throw Error(std::string("the GPU failed while ") + doing + " (" + cudaGetErrorString(status) +
-              ") run with --backend cpu, or look at the driver");
-}
+/// Calls of the runtime, one after another until one fails: `calls.went("clearing counters", cudaMemset(...)) && ...`
+struct Calls {
+  CudaFailure failure;
+
+  /// The runtime must forget a failure: the call may have done no harm, and the next run would take it for its own.
+  bool went(const char* doing, cudaError_t status) {
+    if (status == cudaSuccess) return true;
+    cudaGetLastError();
+    failure = {doing, cudaGetErrorString(status), 0};
+    return false;
+  }
+};
 
 /// Device memory with an owner.
 template <class T>
 struct DeviceArray {
-  explicit DeviceArray(std::size_t n) : size(n) {
-    check(cudaMalloc(&data, std::max<std::size_t>(n, 1) * sizeof(T)), "allocating counters");
-    check(cudaMemset(data, 0, std::max<std::size_t>(n, 1) * sizeof(T)), "clearing counters");
-  }
+  DeviceArray() = default;
   ~DeviceArray() { cudaFree(data); }
   DeviceArray(const DeviceArray&) = delete;
   DeviceArray& operator=(const DeviceArray&) = delete;
+
+  cudaError_t allocate(std::size_t n) {
+    size = n;
+    return cudaMalloc(&data, std::max<std::size_t>(n, 1) * sizeof(T));
+  }
+  cudaError_t allocate_filled(std::size_t n, int byte) {
+    const cudaError_t allocated = allocate(n);
+    return allocated == cudaSuccess ? fill(byte) : allocated;
+  }
+  cudaError_t fill(int byte) { return size == 0 ? cudaSuccess : cudaMemset(data, byte, size * sizeof(T)); }
+  cudaError_t write(const void* from) {
+    return size == 0 ? cudaSuccess : cudaMemcpy(data, from, size * sizeof(T), cudaMemcpyHostToDevice);
+  }
+  cudaError_t read(void* to) const {
+    return size == 0 ? cudaSuccess : cudaMemcpy(to, data, size * sizeof(T), cudaMemcpyDeviceToHost);
+  }
+
   T* data = nullptr;
-  std::size_t size;
+  std::size_t size = 0;
 };
 
-/// Time on the GPU's own clock, from here to where seconds() is called, which waits.
-class GpuTimer {
+/// A moment on the GPU's own clock.
+class Event {
  public:
-  GpuTimer() {
-    check(cudaEventCreate(&begin_), "starting its clock");
-    check(cudaEventCreate(&end_), "starting its clock");
-    check(cudaEventRecord(begin_), "starting its clock");
+  Event() = default;
+  ~Event() {
+    if (event_ != nullptr) cudaEventDestroy(event_);
   }
-  ~GpuTimer() {
-    cudaEventDestroy(begin_);
-    cudaEventDestroy(end_);
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+
+  cudaError_t record() {
+    const cudaError_t made = event_ == nullptr ? cudaEventCreate(&event_) : cudaSuccess;
+    return made == cudaSuccess ? cudaEventRecord(event_) : made;
   }
-  GpuTimer(const GpuTimer&) = delete;
-  GpuTimer& operator=(const GpuTimer&) = delete;
-  double seconds() {
+  cudaError_t wait() const { return cudaEventSynchronize(event_); }
+  cudaError_t seconds_since(const Event& begin, double& seconds) const {
     float milliseconds = 0.0f;
-    check(cudaEventRecord(end_), "reading its clock");
-    check(cudaEventSynchronize(end_), "simulating");
-    check(cudaEventElapsedTime(&milliseconds, begin_, end_), "reading its clock");
-    return milliseconds * 1e-3;
+    const cudaError_t status = cudaEventElapsedTime(&milliseconds, begin.event_, event_);
+    seconds = milliseconds * 1e-3;
+    return status;
   }
 
  private:
-  cudaEvent_t begin_ = nullptr, end_ = nullptr;
+  cudaEvent_t event_ = nullptr;
 };
 
 struct AddWide {
   __host__ __device__ std::uint64_t operator()(std::uint32_t part, std::uint64_t total) const { return total + part; }
 };
 
-class CudaBackend final : public Backend {
- public:
-  explicit CudaBackend(int device) {
-    check(cudaSetDevice(device), "choosing the device");
-    check(cudaGetDeviceProperties(&properties_, device), "reading its properties");
-  }
+/// Adds the 32-bit counters to the 64-bit ones, and begins again at 0.
+cudaError_t flush(DeviceArray<std::uint32_t>& counts, DeviceArray<std::uint64_t>& wide) {
+  try {
+    const auto from = thrust::device_pointer_cast(counts.data);
+    const auto to = thrust::device_pointer_cast(wide.data);
+    thrust::transform(thrust::device, from, from + static_cast<std::ptrdiff_t>(counts.size), to, to, AddWide{});
+  } catch (const thrust::system_error& e) { return static_cast<cudaError_t>(e.code().value()); }
+  return counts.fill(0);
+}
 
-  void run(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total) override {
-    with_market(compiled.plan, [&]<Process process, int N>() { count<process, N>(compiled, seed, range, total); });
-  }
-
-  std::uint64_t fingerprint(const Compiled& compiled, std::uint64_t seed, PathRange range) override {
-    const DeviceArray<unsigned long long> sum(1);
-    Tally scratch(layout_of(compiled.plan));
-    with_market(compiled.plan,
-                [&]<Process process, int N>() { count<process, N>(compiled, seed, range, scratch, sum.data); });
-    std::uint64_t result = 0;
-    check(cudaMemcpy(&result, sum.data, 8, cudaMemcpyDeviceToHost), "copying the fingerprint back");
-    return result;
-  }
-
-  std::uint64_t batch() const override { return std::uint64_t{1} << 24; }
-  std::string name() const override { return "cuda"; }
-  std::string device() const override { return properties_.name; }
-  std::optional<double> kernel_seconds() const override { return kernel_seconds_; }
-
- private:
-  /// Tables on the device, and a launch shape that fills it.
-  struct Prepared {
-    std::unique_ptr<DeviceArray<float>> tables, rows;
-    SharedLayout shared;
-    unsigned blocks;
-  };
-
-  template <class Kernel>
-  Prepared prepare(const Compiled& compiled, Kernel kernel) {
-    const auto& floats = compiled.tables.floats;
-    Prepared p{std::make_unique<DeviceArray<float>>(floats.size()),
-               std::make_unique<DeviceArray<float>>(compiled.rows.size()),
-               {},
-               0};
-    check(cudaMemcpy(p.tables->data, floats.data(), floats.size() * sizeof(float), cudaMemcpyHostToDevice),
-          "copying tables");
-    check(cudaMemcpy(p.rows->data, compiled.rows.data(), compiled.rows.size() * sizeof(float), cudaMemcpyHostToDevice),
-          "copying rows");
-    // Of the blocks that fit, the one of which most threads are resident; a large book has a few warps a multiprocessor.
-    const std::size_t most_bytes = properties_.sharedMemPerBlockOptin - 1024;  // a kernel has a little of its own
-    std::size_t least_bytes = 0;
-    unsigned most_threads = 0;
-    const auto reserve = [&](std::size_t bytes) {
-      check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
-            "reserving shared memory");
-    };
-    for (const unsigned threads : block_threads) {
-      const SharedLayout layout = shared_layout(compiled.plan, floats.size(), threads, most_bytes);
-      least_bytes = layout.words * std::size_t{4};
-      if (least_bytes > most_bytes) continue;
-      reserve(least_bytes);
-      int resident = 0;
-      check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, static_cast<int>(threads), least_bytes),
-            "planning the launch");
-      if (static_cast<unsigned>(resident) * threads <= most_threads) continue;
-      most_threads = static_cast<unsigned>(resident) * threads;
-      p.shared = layout;
-      p.blocks = static_cast<unsigned>(resident * properties_.multiProcessorCount);
-    }
-    if (most_threads == 0) {
-      throw Error("the scenario needs " + std::to_string(least_bytes / 1024) +
-                  " KiB of shared memory a block (more than this GPU has) run it with --backend cpu, or split it");
-    }
-    reserve(p.shared.words * std::size_t{4});
-    return p;
-  }
-
-  template <Process process, int N>
-  void count(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total,
-             unsigned long long* fingerprint = nullptr) {
-    const Prepared p = prepare(compiled, count_paths<process, N>);
-    const DeviceArray<std::uint32_t> counts(total.counts.size());
-    const DeviceArray<std::uint64_t> wide(total.counts.size());
-    const DeviceArray<unsigned long long> sums(total.sums.size());
-    const DeviceArray<unsigned long long> lowest(1);
-    check(cudaMemset(lowest.data, 0xff, sizeof(unsigned long long)), "clearing counters");
-    GpuTimer timer;
-    for (std::uint64_t done = 0; done < range.count; done += launch_paths) {
-      const std::uint64_t paths = std::min(launch_paths, range.count - done);
-      count_paths<process, N><<<p.blocks, p.shared.threads, p.shared.words * 4u>>>(
-          compiled.plan, make_key(seed), p.shared, Tables{p.tables->data, p.rows->data},
-          static_cast<unsigned>(p.tables->size), range.first + done, paths, counts.data, sums.data, lowest.data,
-          fingerprint);
-      check(cudaGetLastError(), "starting the simulation");
-      const auto from = thrust::device_pointer_cast(counts.data);
-      const auto to = thrust::device_pointer_cast(wide.data);
-      thrust::transform(thrust::device, from, from + static_cast<std::ptrdiff_t>(counts.size), to, to, AddWide{});
-      check(cudaMemset(counts.data, 0, counts.size * sizeof(std::uint32_t)), "clearing counters");
-    }
-    kernel_seconds_ = timer.seconds();
-    std::vector<std::uint64_t> host(counts.size), host_sums(std::max<std::size_t>(1, sums.size));
-    std::uint64_t host_lowest = 0;
-    check(cudaMemcpy(host.data(), wide.data, host.size() * 8, cudaMemcpyDeviceToHost), "copying counters back");
-    check(cudaMemcpy(host_sums.data(), sums.data, sums.size * 8, cudaMemcpyDeviceToHost), "copying sums back");
-    check(cudaMemcpy(&host_lowest, lowest.data, 8, cudaMemcpyDeviceToHost), "copying counters back");
-    for (std::size_t i = 0; i < host.size(); ++i) total.counts[i] += host[i];
-    for (std::size_t i = 0; i < sums.size; ++i) total.sums[i] += host_sums[i];
-    total.lowest_non_finite = std::min(total.lowest_non_finite, host_lowest);
-    total.paths += range.count;
-  }
-
-  cudaDeviceProp properties_{};
-  std::optional<double> kernel_seconds_;
+/// A launch shape that fills the device.
+struct LaunchShape {
+  SharedLayout shared;
+  unsigned blocks;
 };
+
+template <class Kernel>
+bool shape_launch(const CudaDevice& device, const Plan& plan, std::size_t table_words, Kernel kernel, Calls& calls,
+                  LaunchShape& shape) {
+  const auto reserve = [&](std::size_t bytes) {
+    return calls.went("reserving shared memory",
+                      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes)));
+  };
+  // The number of resident blocks is counted as if all memory that can be shared were: the driver must not guess less.
+  if (!calls.went("reserving shared memory",
+                  cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                                       cudaSharedmemCarveoutMaxShared))) {
+    return false;
+  }
+  // Of the blocks that fit, the one of which most threads are resident; a large book has a few warps a multiprocessor.
+  std::size_t least_bytes = 0;
+  unsigned most_threads = 0;
+  for (const unsigned threads : block_threads) {
+    const SharedLayout layout = shared_layout(plan, table_words, threads, device.shared_memory);
+    least_bytes = layout.words * std::size_t{4};
+    if (least_bytes > device.shared_memory) continue;
+    int resident = 0;
+    if (!reserve(least_bytes) ||
+        !calls.went("planning the launch",
+                    cudaOccupancyMaxActiveBlocksPerMultiprocessor(&resident, kernel, int(threads), least_bytes))) {
+      return false;
+    }
+    if (unsigned(resident) * threads <= most_threads) continue;
+    most_threads = unsigned(resident) * threads;
+    shape = {layout, unsigned(resident * device.multiprocessors)};
+  }
+  if (most_threads == 0) {
+    calls.failure = {"planning the launch", "more shared memory than this GPU has", least_bytes};
+    return false;
+  }
+  return reserve(shape.shared.words * std::size_t{4});
+}
+
+template <Process process, int N>
+CudaFailure run_market(const CudaDevice& device, const Plan& plan, const CudaTables& from, const Key& key,
+                       std::uint64_t first, std::uint64_t count, CudaCounts& to) {
+  Calls calls;
+  LaunchShape shape{};
+  if (!shape_launch(device, plan, from.floats, count_paths<process, N>, calls, shape)) return calls.failure;
+
+  const TallyLayout layout = layout_of(plan);
+  DeviceArray<float> floats, rows;
+  DeviceArray<std::uint32_t> counts;
+  DeviceArray<std::uint64_t> wide;
+  DeviceArray<unsigned long long> sums, lowest, fingerprint;
+  if (!(calls.went("allocating tables", floats.allocate(from.floats)) &&
+        calls.went("allocating tables", rows.allocate(from.rows)) &&
+        calls.went("copying tables", floats.write(from.at.floats)) &&
+        calls.went("copying tables", rows.write(from.at.rows)) &&
+        calls.went("allocating counters", counts.allocate_filled(layout.counters(), 0)) &&
+        calls.went("allocating counters", wide.allocate_filled(layout.counters(), 0)) &&
+        calls.went("allocating counters", sums.allocate_filled(layout.sums(), 0)) &&
+        calls.went("allocating counters", lowest.allocate_filled(1, 0xff)) &&
+        calls.went("allocating counters", fingerprint.allocate_filled(1, 0)))) {
+    return calls.failure;
+  }
+
+  Event begin, end;
+  if (!calls.went("starting its clock", begin.record())) return calls.failure;
+  for (std::uint64_t done = 0; done < count; done += launch_paths) {
+    count_paths<process, N><<<shape.blocks, shape.shared.threads, shape.shared.words * 4u>>>(
+        plan, key, shape.shared, Tables{floats.data, rows.data}, static_cast<unsigned>(floats.size), first + done,
+        std::min(launch_paths, count - done), counts.data, sums.data, lowest.data,
+        to.fingerprint != nullptr ? fingerprint.data : nullptr);
+    if (!calls.went("starting the simulation", cudaGetLastError()) ||
+        !calls.went("adding up counters", flush(counts, wide))) {
+      return calls.failure;
+    }
+  }
+  calls.went("reading its clock", end.record()) && calls.went("simulating", end.wait()) &&
+      calls.went("reading its clock", end.seconds_since(begin, to.seconds)) &&
+      calls.went("copying counters back", wide.read(to.counts)) &&
+      calls.went("copying sums back", sums.read(to.sums)) &&
+      calls.went("copying counters back", lowest.read(&to.lowest_non_finite)) &&
+      (to.fingerprint == nullptr || calls.went("copying the fingerprint back", fingerprint.read(to.fingerprint)));
+  return calls.failure;
+}
 
 }  // namespace
 
-CudaDevices cuda_devices() {
-  CudaDevices found;
-  int runtime = 0, driver = 0, count = 0;
-  cudaRuntimeGetVersion(&runtime);
-  cudaDriverGetVersion(&driver);
-  const auto version = [](int v) { return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10); };
-  found.note = "runtime " + version(runtime) + ", driver " + (driver == 0 ? std::string("not found") : version(driver));
-  if (cudaGetDeviceCount(&count) != cudaSuccess) {
-    cudaGetLastError();  // a machine without a GPU is no error
-    return found;
-  }
-  for (int d = 0; d < count; ++d) {
-    cudaDeviceProp p{};
-    if (cudaGetDeviceProperties(&p, d) != cudaSuccess) continue;
-    if (p.major < 8) {
-      found.note += std::string(", ") + p.name + " is older than sm_80 and not used";
-      continue;
-    }
-    char text[400];
-    std::snprintf(text, sizeof text, "%s (sm_%d%d, %.1f GiB, %d multiprocessors)", p.name, p.major, p.minor,
-                  static_cast<double>(p.totalGlobalMem) / (1024.0 * 1024.0 * 1024.0), p.multiProcessorCount);
-    found.names.emplace_back(text);
-  }
-  return found;
+CudaSystem cuda_system() {
+  CudaSystem system;
+  cudaRuntimeGetVersion(&system.runtime);
+  cudaDriverGetVersion(&system.driver);
+  if (cudaGetDeviceCount(&system.devices) != cudaSuccess) system.devices = 0;
+  cudaGetLastError();  // a machine without a GPU is no error
+  return system;
 }
 
-std::unique_ptr<Backend> make_cuda_backend() {
-  const CudaDevices devices = cuda_devices();
-  if (!devices.usable()) {
-    throw Error("--backend cuda (this machine has no usable GPU: " + devices.note +
-                ") use --backend cpu, or install a driver");
-  }
-  return std::make_unique<CudaBackend>(0);
+CudaFailure cuda_device(int index, CudaDevice& device) {
+  Calls calls;
+  cudaDeviceProp p{};
+  if (!calls.went("reading its properties", cudaGetDeviceProperties(&p, index))) return calls.failure;
+  device.index = index;
+  std::snprintf(device.name, sizeof device.name, "%s", p.name);
+  device.major = p.major;
+  device.minor = p.minor;
+  device.memory = p.totalGlobalMem;
+  device.multiprocessors = p.multiProcessorCount;
+  device.shared_memory = p.sharedMemPerBlockOptin;
+  return {};
+}
+
+CudaFailure cuda_open(const CudaDevice& device) {
+  Calls calls;
+  cudaFuncAttributes loaded{};
+  calls.went("opening the device", cudaSetDevice(device.index)) &&
+      calls.went("loading the simulation", cudaFuncGetAttributes(&loaded, count_paths<Process::diffusion, 4>));
+  return calls.failure;
+}
+
+CudaFailure cuda_run(const CudaDevice& device, const Plan& plan, const CudaTables& tables, const Key& key,
+                     std::uint64_t first, std::uint64_t count, CudaCounts& counts) {
+  Calls calls;
+  if (!calls.went("choosing the device", cudaSetDevice(device.index))) return calls.failure;
+  return with_market(plan, [&]<Process process, int N>() {
+    return run_market<process, N>(device, plan, tables, key, first, count, counts);
+  });
 }
 
 }  // namespace proofload

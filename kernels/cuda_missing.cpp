@@ -1,17 +1,27 @@
 // cuda_missing.cpp -- stands in for cuda.cu in a build without CUDA: callers need no #ifdef, users get a reason.
 #include "kernels/cuda.h"
-#include "run/backend.h"
 
 namespace proofload {
+namespace {
 
-CudaDevices cuda_devices() {
-  return {{}, "this build has no CUDA: install the CUDA Toolkit 12.4 or later and build again"};
+constexpr const char* missing = "this build of proofload has no CUDA";
+constexpr CudaFailure nothing_to_run_on = {"looking for one", missing, 0};
+
+}  // namespace
+
+CudaSystem cuda_system() {
+  CudaSystem system;
+  system.missing = missing;
+  return system;
 }
 
-std::unique_ptr<Backend> make_cuda_backend() {
-  throw Error(
-      "--backend cuda (this build of proofload has no CUDA) install the CUDA Toolkit 12.4 or later and build again, or "
-      "use --backend cpu");
+CudaFailure cuda_device(int, CudaDevice&) { return nothing_to_run_on; }
+
+CudaFailure cuda_open(const CudaDevice&) { return nothing_to_run_on; }
+
+CudaFailure cuda_run(const CudaDevice&, const Plan&, const CudaTables&, const Key&, std::uint64_t, std::uint64_t,
+                     CudaCounts&) {
+  return nothing_to_run_on;
 }
 
 }  // namespace proofload

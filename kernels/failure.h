@@ -55,8 +55,8 @@ PROOFLOAD_FN typename lane<F>::M is_hit(const Message& message, F failure, typen
 
 /// Draws the failure times of all layers; the lanes with a message that is hit.
 template <class F>
-PROOFLOAD_FN typename lane<F>::M failures(const Plan& plan, const float* tables, const Paths<F>& paths,
-                                          const Workspace<F>& work) {
+PROOFLOAD_ONCE typename lane<F>::M failures(const Plan& plan, const float* tables, const Paths<F>& paths,
+                                            const Workspace<F>& work) {
   const auto zero = broadcast_word<F>(0);
   auto struck = less(zero, zero);
   for (unsigned i = 0; i < plan.layers; ++i) work.failure[i] = failure_time(plan, tables, i, paths, work);
@@ -70,7 +70,7 @@ PROOFLOAD_FN typename lane<F>::M failures(const Plan& plan, const float* tables,
 /// Times of sale with the stall of a failed layer: `late` is `time` where nothing stands still, and absent beyond the horizon. Where a
 /// trigger may still bring a sale forward, only what waits beyond the horizon even so is given up here.
 template <class F>
-PROOFLOAD_FN void stalls(const Plan& plan, const float* tables, const Paths<F>& paths, const Workspace<F>& work) {
+PROOFLOAD_ONCE void stalls(const Plan& plan, const float* tables, const Paths<F>& paths, const Workspace<F>& work) {
   const auto never = broadcast_word<F>(absent), horizon = broadcast_word<F>(plan.horizon);
   for (unsigned m = 0; m < plan.walked; ++m) {
     const Message& message = plan.message[m];

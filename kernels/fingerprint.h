@@ -14,7 +14,7 @@ PROOFLOAD_FN std::uint64_t mix(std::uint64_t x) {
   return x ^ (x >> 31);
 }
 
-/// Of one outcome of one path; `what` tells outcomes apart (count.h).
+/// Of one outcome of one path; `what` tells outcomes apart (told.h).
 PROOFLOAD_FN std::uint64_t outcome_hash(std::uint64_t path, std::uint32_t what, std::uint32_t word) {
   return mix(mix(path) ^ (static_cast<std::uint64_t>(what) << 32 | word));
 }

@@ -8,17 +8,20 @@
 
 #if defined(__CUDACC__)
 #define PROOFLOAD_FN __host__ __device__ __forceinline__
+#define PROOFLOAD_ONCE PROOFLOAD_FN
 #if defined(__CUDA_ARCH__)
 #define PROOFLOAD_UNROLL _Pragma("unroll")
 #else
 #define PROOFLOAD_UNROLL  // nvcc's host pass only parses the kernels
 #endif
-#elif defined(__clang__)
-#define PROOFLOAD_FN inline __attribute__((always_inline))
-#define PROOFLOAD_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define PROOFLOAD_FN inline __attribute__((always_inline))
+#define PROOFLOAD_ONCE __attribute__((noinline))  // what no market is in: compiled once for all of them
+#if defined(__clang__)
+#define PROOFLOAD_UNROLL _Pragma("clang loop unroll(full)")
+#else
 #define PROOFLOAD_UNROLL _Pragma("GCC unroll 16")
+#endif
 #endif
 
 namespace proofload {

@@ -1,7 +1,7 @@
 /// path.h -- one liquidation, from the call to the sale, in the order of DESIGN 1.1. Start reading here.
 ///
 /// simulate() runs the paths of one pack. It draws the delay of every message, finds the failed layers, walks the correlated prices
-/// through the times at which somebody sells, and hands what each collateral brings to a sink that counts it (or prints, or hashes).
+/// through the times at which somebody sells, and hands what each collateral brings to a sink that counts it (count.h).
 #pragma once
 #include "kernels/condition.h"
 #include "kernels/failure.h"
@@ -52,8 +52,8 @@ PROOFLOAD_FN void heartbeats(const Plan& plan, const Workspace<F>& work) {
 
 /// The state of the world, and how long each message takes, standstills included: with a trigger at the latest.
 template <class F, class Sink>
-PROOFLOAD_FN void arrivals(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Workspace<F>& work,
-                           Sink& sink) {
+PROOFLOAD_ONCE void arrivals(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Workspace<F>& work,
+                             Sink& sink) {
   conditions(plan, tables, paths, work);
   delays(plan, tables.floats, paths, work, sink);
   regimes(plan, tables.floats, paths, work, sink);
@@ -62,8 +62,8 @@ PROOFLOAD_FN void arrivals(const Plan& plan, const Tables& tables, const Paths<F
 
 /// Tells the sink of failures and delays, which are certain now, and gives up what takes too long.
 template <class F, class Sink>
-PROOFLOAD_FN typename lane<F>::M settle(const Plan& plan, const Workspace<F>& work, bool failed, bool stalled,
-                                        Sink& sink) {
+PROOFLOAD_ONCE typename lane<F>::M settle(const Plan& plan, const Workspace<F>& work, bool failed, bool stalled,
+                                          Sink& sink) {
   if (failed) sink.layers_failed(work);
   for (unsigned r = 0; r < plan.routes; ++r) sink.delay(r, work.time[plan.route_message[r]]);
   const auto unresolved = give_up(plan, work, stalled);
@@ -73,8 +73,8 @@ PROOFLOAD_FN typename lane<F>::M settle(const Plan& plan, const Workspace<F>& wo
 
 /// What a single-chain engine would see: each asset at oracle + one block, a visit of the walk or bridged into its path to the sale.
 template <class F, class Sink>
-PROOFLOAD_FN void read_price_layer(const Plan& plan, const Tables& tables, const Paths<F>& paths,
-                                   const Workspace<F>& work, Sink& sink) {
+PROOFLOAD_ONCE void read_price_layer(const Plan& plan, const Tables& tables, const Paths<F>& paths,
+                                     const Workspace<F>& work, Sink& sink) {
   const auto never = broadcast_word<F>(absent), zero = broadcast_word<F>(0);
   const Stream<F> stream(paths, address(Purpose::price_layer));
   const F mixer = mixing_variance(plan, tables, paths, 0, 0);
@@ -107,8 +107,8 @@ struct Sale {
 };
 
 template <class F, class Sink>
-PROOFLOAD_FN Sale<F> sell(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Workspace<F>& work,
-                          const Collateral& c, bool failed, bool stalled, Sink& sink) {
+PROOFLOAD_ONCE Sale<F> sell(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Workspace<F>& work,
+                            const Collateral& c, bool failed, bool stalled, Sink& sink) {
   const auto zero = broadcast_word<F>(0), beyond = broadcast_word<F>(plan.horizon + 1);
   const unsigned m = plan.leg[c.leg].message, asset = plan.leg[c.leg].asset;
   const Message& message = plan.message[m];

@@ -104,7 +104,6 @@ PROOFLOAD_FN void regimes(const Plan& plan, const float* tables, const Paths<F>&
     const U whole = to_ticks(law_at(plan, tables, outage.duration, z[0], pick), plan.horizon);
     const U rest = to_ticks(law_at(plan, tables, outage.residual, z[0], pick), plan.horizon);
     work.outage[2 * o + 1] = begins.at + select(begins.under_way, rest, whole);  // at most 2 (horizon + 1) < 2^32
-    sink.outage(o, begins.at, work.outage[2 * o + 1]);
   }
   pass_parts(plan, work, true);
 }

@@ -165,7 +165,7 @@ RiskRate risk_rate(const Results& r, int k, const Histogram& latency, const Sale
   const Tally& tally = r.tally;
   const MarginSpec& margin = r.scenario.margin;
   const CollateralSpec& spec = r.scenario.collateral[k];
-  const auto layer = layer_of(r.scenario, spec.route);
+  const auto layer = layer_of(r.scenario, spec);
   const double level = r.scenario.run.interval, score = interval_score(level);
   const double paths = static_cast<double>(tally.paths), covered = 1.0 - *spec.haircut;
   const std::uint64_t hits = tally.counts[tally.layout.hit(k)];
@@ -279,7 +279,7 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
   }
   const std::uint64_t hits = tally.counts[at.hit(k)];
   a.loss_given_failure = histogram(tally, at.struck(k)).mean(sale);
-  if (can_fail(r.scenario, layer_of(r.scenario, spec.route))) {
+  if (can_fail(r.scenario, layer_of(r.scenario, spec))) {
     a.p_failure = proportion(hits, tally.paths, level);
     add_exposure(r, k, sale, a);
   }

@@ -11,25 +11,9 @@
 namespace proofload {
 namespace {
 
-const auto& named(const auto& all, const std::string& name) {
-  const auto at = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
-  if (at == all.end()) throw std::invalid_argument("the scenario has no \"" + name + "\"");
-  return *at;
-}
-
 bool called_wrapped(const RouteSpec& route) { return route.mechanism.starts_with("wrapped"); }
 
 }  // namespace
-
-const RouteSpec& route_named(const Scenario& scenario, const std::string& name) { return named(scenario.routes, name); }
-
-std::optional<std::size_t> layer_of(const Scenario& scenario, const std::string& route) {
-  const std::string& layer = route_named(scenario, route).layer;
-  for (std::size_t i = 0; i < scenario.layers.size(); ++i) {
-    if (scenario.layers[i].name == layer) return i;
-  }
-  return std::nullopt;
-}
 
 double layer_hazard(const Scenario& scenario, const LayerSpec& layer) {
   const double network = layer.network.empty() ? 0.0 : layer.common_hazard;
@@ -51,7 +35,7 @@ std::optional<double> closed_form_margin(const Scenario& scenario, const std::st
                                          double confidence) {
   const MarginSpec& margin = scenario.margin;
   if (margin.liability <= 0.0 || scenario.stress.replay) return std::nullopt;
-  const AssetSpec& a = named(scenario.market.assets, asset);
+  const AssetSpec& a = scenario.market.assets[asset_index(scenario, asset)];
   const double years = seconds / seconds_per_year, sigma = a.volatility * scenario.stress.volatility;
   const double drift = a.drift + scenario.stress.drift;
   const double score = boost::math::quantile(boost::math::complement(boost::math::normal(), confidence));
@@ -74,7 +58,7 @@ std::optional<std::size_t> wrapped_alternative(const Scenario& scenario, std::si
     return !route.layer.empty() && fixed_delay(scenario, route).has_value();
   };
   const auto route_of = [&](std::size_t i) -> const RouteSpec& {
-    return route_named(scenario, scenario.collateral[i].route);
+    return scenario.routes[route_index(scenario, scenario.collateral[i].route)];
   };
   if (called_wrapped(route_of(k))) return std::nullopt;
   const auto first = [&](const auto& is_wrapped) -> std::optional<std::size_t> {

@@ -7,9 +7,6 @@
 
 namespace proofload {
 
-/// Index into Scenario::layers of what carries this route; absent: it has no layer and never fails.
-std::optional<std::size_t> layer_of(const Scenario&, const std::string& route);
-
 /// The marginal hazard in force, per year: own (times the corruption factor of compile.h), of its network and of its verifiers, stressed.
 /// A systemic factor and uncertainty leave this mean as it is. 0: the layer cannot fail.
 double layer_hazard(const Scenario&, const LayerSpec&);
@@ -31,8 +28,5 @@ std::optional<std::size_t> wrapped_alternative(const Scenario&, std::size_t k);
 
 /// Seconds, when nothing about a route's own stages is random (outages apart).
 std::optional<double> fixed_delay(const Scenario&, const RouteSpec&);
-
-/// The route that a collateral or an answer names.
-const RouteSpec& route_named(const Scenario&, const std::string& name);
 
 }  // namespace proofload

@@ -17,14 +17,11 @@
 #include "answers/hdf5_image.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/version.h"
 #include "base/write_file.h"
 #include "plan/compile.h"
 #include "scenario/effective.h"
 #include "scenario/reader.h"
-
-#ifndef PROOFLOAD_COMMIT
-#define PROOFLOAD_COMMIT "unknown"
-#endif
 
 namespace proofload {
 namespace {
@@ -42,103 +39,39 @@ constexpr std::uint64_t largest_file = std::uint64_t{1} << 32;  // bytes; the la
 
 // ---- what of the tally is stored where ------------------------------------------------------------------------------
 
-/// A run of counters (or sums) of the tally that is one dataset.
-struct Section {
+/// The dimension of a dataset that an extent is; conditions are none.
+std::string dimension_of(Extent extent) {
+  switch (extent) {
+    case Extent::readings: return "reading";
+    case Extent::collaterals: return "collateral";
+    case Extent::routes: return "route";
+    case Extent::layers: return "layer";
+    default: return {};
+  }
+}
+
+/// A section of the tally as a dataset; one that has no counters is left out.
+struct Dataset {
   std::string name;
   std::vector<std::string> dimensions;
-  std::size_t at;
-  std::string long_name;
+  std::vector<hsize_t> extents;
+  const char* units;
 };
 
-std::vector<Section> count_sections(const TallyLayout& l) {
-  std::vector<Section> s = {{"loss_price_count",
-                             {"reading", "loss"},
-                             l.price(0),
-                             "paths by loss before sale costs, had seizure taken oracle and one block"},
-                            {"loss_latency_count",
-                             {"collateral", "loss"},
-                             l.latency(0),
-                             "paths by loss before sale costs, real delays, no failures"},
-                            {"loss_spared_count",
-                             {"collateral", "loss"},
-                             l.spared(0),
-                             "paths whose layer failed, by loss without that failure"},
-                            {"loss_struck_count",
-                             {"collateral", "loss"},
-                             l.struck(0),
-                             "paths whose layer failed, by loss before sale costs with it"}};
-  if (l.portfolio != 0)
-    s.push_back({"loss_book_count", {"loss"}, l.book(), "paths by loss of the weighted book after sale costs"});
-  if (l.lowest != 0)
-    s.push_back(
-        {"loss_least_count", {"loss"}, l.least(), "paths by loss of the weighted book's price at its worst grid date"});
-  s.push_back({"delay_count",
-               {"route", "delay"},
-               l.delay(0),
-               "paths by delay of the message; the last bin: beyond the horizon"});
-  if (l.joint != 0) {
-    s.push_back({"under_count",
-                 {"collateral", "collateral_other"},
-                 l.under(0, 0),
-                 "paths on which both are under-collateralised (upper triangle)"});
-  } else {
-    s.push_back({"under_count", {"collateral"}, l.under(0, 0), "paths on which it is under-collateralised"});
+Dataset dataset_of(const Section& section, const TallyLayout& layout) {
+  Dataset set{section.name, {}, {}, section.kind == Kind::sum ? "5.9604644775390625e-08" : "1"};  // 2^-24
+  for (const Extent by : section.by) {
+    std::string name = dimension_of(by);
+    if (name.empty()) continue;
+    if (!set.dimensions.empty() && set.dimensions.back() == name) name += "_other";
+    set.dimensions.push_back(name);
+    set.extents.push_back(layout.extent(by));
   }
-  if (l.layers != 0) {
-    s.push_back(
-        {"failed_count", {"layer", "layer_other"}, l.failed(0, 0), "paths on which both layers fail (upper triangle)"});
-  }
-  s.push_back({"hit_count", {"collateral"}, l.hit(0), "paths on which the collateral's layer fails"});
-  s.push_back(
-      {"late_count", {"collateral"}, l.late(0), "paths on which the collateral is not sold within the horizon"});
-  if (l.breaches != 0) {
-    s.push_back({"breach_count",
-                 {"collateral"},
-                 l.breach(0),
-                 "paths on which the price alone lost more than the haircut in force at a grid date up to the sale"});
-  }
-  s.push_back({"book_under_count", {}, l.book_under(), "paths on which the book is under-collateralised"});
-  s.push_back({"unresolved_count", {}, l.unresolved(), "paths on which a message takes longer than the horizon"});
-  s.push_back({"non_finite_count", {}, l.non_finite(), "paths with an outcome that is not a number"});
-  return s;
-}
-
-std::vector<Section> sum_sections(const TallyLayout& l) {
-  return {{"shortfall_sum",
-           {"collateral"},
-           l.shortfall(0),
-           "shortfall against the policy haircut before sale costs, summed over paths"},
-          {"shortfall_spared_sum", {"collateral"}, l.shortfall_spared(0), "the same without failures"},
-          {"shortfall_struck_sum",
-           {"collateral"},
-           l.shortfall_struck(0),
-           "the same over failed paths only, with the failure"}};
-}
-
-hsize_t extent_of(const std::string& dimension, const TallyLayout& l) {
-  if (dimension == "reading") return l.readings;
-  if (dimension == "collateral" || dimension == "collateral_other") return l.collaterals;
-  if (dimension == "route") return l.routes;
-  if (dimension == "layer" || dimension == "layer_other") return l.layers;
-  return dimension == "loss" ? loss_bins : delay_bins;
-}
-
-std::vector<hsize_t> extents_of(const Section& section, const TallyLayout& l) {
-  std::vector<hsize_t> extents;
-  for (const auto& d : section.dimensions) extents.push_back(extent_of(d, l));
-  return extents;
-}
-
-/// A counter that is added to kernels/tally.h and not here must not be lost in silence.
-void check_complete(const std::vector<Section>& sections, const TallyLayout& l, std::size_t all) {
-  std::size_t sum = 0;
-  for (const auto& s : sections) {
-    if (s.at != sum) throw std::logic_error("results.cpp does not store the counters in the order of kernels/tally.h");
-    std::size_t size = 1;
-    for (const hsize_t n : extents_of(s, l)) size *= n;
-    sum += size;
-  }
-  if (sum != all) throw std::logic_error("results.cpp does not store every counter of kernels/tally.h");
+  const int bins = bins_of(section.kind);
+  if (bins == 1) return set;
+  set.dimensions.emplace_back(section.kind == Kind::delay ? "delay" : "loss");
+  set.extents.push_back(static_cast<hsize_t>(bins));
+  return set;
 }
 
 // ---- writing --------------------------------------------------------------------------------------------------------
@@ -157,7 +90,7 @@ void write_attributes(Image& image, const Results& r) {
   image.attribute("format", format_name);
   image.attribute("schema", format_schema);
   image.attribute("engine", r.engine);
-  image.attribute("commit", PROOFLOAD_COMMIT);
+  image.attribute("commit", engine_commit());
   image.attribute("kernel_revision", std::uint64_t{r.compiled.plan.revision});
   image.attribute("scenario_name", r.scenario.name);
   image.attribute("scenario_description", r.scenario.description);
@@ -317,17 +250,15 @@ void write_answers(Image& image, const Results& r) {
 
 void write_tally(Image& image, const Results& r) {
   const TallyLayout& layout = r.tally.layout;
-  for (const auto& s : count_sections(layout)) {
-    const bool histogram = !s.dimensions.empty() && (s.dimensions.back() == "loss" || s.dimensions.back() == "delay");
-    const std::uint64_t* from = r.tally.counts.data() + s.at;
-    if (histogram) {
-      image.histogram(s.name, s.dimensions, from, "1", s.long_name);
+  for (const Section& s : sections) {
+    if (layout.size(s) == 0) continue;
+    const Dataset set = dataset_of(s, layout);
+    const std::uint64_t* from = (s.kind == Kind::sum ? r.tally.sums : r.tally.counts).data() + layout.begin(s);
+    if (bins_of(s.kind) > 1) {
+      image.histogram(set.name, set.dimensions, from, set.units, s.long_name);
     } else {
-      image.variable(s.name, s.dimensions, from, "1", s.long_name);
+      image.variable(set.name, set.dimensions, from, set.units, s.long_name);
     }
-  }
-  for (const auto& s : sum_sections(layout)) {
-    image.variable(s.name, s.dimensions, r.tally.sums.data() + s.at, "5.9604644775390625e-08", s.long_name);  // 2^-24
   }
 }
 
@@ -444,8 +375,8 @@ TallyLayout adopt_older(hid_t file, std::uint64_t revision, const std::string& p
   r.compiled.plan.revision = static_cast<std::uint32_t>(revision);
   r.compiled.plan_hash = plan_hash;
   TallyLayout layout = layout_of(r.compiled.plan);
-  if (!has_dataset(file, "breach_count")) layout.breaches = 0;
-  if (!has_dataset(file, "loss_least_count")) layout.lowest = 0;
+  if (!has_dataset(file, section(Counted::breach).name)) layout.breaches = 0;
+  if (!has_dataset(file, section(Counted::least).name)) layout.lowest = 0;
   layout.joint = 1;  // pairs were always counted
   return layout;
 }
@@ -492,11 +423,12 @@ Results read_image(std::string_view image, const std::string& name) {
   r.wall_seconds = number_attribute<double>(file, "wall_seconds");
 
   r.tally = Tally(layout);
-  const auto counts = count_sections(layout), sums = sum_sections(layout);
-  check_complete(counts, layout, r.tally.counts.size());
-  check_complete(sums, layout, r.tally.sums.size());
-  for (const auto& s : counts) read_counts(file, s.name, extents_of(s, layout), r.tally.counts.data() + s.at);
-  for (const auto& s : sums) read_counts(file, s.name, extents_of(s, layout), r.tally.sums.data() + s.at);
+  for (const Section& s : sections) {
+    if (layout.size(s) == 0) continue;
+    const Dataset set = dataset_of(s, layout);
+    read_counts(file, set.name, set.extents,
+                (s.kind == Kind::sum ? r.tally.sums : r.tally.counts).data() + layout.begin(s));
+  }
   r.tally.paths = r.range.count;
   r.tally.lowest_non_finite = number_attribute<std::uint64_t>(file, "lowest_non_finite");
   if (r.tally.hash() != text_attribute(file, "tally_hash"))
@@ -512,8 +444,6 @@ void write_results(const Results& r, const std::filesystem::path& file) {
   try {
     const QuietHdf5 quiet;
     if (r.tally.paths != r.range.count) throw std::logic_error("a result's tally does not hold the paths of its range");
-    check_complete(count_sections(r.tally.layout), r.tally.layout, r.tally.counts.size());
-    check_complete(sum_sections(r.tally.layout), r.tally.layout, r.tally.sums.size());
     Image image;
     write_attributes(image, r);
     write_dimensions(image, r);

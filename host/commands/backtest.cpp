@@ -1,4 +1,5 @@
 // `proofload backtest`.
+#include "base/version.h"
 #include "commands/commands.h"
 
 #include <fmt/format.h>
@@ -13,7 +14,6 @@
 #include "base/write_file.h"
 #include "commands/options.h"
 #include "market/backtest_verdict.h"
-#include "run/engine.h"
 #include "scenario/reader.h"
 
 namespace proofload {

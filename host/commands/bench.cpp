@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/version.h"
 #include "commands/commands.h"
 #include "commands/options.h"
 #include "plan/compile.h"

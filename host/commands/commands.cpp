@@ -1,6 +1,7 @@
 #include "commands/commands.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <hdf5.h>
 
 #include <CLI/CLI.hpp>
@@ -18,12 +19,14 @@
 #include "answers/result_file.h"
 #include "answers/show.h"
 #include "base/error.h"
+#include "base/rows.h"
+#include "base/version.h"
 #include "base/words.h"
 #include "commands/manual.h"
 #include "commands/options.h"
 #include "feed/export.h"
-#include "kernels/cuda.h"
 #include "plan/compile.h"
+#include "run/cuda_backend.h"
 #include "run/engine.h"
 #include "run/explain.h"
 #include "scenario/effective.h"
@@ -73,7 +76,7 @@ void add_export(CLI::App& app, int&) {
   auto venue = std::make_shared<std::string>("generic");
   auto output = std::make_shared<std::string>();
   app.add_option("RESULT", *file, "result file (HDF5)")->required();
-  app.add_option("--venue", *venue, "whose units: generic (basis points)");
+  app.add_option("--venue", *venue, fmt::format("whose units: {}", fmt::join(names_of(venues), ", ")));
   app.add_option("-o,--output", *output, "haircuts.json or haircuts.csv")->required();
   app.callback([file, venue, output] {
     export_haircuts(read_results(*file), *venue, *output);
@@ -127,7 +130,7 @@ void add_doctor(CLI::App& app, int&) {
     for (const auto& l : usable_lanes()) lanes += (lanes.empty() ? "" : ", ") + l;
     unsigned major = 0, minor = 0, release = 0;
     H5get_libversion(&major, &minor, &release);
-    print(fmt::format("{} (commit {}), kernel revision {}", engine_version(), PROOFLOAD_COMMIT, kernel_revision));
+    print(fmt::format("{} (commit {}), kernel revision {}", engine_version(), engine_commit(), kernel_revision));
     print(fmt::format("built with   {} {}, C++ {}", compiler, __VERSION__, __cplusplus));
     print(fmt::format("CPU lanes    {} (the last is used)", lanes));
     print(fmt::format("threads      {}", usable_threads()));

@@ -17,10 +17,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json to_json(const Results& r, const std::vector<ExportedHaircut>& haircuts) {
+Json to_json(const Results& r, const Venue& venue, const std::vector<ExportedHaircut>& haircuts) {
   Json out = {{"format", "proofload-haircuts"},
               {"schema", 1},
-              {"venue", "generic"},
+              {"venue", venue.name},
               {"provenance",
                {{"scenario", r.scenario.name},
                 {"engine", r.engine},
@@ -38,7 +38,7 @@ Json to_json(const Results& r, const std::vector<ExportedHaircut>& haircuts) {
                                {"asset", h.asset},
                                {"route", h.route},
                                {"confidence", h.confidence},
-                               {"haircut_bps", h.basis_points},
+                               {venue.field, h.units},
                                {"upper_bound", h.upper},
                                {"estimate", h.estimate},
                                {"beyond_cliff", h.beyond_cliff}});
@@ -58,31 +58,26 @@ std::string csv_field(std::string_view text) {
 }
 
 /// Every row carries the provenance: rows get copied out of files.
-std::string to_csv(const Results& r, const std::vector<ExportedHaircut>& haircuts) {
-  std::string text =
-      "collateral,asset,route,confidence,haircut_bps,upper_bound,estimate,beyond_cliff,scenario,engine,plan_hash,tally_"
-      "hash,seed,"
-      "first_path,paths,interval,date,stress\n";
+std::string to_csv(const Results& r, const Venue& venue, const std::vector<ExportedHaircut>& haircuts) {
+  std::string text = fmt::format(
+      "collateral,asset,route,confidence,{},upper_bound,estimate,beyond_cliff,scenario,engine,plan_hash,tally_hash,"
+      "seed,"
+      "first_path,paths,interval,date,stress\n",
+      venue.field);
   const std::string provenance =
       fmt::format("{},{},{},{},{},{},{},{},{},{}", csv_field(r.scenario.name), csv_field(r.engine),
                   r.compiled.plan_hash, r.tally.hash(), r.seed, r.range.first, r.tally.paths, r.scenario.run.interval,
                   csv_field(r.date), csv_field(stress_text(r.scenario)));
   for (const auto& h : haircuts) {
     text += fmt::format("{},{},{},{},{},{},{},{},{}\n", csv_field(h.collateral), csv_field(h.asset), csv_field(h.route),
-                        h.confidence, h.basis_points, h.upper, h.estimate, h.beyond_cliff, provenance);
+                        h.confidence, h.units, h.upper, h.estimate, h.beyond_cliff, provenance);
   }
   return text;
 }
 
 }  // namespace
 
-int basis_points_up(double fraction) {
-  // 0.0512 * 1e4 is 512.00000000000006: the allowance is a thousand times the rounding of such a product, and 1e-13 of
-  // the value.
-  return static_cast<int>(std::ceil(std::clamp(fraction, 0.0, 1.0) * 1e4 - 1e-9));
-}
-
-std::vector<ExportedHaircut> exported_haircuts(const Results& r) {
+std::vector<ExportedHaircut> exported_haircuts(const Results& r, const Venue& venue) {
   std::vector<ExportedHaircut> haircuts;
   std::vector<Problem> problems;
   for (const auto& c : answer(r).collateral) {
@@ -96,26 +91,24 @@ std::vector<ExportedHaircut> exported_haircuts(const Results& r) {
         continue;
       }
       haircuts.push_back(
-          {c.name, c.asset, c.route, h.confidence, *h.value, *h.high, basis_points_up(*h.high), h.beyond_cliff});
+          {c.name, c.asset, c.route, h.confidence, *h.value, *h.high, venue_units(venue, *h.high), h.beyond_cliff});
     }
   }
   if (!problems.empty()) throw Error(problems);
   return haircuts;
 }
 
-void export_haircuts(const Results& r, const std::string& venue, const std::filesystem::path& file) {
-  if (venue != "generic") {
-    throw Error(fmt::format(
-        "there is no venue \"{}\" (haircuts are written in a venue's own units) use --venue generic", venue));
-  }
+void export_haircuts(const Results& r, const std::string& venue_name, const std::filesystem::path& file) {
+  const Venue& venue = venue_named(venue_name);
   const std::string extension = file.extension().string();
   if (extension != ".json" && extension != ".csv") {
     throw Error({{file.string(), 0,
                   fmt::format("the format is not known (the extension \"{}\" says it) end the name in .json or .csv",
                               extension)}});
   }
-  const auto haircuts = exported_haircuts(r);
-  write_file(file, extension == ".json" ? to_json(r, haircuts).dump(2) + "\n" : to_csv(r, haircuts), "the export");
+  const auto haircuts = exported_haircuts(r, venue);
+  write_file(file, extension == ".json" ? to_json(r, venue, haircuts).dump(2) + "\n" : to_csv(r, venue, haircuts),
+             "the export");
 }
 
 }  // namespace proofload

@@ -3,18 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
 #include <map>
 #include <memory>
-#include <mutex>
-#include <thread>
 
 #include "base/error.h"
-#include "kernels/path.h"
+#include "base/parallel.h"
 #include "market/backtest_statistics.h"
 #include "plan/compile.h"
+#include "run/replay.h"
 
 namespace proofload {
 namespace {
@@ -22,13 +19,6 @@ namespace {
 std::size_t in_bars(double seconds, std::int64_t bar) {
   return static_cast<std::size_t>(std::max(1.0, std::ceil(seconds / static_cast<double>(bar) - 1e-9)));
 }
-
-/// A sink of delays() that nobody reads.
-struct NoStages {
-  bool any(bool m) const { return m; }
-  void outage(unsigned, std::uint32_t, std::uint32_t) {}
-  void stage(unsigned, std::uint32_t) {}
-};
 
 /// Sums that answer "how many known returns among the last n, and their squares" at once.
 struct Running {
@@ -173,18 +163,13 @@ std::vector<DelayTrack> delay_tracks(const Scenario& scenario, std::int64_t bar,
                                      std::uint64_t seed) {
   const Compiled compiled = compile(scenario);
   const Plan& plan = compiled.plan;
-  const auto arrays = std::make_unique<Arrays<float>>();
-  const Workspace<float> work = arrays->workspace();
-  const Tables tables{compiled.tables.floats.data(), compiled.rows.data()};
-  const Key key = make_key(seed);
-  NoStages nobody;
   std::vector<std::map<int, std::uint64_t>> counts(scenario.routes.size());
-  for (std::uint64_t path = 0; path < paths; ++path) {
-    arrivals(plan, tables, Paths<float>(key, path), work, nobody);
-    for (unsigned r = 0; r < plan.routes; ++r) {
-      const std::uint32_t ticks = std::min(work.time[plan.route_message[r]], plan.horizon);
-      const auto in_bar = static_cast<std::uint64_t>(bar) * static_cast<std::uint64_t>(ticks_per_second);
-      ++counts[r][static_cast<int>(std::max<std::uint64_t>(1, (ticks + in_bar - 1) / in_bar))];
+  const auto in_bar = static_cast<std::uint64_t>(bar) * static_cast<std::uint64_t>(ticks_per_second);
+  for (std::uint64_t first = 0; first < paths; first += chunk_paths) {
+    const auto ticks = route_delays(compiled, seed, {first, std::min<std::uint64_t>(chunk_paths, paths - first)});
+    for (std::size_t i = 0; i < ticks.size(); ++i) {
+      const std::uint32_t delay = std::min(ticks[i], plan.horizon);
+      ++counts[i % plan.routes][static_cast<int>(std::max<std::uint64_t>(1, (delay + in_bar - 1) / in_bar))];
     }
   }
   std::vector<DelayTrack> tracks;
@@ -234,31 +219,13 @@ std::vector<SubjectHistory> walk(const PriceHistory& prices, const std::vector<D
     windows.push_back(cut_windows(prices.rows(), tracks[t].horizon, options.seed + t, first));
   }
   std::vector<SubjectHistory> out(subjects.size());
-  std::atomic<std::size_t> next{0};
-  std::exception_ptr failed;
-  std::mutex guard;
-  const auto work = [&] {
-    for (std::size_t i; (i = next++) < subjects.size();) {
-      try {
-        const auto track = subjects[i].track;
-        out[i] = walk_subject(prices, tracks.at(track), windows.at(track), subjects[i], options,
-                              Draws{options.seed + i}.word());
-      } catch (const Error& e) {
-        const std::lock_guard lock(guard);
-        if (!failed) failed = std::make_exception_ptr(Error(fmt::format("{}: {}", subjects[i].name, e.what())));
-      } catch (...) {
-        const std::lock_guard lock(guard);
-        if (!failed) failed = std::current_exception();
-      }
-    }
-  };
-  {
-    std::vector<std::jthread> helpers;
-    const auto many = std::min<std::size_t>(static_cast<std::size_t>(std::max(options.threads, 1)), subjects.size());
-    for (std::size_t i = 1; i < many; ++i) helpers.emplace_back(work);
-    work();
-  }
-  if (failed) std::rethrow_exception(failed);
+  for_each_parallel(subjects.size(), options.threads, [&](std::size_t i) {
+    try {
+      const auto track = subjects[i].track;
+      out[i] = walk_subject(prices, tracks.at(track), windows.at(track), subjects[i], options,
+                            Draws{options.seed + i}.word());
+    } catch (const Error& e) { throw Error(fmt::format("{}: {}", subjects[i].name, e.what())); }
+  });
   for (const auto& s : out) {
     if (!s.start.empty()) continue;
     throw Error(fmt::format(

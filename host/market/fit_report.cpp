@@ -8,9 +8,9 @@
 #include <functional>
 
 #include "base/table.h"
+#include "base/version.h"
 #include "base/words.h"
 #include "input/values.h"
-#include "run/engine.h"
 
 namespace proofload {
 namespace {

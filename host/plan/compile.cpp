@@ -18,7 +18,6 @@ namespace proofload {
 namespace {
 
 constexpr double ticks_per_year = seconds_per_year * ticks_per_second;
-constexpr std::size_t most_joint = 32;  // collaterals whose pairs are counted unless the scenario says otherwise
 
 /// 16-bit ids of names, per purpose: a draw is addressed by its object's name, so that adding an object moves no other object's
 /// draws. (Price increments are addressed by the rank of the visit: another delay on the way does move those. Prices and oracles
@@ -117,7 +116,7 @@ class Compiler {
     Plan& plan = out_.plan;
     plan.revision = kernel_revision;
     plan.horizon = ticks(s_.run.horizon);
-    plan.joint = s_.run.joint_under.value_or(s_.collateral.size() <= most_joint) ? 1u : 0u;
+    plan.joint = counts_pairs(s_) ? 1u : 0u;
     market();
     systemic();
     layers();
@@ -145,7 +144,7 @@ class Compiler {
     if (!s_.portfolio) return {};
     const std::vector<double> w = book_weights();
     std::vector<double> per_asset(s_.market.assets.size(), 0.0);
-    for (std::size_t k = 0; k < w.size(); ++k) per_asset[asset_index(s_.collateral[k].asset)] += w[k];
+    for (std::size_t k = 0; k < w.size(); ++k) per_asset[asset_index(s_, s_.collateral[k].asset)] += w[k];
     return per_asset;
   }
 
@@ -256,15 +255,13 @@ class Compiler {
 
   using LegKey = std::tuple<std::size_t, std::size_t, bool>;  // asset, route, behind a governor's queue
   LegKey leg_key(const CollateralSpec& c) const {
-    const std::size_t route = route_index(c.route);
-    const LayerSpec* layer = layer_of(s_.routes[route]);
-    return {asset_index(c.asset), route, layer && layer->queue_delay > 0.0 && c.sale.size >= layer->queue_above};
+    const std::size_t route = route_index(s_, c.route);
+    const LayerSpec* layer = layer_spec(s_.routes[route]);
+    return {asset_index(s_, c.asset), route, layer && layer->queue_delay > 0.0 && c.sale.size >= layer->queue_above};
   }
-  const LayerSpec* layer_of(const RouteSpec& route) const {
-    for (const LayerSpec& layer : s_.layers) {
-      if (layer.name == route.layer) return &layer;
-    }
-    return nullptr;
+  const LayerSpec* layer_spec(const RouteSpec& route) const {
+    const auto index = layer_of(s_, route);
+    return index ? &s_.layers[*index] : nullptr;
   }
 
   /// What the stages of a route come to, for one asset.
@@ -278,7 +275,7 @@ class Compiler {
 
   Stages read_stages(const RouteSpec& route, std::size_t asset, bool queued) {
     Stages stages;
-    const LayerSpec* layer = layer_of(route);
+    const LayerSpec* layer = layer_spec(route);
     if (layer) stages.layer = static_cast<std::uint16_t>(layer - s_.layers.data());
     Owner last;
     const auto part_of = [&](const Owner& owner, std::uint32_t cap) -> PartKey& {
@@ -629,15 +626,6 @@ class Compiler {
                          .text();
   }
 
-  std::size_t asset_index(const std::string& name) const {
-    const auto same = [&](const AssetSpec& a) { return a.name == name; };
-    return static_cast<std::size_t>(std::find_if(s_.market.assets.begin(), s_.market.assets.end(), same) -
-                                    s_.market.assets.begin());
-  }
-  std::size_t route_index(const std::string& name) const {
-    const auto same = [&](const RouteSpec& r) { return r.name == name; };
-    return static_cast<std::size_t>(std::find_if(s_.routes.begin(), s_.routes.end(), same) - s_.routes.begin());
-  }
   double block_time(const std::string& chain) const {
     for (const ChainSpec& c : s_.chains) {
       if (c.name == chain) return c.block_time;

@@ -6,14 +6,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <exception>
 #include <new>
-#include <system_error>
 #include <thread>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "kernels/cpu.h"
-#include "kernels/cuda.h"
+#include "run/cuda_backend.h"
+#include "run/worker_memory.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -21,30 +21,6 @@
 
 namespace proofload {
 namespace {
-
-/// Calloc'd so that the pages of counters that nothing hits are never touched before they are merged.
-template <class T>
-struct Zeroed {
-  explicit Zeroed(std::size_t n) : data(static_cast<T*>(std::calloc(std::max<std::size_t>(n, 1), sizeof(T)))) {
-    if (data == nullptr) throw std::bad_alloc();
-  }
-  ~Zeroed() { std::free(data); }
-  Zeroed(const Zeroed&) = delete;
-  Zeroed& operator=(const Zeroed&) = delete;
-  T* data;
-};
-
-struct WorkerMemory {
-  explicit WorkerMemory(const TallyLayout& l)
-      : counts(l.counters()),
-        sums(l.sums()),
-        buffer(std::size_t(l.histograms()) * buffer_row),
-        planes(std::size_t(l.collaterals) * (chunk_paths / 64)) {}
-  Zeroed<std::uint32_t> counts;
-  Zeroed<std::uint64_t> sums;
-  Zeroed<std::uint32_t> buffer;
-  Zeroed<std::uint64_t> planes;
-};
 
 struct AlignedFloats {
   explicit AlignedFloats(const std::vector<float>& from)
@@ -63,31 +39,6 @@ void set_ieee_rounding() {
 #if defined(__x86_64__)
   _mm_setcsr(0x1f80);
 #endif
-}
-
-/// Calls body(0) .. body(threads - 1), each on a thread of its own; the first exception is thrown on to the caller.
-template <class Body>
-void on_threads(int threads, const Body& body) {
-  std::vector<std::exception_ptr> failed(static_cast<std::size_t>(threads));
-  {
-    std::vector<std::jthread> team;
-    try {
-      for (int t = 0; t < threads; ++t) {
-        team.emplace_back([&body, &failed, t] {
-          try {
-            set_ieee_rounding();
-            body(t);
-          } catch (...) { failed[static_cast<std::size_t>(t)] = std::current_exception(); }
-        });
-      }
-    } catch (const std::system_error&) {
-      throw Error(fmt::format("cannot start {} threads (the system allows {} of them now) run with --threads {}",
-                              threads, team.size(), std::max<std::size_t>(1, team.size())));
-    }
-  }
-  for (const auto& e : failed) {
-    if (e) std::rethrow_exception(e);
-  }
 }
 
 /// Chunks of a range of paths, taken by whoever is free.
@@ -142,18 +93,20 @@ class CpuBackend final : public Backend {
     std::vector<std::uint64_t> lowest(memory.size(), ~std::uint64_t{0}), hashes(memory.size(), 0);
     Chunks chunks(range);
     on_threads(threads_, [&](int t) {
+      set_ieee_rounding();
       PathRange c = chunks.take();
       if (c.count == 0) return;
       try {
         auto& mine = memory[static_cast<std::size_t>(t)];
         mine = std::make_unique<WorkerMemory>(total.layout);  // on the thread that will use it
-        Worker worker{mine->counts.data, mine->sums.data,
-                      mine->buffer.data, mine->planes.data,
-                      ~std::uint64_t{0}, fingerprint == nullptr ? nullptr : &hashes[static_cast<std::size_t>(t)]};
+        Listener listener{};
+        Worker worker = mine->worker();
+        if (fingerprint != nullptr) worker.listener = &listener;
         for (; c.count != 0; c = chunks.take()) {
           lanes_.run(compiled.plan, tables, key, c.first, static_cast<std::uint32_t>(c.count), worker);
         }
         lowest[static_cast<std::size_t>(t)] = worker.lowest_non_finite;
+        hashes[static_cast<std::size_t>(t)] = listener.fingerprint;
       } catch (...) {
         chunks.stop();
         throw;
@@ -242,8 +195,11 @@ std::unique_ptr<Backend> make_backend(const BackendOptions& options) {
   if (options.backend != "auto" && options.backend != "cpu") {
     throw Error(fmt::format("--backend {} (no such backend) use auto, cpu or cuda", options.backend));
   }
-  if (options.backend == "auto" && options.lanes == "auto" && options.threads == 0 && cuda_devices().usable())
-    return make_cuda_backend();
+  if (options.backend == "auto" && options.lanes == "auto" && options.threads == 0 && cuda_devices().usable()) {
+    try {
+      return make_cuda_backend();
+    } catch (const Error& e) { fmt::print(stderr, "running on the CPU: {}\n", e.what()); }
+  }
   return std::make_unique<CpuBackend>(pick_lanes(options.lanes),
                                       options.threads == 0 ? usable_threads() : options.threads);
 }

@@ -1,5 +1,6 @@
 #include "run/engine.h"
 #include "base/error.h"
+#include "base/version.h"
 #include "plan/compile.h"
 
 #include <fmt/chrono.h>
@@ -10,8 +11,6 @@
 #include <ctime>
 
 namespace proofload {
-
-std::string engine_version() { return "proofload " PROOFLOAD_VERSION; }
 
 Results run_scenario(const Scenario& scenario, Backend& backend, const RunOptions& options,
                      const std::optional<Results>& before) {

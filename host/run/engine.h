@@ -26,7 +26,4 @@ struct RunOptions {
 /// The result holds fewer paths than the scenario asks for when `stop` said so. Throws Error naming the path when an outcome is not finite.
 Results run_scenario(const Scenario&, Backend&, const RunOptions& = {}, const std::optional<Results>& before = {});
 
-/// "proofload X.Y.Z"
-std::string engine_version();
-
 }  // namespace proofload

@@ -1,4 +1,4 @@
-/// explain.h -- one path, step by step, on the scalar lane: the same code that millions ran, with a sink that writes it down.
+/// explain.h -- one path, step by step: what the code that millions ran says of it (replay.h).
 #pragma once
 #include <cstdint>
 #include <string>

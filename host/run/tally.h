@@ -21,7 +21,7 @@ struct Tally {
 
   explicit Tally(const TallyLayout& l = {}) : layout(l), counts(l.counters()), sums(l.sums()) {}
   Tally& operator+=(const Tally& other);
-  bool operator==(const Tally& other) const;
+  bool operator==(const Tally& other) const = default;
   std::string hash() const;  ///< 32 hex digits over paths, counts, sums
 };
 

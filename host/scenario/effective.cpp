@@ -37,9 +37,6 @@ string toml_key(string_view name) {
   return bare ? string(name) : toml_string(name);
 }
 
-/// Of more tokens than this pairs are counted only where run.joint_under asks for it.
-constexpr std::size_t most_joint = 32;
-
 string toml_duration(double seconds) { return '"' + duration_text(seconds) + '"'; }
 
 /// The items with commas between them, as `text` writes each.
@@ -177,7 +174,7 @@ string effective_toml(const Scenario& s, FileNames names) {
   line("\n[run]\npaths = {}\nseed = {}", s.run.paths, s.run.seed);
   line("confidence = [{}]", list(s.run.confidence, number_text));
   line("interval = {}\nhorizon = {}", number_text(s.run.interval), toml_duration(s.run.horizon));
-  line("joint_under = {}", s.run.joint_under.value_or(s.collateral.size() <= most_joint));
+  line("joint_under = {}", counts_pairs(s));
 
   line("\n[market]\nassets = [");
   for (const auto& a : s.market.assets)

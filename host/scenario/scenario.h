@@ -289,4 +289,14 @@ struct Scenario {
   ~Scenario();
 };
 
+/// Whether pairs of under-collateralised tokens are counted: as the scenario says, else up to 32 collaterals.
+bool counts_pairs(const Scenario&);
+
+// What a name stands for; throws std::invalid_argument where nothing has it, which a reader of files has seen to.
+std::size_t asset_index(const Scenario&, const std::string& name);
+std::size_t route_index(const Scenario&, const std::string& name);
+/// Index of the layer that carries this route; absent: it has none and never fails.
+std::optional<std::size_t> layer_of(const Scenario&, const RouteSpec&);
+std::optional<std::size_t> layer_of(const Scenario&, const CollateralSpec&);
+
 }  // namespace proofload

@@ -10,6 +10,7 @@
 
 #include "answers/margin.h"
 #include "base/error.h"
+#include "base/version.h"
 #include "input/toml_tree.h"
 #include "plan/drawn.h"
 #include "run/engine.h"

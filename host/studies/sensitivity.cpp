@@ -169,7 +169,7 @@ double mean_severity(const LayerSpec& layer) { return 1.0 - law_mean(layer.recov
 
 std::optional<double> value_of(const Scenario& s, const Answers& base, std::size_t k, Sensitive parameter) {
   const CollateralSpec& collateral = s.collateral[k];
-  const auto index = layer_of(s, collateral.route);
+  const auto index = layer_of(s, collateral);
   const LayerSpec* layer = index ? &s.layers[*index] : nullptr;
   const bool fails = layer && layer_hazard(s, *layer) > 0.0;
   const auto if_positive = [](double x) { return x > 0.0 ? std::optional(x) : std::nullopt; };
@@ -291,8 +291,7 @@ std::vector<SensitivityAnswer> sensitivities(const Scenario& scenario, Backend& 
       ParameterSensitivity& s = all[k].parameters[static_cast<std::size_t>(p)];
       if (!s.value) continue;
       double step = 2.0 * bump * *s.value;
-      if (one_sided)
-        step = *s.value - mean_severity(low_scenario.layers[*layer_of(scenario, scenario.collateral[k].route)]);
+      if (one_sided) step = *s.value - mean_severity(low_scenario.layers[*layer_of(scenario, scenario.collateral[k])]);
       const int index = static_cast<int>(k);
       for (std::size_t c = 0; c < confidences; ++c) {
         if (!all[k].haircut[c]) continue;

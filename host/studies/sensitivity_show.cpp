@@ -6,8 +6,8 @@
 
 #include "answers/notes.h"
 #include "base/table.h"
+#include "base/version.h"
 #include "base/words.h"
-#include "run/engine.h"
 #include "studies/sensitivity.h"
 
 namespace proofload {

@@ -20,14 +20,14 @@ namespace fs = std::filesystem;
 using testing::count_losses, testing::made_results, testing::seal;
 
 TEST(BasisPoints, AreRoundedUpAndClamped) {
-  EXPECT_EQ(basis_points_up(-0.3), 0);
-  EXPECT_EQ(basis_points_up(0.0), 0);
-  EXPECT_EQ(basis_points_up(1e-5), 1);
-  EXPECT_EQ(basis_points_up(0.99991), 10'000);
-  EXPECT_EQ(basis_points_up(1.0), 10'000);
+  EXPECT_EQ(venue_units(venues[0], -0.3), 0);
+  EXPECT_EQ(venue_units(venues[0], 0.0), 0);
+  EXPECT_EQ(venue_units(venues[0], 1e-5), 1);
+  EXPECT_EQ(venue_units(venues[0], 0.99991), 10'000);
+  EXPECT_EQ(venue_units(venues[0], 1.0), 10'000);
   // Every edge of a loss bin, against whole numbers: bin i of 1e-5 ends at (i + 1) / 10 basis points.
   for (int i = 0; i < loss_fine_bins; ++i) {
-    ASSERT_EQ(basis_points_up(loss_edge(1 + loss_gain_bins + i + 1)), (i + 1 + 9) / 10) << i;
+    ASSERT_EQ(venue_units(venues[0], loss_edge(1 + loss_gain_bins + i + 1)), (i + 1 + 9) / 10) << i;
   }
 }
 
@@ -55,7 +55,7 @@ struct File {
 
 TEST(Export, TakesTheUpperBound) {
   const Results r = filled(20'000);
-  const auto haircuts = exported_haircuts(r);
+  const auto haircuts = exported_haircuts(r, venues[0]);
   const Answers all = answer(r);
   ASSERT_EQ(haircuts.size(), 6u);
   for (std::size_t i = 0; i < haircuts.size(); ++i) {
@@ -64,11 +64,11 @@ TEST(Export, TakesTheUpperBound) {
     EXPECT_EQ(haircuts[i].upper, *h.high);
     EXPECT_EQ(haircuts[i].estimate, *h.value);
     EXPECT_EQ(haircuts[i].beyond_cliff, h.beyond_cliff);
-    EXPECT_GE(haircuts[i].basis_points, 1e4 * *h.value - 1e-9);
+    EXPECT_GE(haircuts[i].units, 1e4 * *h.value - 1e-9);
   }
   EXPECT_TRUE(haircuts[1].beyond_cliff) << "2 % of paths fail";
-  EXPECT_EQ(haircuts[1].basis_points, 9001);
-  EXPECT_EQ(haircuts[4].basis_points, 0) << "collateral that brings more than its value needs no haircut";
+  EXPECT_EQ(haircuts[1].units, 9001);
+  EXPECT_EQ(haircuts[4].units, 0) << "collateral that brings more than its value needs no haircut";
   EXPECT_LT(haircuts[4].upper, 0.0);
   // Where estimate and upper bound lie far apart it is the upper bound: 9 of 10,000 lose 30 %, 10 more lose 20 %, about
   // 10 +- 6 count.
@@ -76,9 +76,9 @@ TEST(Export, TakesTheUpperBound) {
   count_losses(wide.tally, 0, 0.30, 9);
   count_losses(wide.tally, 0, 0.20, 10);
   seal(wide, 10'000);
-  const ExportedHaircut spread = exported_haircuts(wide)[2];
+  const ExportedHaircut spread = exported_haircuts(wide, venues[0])[2];
   EXPECT_NEAR(spread.estimate, 0.20001, 1e-12);
-  EXPECT_EQ(spread.basis_points, 3001);
+  EXPECT_EQ(spread.units, 3001);
 }
 
 TEST(Export, WritesJsonAsTheSchemaSays) {

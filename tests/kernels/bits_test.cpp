@@ -79,6 +79,21 @@ TEST(Bits, EveryMarketGivesTheSameTallyOnEveryLaneThreadAndSplit) {
   }
 }
 
+TEST(Bits, EveryLargerBookGivesTheSameTallyOnEveryLane) {
+  constexpr PathRange range{5, 509};
+  for (const auto& [name, scenario] : larger_books()) {
+    SCOPED_TRACE(name);
+    const Compiled compiled = compile(scenario);
+    const Tally expected = run(*cpu("scalar", 1), compiled, {range});
+    EXPECT_EQ(expected.counts[expected.layout.non_finite()], 0u);
+    EXPECT_TRUE(run(*cpu("auto", 1), compiled, {range}) == expected);
+    const std::uint64_t raw = cpu("scalar", 1)->fingerprint(compiled, 7, range);
+    for (const auto& lanes : usable_lanes()) {
+      if (lanes != "scalar") { EXPECT_EQ(cpu(lanes, 1)->fingerprint(compiled, 7, range), raw) << lanes; }
+    }
+  }
+}
+
 TEST(Bits, APlantedDifferenceIsSeen) {
   const Compiled compiled = compile(stormy());
   Compiled other = compiled;

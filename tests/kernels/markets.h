@@ -1,6 +1,8 @@
-/// markets.h -- a small book with everything that a plan can hold, under every kind of market that kernels are compiled for: what must
-/// have the same bits on every lane type, thread and backend.
+/// markets.h -- a small book with everything that a plan can hold, and larger ones, under every kind of market that
+/// kernels are compiled for: what must have the same bits on every lane type, thread and backend.
 #pragma once
+#include <fmt/format.h>
+
 #include <cmath>
 #include <map>
 #include <string>
@@ -222,6 +224,121 @@ inline std::map<std::string, Scenario> markets() {
   MarketSpec& stressed = make("stress");
   student(stressed);
   all.at("stress").stress = {1.5, 0.5, -1.0, 4.0, 3.0, 2.0, {{"ETH", 1200.0, -0.2}}, {}};
+  return all;
+}
+
+/// A market of two assets with n of them: what is per asset is repeated, and each further asset is sold by a route of
+/// its own choice.
+inline Scenario widened(Scenario s, std::size_t n) {
+  MarketSpec& m = s.market;
+  const auto repeat = [n](auto& list) {
+    for (std::size_t i = list.size(); !list.empty() && i < n; ++i) {
+      const auto same = list[i - 2];
+      list.push_back(same);
+    }
+  };
+  repeat(m.assets);
+  for (std::size_t i = 2; i < n; ++i) {
+    m.assets[i].name = fmt::format("A{}", i);
+    m.assets[i].volatility += 0.01 * double(i);
+    CollateralSpec sold = s.collateral[i % 3];
+    sold.name = sold.asset = m.assets[i].name;
+    sold.route = i % 2 == 0 ? "slow" : "fast";
+    s.collateral.push_back(sold);
+  }
+  m.correlation.assign(n, std::vector<double>(n, 1.0));
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t j = 0; j < n; ++j)
+      if (i != j) m.correlation[i][j] = 0.4 + 0.3 / (1.0 + std::abs(double(i) - double(j)));
+  }
+  VarianceSpec& v = m.variance;
+  for (auto* list : {&v.mean_reversion, &v.vol_of_vol, &v.correlation, &v.initial, &v.alpha, &v.gamma, &v.beta,
+                     &v.forecast, &s.systemic.prices})
+    repeat(*list);
+  if (m.jumps) repeat(m.jumps->loadings), repeat(m.jumps->own);
+  const auto widen = [n](std::vector<std::vector<double>>& rows) {
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      for (std::size_t i = 2; i < n; ++i) rows[r].push_back(rows[r][i - 2] * (r % 3 == i % 3 ? -1.0 : 1.0));
+    }
+  };
+  widen(m.innovation.rows);
+  if (s.stress.replay) widen(s.stress.replay->returns);
+  return s;
+}
+
+/// With 18 routes more, each with a stage of its own, to four chains more, and two collaterals on each.
+inline Scenario enlarged(Scenario s) {
+  for (int c = 0; c < 4; ++c) {
+    ChainSpec chain = s.chains[1];
+    chain.name = fmt::format("c{}", c);
+    s.chains.push_back(chain);
+  }
+  const std::vector<AssetSpec>& assets = s.market.assets;
+  for (std::size_t r = 0; r < 18; ++r) {
+    RouteSpec route = s.routes[r % 2];
+    route.name = fmt::format("r{}", r);
+    route.to = fmt::format("c{}", r % 4);
+    StageSpec stage;
+    stage.name = StageName::proof;
+    stage.law.kind = LawKind::exponential;
+    stage.law.mean = 60.0 * double(r + 1);
+    route.stages.push_back(stage);
+    s.routes.push_back(route);
+    for (std::size_t k = 0; k < 2; ++k) {
+      CollateralSpec sold = s.collateral[(r + k) % 3];
+      sold.route = route.name;
+      sold.asset = assets[(r + 3 * k + (assets.size() == 2 ? k : 0)) % assets.size()].name;
+      sold.name = fmt::format("{} on {}, {}", sold.asset, sold.route, k);
+      s.collateral.push_back(sold);
+    }
+  }
+  return s;
+}
+
+/// The markets with more assets, and with more routes, so that every size of every kernel is run.
+inline std::map<std::string, Scenario> larger_books() {
+  const std::map<std::string, Scenario> small = markets();
+  std::map<std::string, Scenario> all;
+  const auto wide = [&all](std::size_t n, const std::string& name, const Scenario& s) {
+    all.emplace(fmt::format("{} assets: {}", n, name), widened(s, n));
+  };
+  const auto large = [&all](std::size_t n, const std::string& name, const Scenario& s) {
+    all.emplace(fmt::format("21 routes, {} assets: {}", n, name), enlarged(widened(s, n)));
+  };
+  for (const auto& [name, s] : small) {
+    if (s.market.assets.size() != 2 || !s.market.factors.empty()) continue;
+    for (const std::size_t n : {7, 13}) wide(n, name, s);
+  }
+  for (const auto* name : {"no grid", "disturbed, no grid", "student_t without a grid"}) {
+    wide(11, name, small.at(name));
+    for (const std::size_t n : {2, 7, 11, 13}) large(n, name, small.at(name));
+  }
+  for (const auto* name :
+       {"disturbed, merton", "oracle with a deviation, merton", "disturbed, heston, student_t, merton",
+        "disturbed, gjr_garch", "oracle with a deviation, gjr_garch from a forecast, student_t, merton",
+        "gjr_garch, bootstrap"}) {
+    for (const std::size_t n : {2, 7, 13}) large(n, name, small.at(name));
+  }
+  // Prices load on the stress factor, and share the mixer with it.
+  Scenario loaded = small.at("student_t without a grid");
+  disturb(loaded);
+  loaded.systemic.prices = {0.3, 0.5};
+  loaded.systemic.copula_dof = 3.0;
+  for (const std::size_t n : {2, 7, 11, 13}) {
+    wide(n, "disturbed, student_t without a grid", loaded);
+    large(n, "disturbed, student_t without a grid", loaded);
+  }
+  for (const auto* name : {"disturbed, merton", "disturbed, heston, student_t, merton", "disturbed, gjr_garch"}) {
+    Scenario copula = small.at(name);
+    copula.systemic.copula_dof = 3.0;
+    for (const std::size_t n : {2, 7, 13}) wide(n, std::string("Student copula, ") + name, copula);
+  }
+  Scenario few = small.at("disturbed, factors, student_t, merton");
+  few.market.factors = {{0.3, 0.5, 0.2}, {0.4, -0.3, 0.6}};
+  all.emplace("disturbed, 3 factors", few);
+  all.emplace("21 routes: disturbed, 3 factors", enlarged(few));
+  for (const auto* name : {"factors", "disturbed, factors, student_t, merton", "disturbed, crowded"})
+    all.emplace(std::string("21 routes: ") + name, enlarged(small.at(name)));
   return all;
 }
 

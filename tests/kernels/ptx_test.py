@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
-"""Reads what nvcc makes of kernels/cuda.cu: no local memory, no arithmetic but correctly rounded single precision.
+"""Reads what nvcc made of kernels/cuda.cu: no local memory, no arithmetic but correctly rounded single precision.
 
-Compiles with the flags of the build (compile_commands.json in $PROOFLOAD_BUILD) for one architecture at a time, reads the PTX
-and the report of ptxas. Before that, the same check must refuse each of a few planted kernels. Exit status 77: skipped.
+Reads the object of the build: its PTX, and of its machine code for each architecture how large the stack frames are. Before
+that, the same check must refuse each of a few planted kernels, compiled with the flags of the build. Exit status 77: skipped.
 
     tests/kernels/ptx_test.py [--self-test] [--arch sm_90]... [--build FOLDER]
 """
 import argparse
-import concurrent.futures
-import json
 import os
 import pathlib
 import re
@@ -17,6 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "ptx"))
+import object_code  # noqa: E402  # pylint: disable=wrong-import-position
 
 SKIPPED = 77
 PROCESSES = {"diffusion": (4, 8, 12, 16), "observed": (4, 8, 16), "heston": (4, 8, 16), "bars": (4, 8, 16), "factors": (4, 8)}
@@ -69,59 +70,38 @@ def complaints_about_ptx(ptx):
     return found
 
 
-def read_report(report):
-    """{kernel: (registers, {complaint})} from what ptxas -v prints."""
-    found, kernel = {}, None
-    for line in report.splitlines():
-        start = re.search(r"(?:Function properties for|Compiling entry function) '?([\w$]+)", line)
-        if start:
-            kernel = short(start[1])
-            found.setdefault(kernel, [0, set()])
-        frame = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", line)
-        if frame and any(int(n) for n in frame.groups()):
-            found[kernel][1].add(f"stack frame {frame[1]}, spill stores {frame[2]}, spill loads {frame[3]} bytes")
-        used = re.search(r"Used (\d+) registers", line)
-        if used:
-            found[kernel][0] = int(used[1])
+def read_object(data):
+    """{architecture: {kernel: (registers, {complaint})}} of an object; the PTX is one of the architectures, without registers."""
+    found = {}
+    for text in object_code.ptx(data):
+        target = "PTX of " + re.search(r"\.target (\w+)", text)[1]
+        found[target] = {kernel: (None, complaints) for kernel, complaints in complaints_about_ptx(text).items()}
+    for architecture, kernels in object_code.machine_code(data).items():
+        found[architecture] = {short(name): (registers, {f"stack frame of {frame} bytes"} if frame else set())
+                               for name, (registers, frame) in kernels.items()}
     return found
 
 
-def compiler_of(build):
-    """nvcc and the project's flags for kernels/cuda.cu, without what chooses architectures and files; or why there are none."""
-    database = pathlib.Path(build, "compile_commands.json")
-    if not database.exists():
-        return None, f"no {database}: build first"
-    for entry in json.loads(database.read_text()):
-        if not entry["file"].endswith("kernels/cuda.cu"):
-            continue
-        words = shlex.split(entry["command"])
-        flags, skip = [], False
-        for word in words[1:]:
-            if skip or word in ("-c", entry["file"]):
-                skip = False
-            elif word in ("-o", "-gencode", "-arch", "-MF", "-MT"):
-                skip = True
-            elif not re.match(r"--generate-code|-gencode|-arch|--gpu-architecture|-MD", word):
-                flags.append(word)
-        return (words[0], flags, entry["file"], entry["directory"]), ""
-    return None, f"{build} was configured without CUDA"
+REFUSE = ("-Xptxas=-warn-lmem-usage,-warn-spills", "-Werror=all-warnings")
 
 
-def compile_and_read(compiler, source, arch, more=()):
-    """{kernel: (registers, {complaint})} of a source file compiled for one architecture."""
-    nvcc, flags, _, directory = compiler
-    number = arch.removeprefix("sm_")
+def compile_planted(words, folder, source, leave_out=(), more=()):
+    """A source text compiled as kernels/cuda.cu was: what is in its object, and what the compiler said (None, text: it refused)."""
+    command, skip = [], False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in ("-o", "-MF", "-MT", "-c"):
+            skip = True
+        elif word not in ("-MD", "-x", "cu", *leave_out):
+            command.append(word)
     with tempfile.TemporaryDirectory() as scratch:
-        command = [nvcc, *flags, *more, f"-gencode=arch=compute_{number},code={arch}", "-cubin", "--keep", "--keep-dir", scratch,
-                   "-Xptxas=-v", str(source), "-o", f"{scratch}/out.cubin"]
-        result = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=300)
-        if result.returncode:
-            sys.exit(f"nvcc failed for {arch}:\n{shlex.join(command)}\n{result.stdout}{result.stderr}")
-        ptx = "".join(file.read_text() for file in sorted(pathlib.Path(scratch).glob("*.ptx")))
-    kernels = read_report(result.stdout + result.stderr)
-    for kernel, complaints in complaints_about_ptx(ptx).items():
-        kernels.setdefault(kernel, [0, set()])[1].update(complaints)
-    return kernels
+        file, made = pathlib.Path(scratch, "planted.cu"), pathlib.Path(scratch, "planted.o")
+        file.write_text(source, encoding="utf-8")
+        command += [*more, "-c", str(file), "-o", str(made)]
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+        said = f"{shlex.join(command)}\n{result.stdout}{result.stderr}"
+        return (read_object(made.read_bytes()) if result.returncode == 0 else None), said
 
 
 # A kernel that is fine, and kernels with one fault each: name, body, what the complaint must say.
@@ -140,30 +120,43 @@ PLANTS = [
     ("run_time_index", None, "local memory"),
     ("spills", "float kept[96], sum = 0.0f;\n#pragma unroll\n  for (unsigned k = 0; k < 96; ++k) kept[k] = in[i + 256 * k];"
      " __syncthreads();\n#pragma unroll\n  for (unsigned k = 0; k < 96; ++k) sum = __fmaf_rn(kept[95 - k], sum, in[k] + kept[k]); out[i] = sum;",
-     "spill stores"),
+     "stack frame"),
 ]
 
 
-def self_test(compiler, arch):
+def kernel(name, body):
+    """The source of a planted kernel; `spills` has to do with 32 registers."""
+    threads, blocks = (1024, 2) if name == "spills" else (256, 1)
+    return (f'extern "C" __global__ void __launch_bounds__({threads}, {blocks}) {name}'
+            f"(const float* in, float* out, unsigned number) {{\n  const unsigned i = threadIdx.x;\n  {body}\n}}\n")
+
+
+def self_test(words, folder):
     """Problems of the check itself: a planted fault that it lets pass, or a fine kernel that it refuses."""
-    source = "".join(
-        f'extern "C" __global__ void __launch_bounds__({1024 if name == "spills" else 256}, {2 if name == "spills" else 1}) {name}'
-        f"(const float* in, float* out, unsigned number) {{\n  const unsigned i = threadIdx.x;\n  {body}\n}}\n"
-        for name, body, _ in PLANTS if body)
-    with tempfile.TemporaryDirectory() as scratch:
-        file = pathlib.Path(scratch, "planted.cu")
-        file.write_text(source)
-        kernels = compile_and_read(compiler, file, arch)
-        contracted = pathlib.Path(scratch, "contracted.cu")
-        contracted.write_text('extern "C" __global__ void contracted(float* x) { *x = x[1] * x[2]; }\n')
-        kernels |= compile_and_read(compiler, contracted, arch, ["--fmad=true"])
+    sources = {name: kernel(name, body) for name, body, _ in PLANTS if body}
+    contracted = 'extern "C" __global__ void contracted(float* x) { *x = x[1] * x[2]; }\n'
+    found = {}
+    for source, leave_out, more in (("".join(sources.values()), REFUSE, ()), (contracted, ("--fmad=false",), ("--fmad=true",))):
+        read, said = compile_planted(words, folder, source, leave_out, more)
+        if read is None:
+            return [f"planted kernels do not compile:\n{said}"]
+        for kernels in read.values():
+            for name, (_, complaints) in kernels.items():
+                found.setdefault(name, []).append(complaints)
     problems = []
     for name, _, wanted in [*PLANTS, ("contracted", None, "not on the list: mul.f32")]:
-        complaints = kernels[name][1]
+        complaints = set().union(*found[name])
         if wanted is None and complaints:
             problems.append(f"the kernel '{name}' was refused: {sorted(complaints)}")
-        if wanted is not None and not any(wanted in c for c in complaints):
+        elif wanted == "stack frame":  # in the machine code for each architecture
+            blind = sum(not any(wanted in c for c in of_one) for of_one in found[name]) > 1
+            problems += [f"'{wanted}' was not seen in the planted kernel '{name}': {found[name]}"] * blind
+        elif wanted is not None and not any(wanted in c for c in complaints):
             problems.append(f"'{wanted}' was not seen in the planted kernel '{name}': {sorted(complaints)}")
+    for name in ("run_time_index", "spills"):  # the build would not have let them pass
+        read, said = compile_planted(words, folder, sources[name])
+        if read is not None or "ptxas error" not in said:
+            problems.append(f"the flags of the build do not refuse the planted kernel '{name}'")
     return problems
 
 
@@ -173,23 +166,24 @@ def main():
     parser.add_argument("--arch", action="append", help="sm_80 and sm_90 unless given")
     parser.add_argument("--build", default=os.environ.get("PROOFLOAD_BUILD", "build"), help="the build folder")
     arguments = parser.parse_args()
-    compiler, why = compiler_of(arguments.build)
-    if compiler is None:
-        print(f"skipped: {why}")
+    built, words, folder = object_code.of_build(arguments.build)
+    if built is None:
+        print(f"skipped: {words}")
         return SKIPPED
 
     begin = time.monotonic()
-    archs = arguments.arch or ["sm_80", "sm_90"]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:  # the compilers are other processes
-        planted = pool.submit(self_test, compiler, archs[-1])
-        jobs = {} if arguments.self_test else {a: pool.submit(compile_and_read, compiler, compiler[2], a) for a in archs}
-        problems = planted.result()
-        for arch, job in jobs.items():
-            kernels = job.result()
-            problems += [f"{arch}: there is no kernel {name}" for name in sorted(KERNELS - kernels.keys())]
+    problems = self_test(words, folder)
+    if not arguments.self_test:
+        found = read_object(built.read_bytes())
+        problems += [f"{built} has no {wanted}" for wanted in arguments.arch or ["sm_80", "sm_90"] if wanted not in found]
+        if not any(target.startswith("PTX") for target in found):
+            problems.append(f"{built} has no PTX, or compressed PTX: is it compiled with --no-compress?")
+        for target, kernels in found.items():
+            problems += [f"{target}: there is no kernel {name}" for name in sorted(KERNELS - kernels.keys())]
             for name, (registers, complaints) in sorted(kernels.items()):
-                print(f"{arch}  {registers:3} registers  {name[:90]}")
-                problems += [f"{arch}: {name}: {c}" for c in sorted(complaints)]
+                if registers is not None:
+                    print(f"{target}  {registers:3} registers  {name[:90]}")
+                problems += [f"{target}: {name}: {c}" for c in sorted(complaints)]
     print("\n".join(problems) or f"{len({name for name, _, _ in PLANTS}) + 1} planted kernels judged rightly"
           + ("" if arguments.self_test else "; no local memory, only correctly rounded arithmetic")
           + f" ({time.monotonic() - begin:.0f} s)")

@@ -12,8 +12,8 @@
 #include <random>
 
 #include "base/parallel.h"
-#include "market/fit_prices.h"
 #include "market/fit_market.h"
+#include "market/fit_prices.h"
 #include "scenario/reader.h"
 #include "scenario/scenario.h"
 

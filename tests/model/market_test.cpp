@@ -2,9 +2,8 @@
 // moves: heston_test.cpp, bars_test.cpp.) checks.h says what a check is and how it proves that it would see an error.
 
 #include <algorithm>
-#include <memory>
 
-#include "kernels/path.h"
+#include "run/replay.h"
 #include "scenario/reader.h"
 #include "tests/model/checks.h"
 
@@ -837,23 +836,6 @@ TEST(Factors, AgreeWithTheFullMatrix) {
   EXPECT_GT(planted, most);
 }
 
-/// Log prices of paths 0 .. n - 1 at each leg's sale, without drift, from the kernels' scalar lane.
-struct Silent {
-  bool any(bool m) const { return m; }
-  void stage(unsigned, std::uint32_t) {}
-  void outage(unsigned, std::uint32_t, std::uint32_t) {}
-  void delay(unsigned, std::uint32_t) {}
-  void price(unsigned, float) {}
-  void broken(bool m) { EXPECT_FALSE(m); }
-  void done() {}
-  void unresolved(const Workspace<float>&, bool, bool) {}
-  void layers_failed(const Workspace<float>&) {}
-  void proceeds(unsigned, float, float, bool, bool) {}
-  void breach(unsigned, bool) {}
-  void lowest(float) {}
-  void book(float) {}
-};
-
 /// Row 4, multivariate: w'X of eight assets is a t as well; a loss of w'X is none of [portfolio]'s, so this reads the log prices.
 TEST(StudentT, LinearPortfolioOfEightAssets) {
   constexpr double sp = 0.025324882999, rho = 0.3;
@@ -873,19 +855,15 @@ TEST(StudentT, LinearPortfolioOfEightAssets) {
     const Row row{
         "linear", paths, [&](const World&) { return assets(list) + matrix + "]\n" + student_t(4.0) + sales; }, {}};
     const Compiled c = compile(parse_scenario(row.text({}), "test.toml"));
-    const Tables tables{c.tables.floats.data(), c.rows.data()};
-    const auto arrays = std::make_unique<Arrays<float>>();
-    const Workspace<float> work = arrays->workspace();
+    Replay replay(c, 7);
     std::uint64_t below = 0;
-    Silent sink;
-    with_market(c.plan, [&]<Process process, int N>() {
-      for (std::uint64_t p = 0; p < paths; ++p) {
-        simulate<process, N>(c.plan, tables, make_key(7), p, work, sink);
-        double sum = 0.0;
-        for (unsigned l = 0; l < 8; ++l) sum += double(work.price[l]);
-        below += sum / 8.0 < -0.1 ? 1u : 0u;
-      }
-    });
+    for (std::uint64_t p = 0; p < paths; ++p) {
+      const PathRecord& path = replay.path(p);
+      EXPECT_TRUE(path.finite);
+      double sum = 0.0;
+      for (unsigned l = 0; l < 8; ++l) sum += double(path.recording.arrays.price[l]);
+      below += sum / 8.0 < -0.1 ? 1u : 0u;
+    }
     return below;
   };
   constexpr std::uint64_t n = 600'000;

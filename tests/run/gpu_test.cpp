@@ -1,15 +1,21 @@
-// A GPU gives the CPU's bits: equal tallies and equal fingerprints of every raw delay and proceeds. Skipped where there is no GPU.
+// A GPU gives the CPU's bits: equal tallies and equal fingerprints of every raw delay and proceeds. Skipped where there
+// is no GPU; tests/ptx runs the same with the PTX of the kernels, on CPUs.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "kernels/cuda.h"
+#include "commands/bench.h"
+#include "run/cuda_backend.h"
 #include "run/engine.h"
 #include "scenario/reader.h"
 #include "tests/kernels/markets.h"
@@ -19,22 +25,30 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::uint64_t seed = 20261122;
-constexpr std::uint64_t many = (std::uint64_t{1} << 20) + 37;  // no multiple of a pack, a block or a chunk
+
+/// Paths of a comparison: no multiple of a pack, a block or a chunk. Where there is no GPU, fewer of them must do.
+const std::uint64_t many =
+    std::getenv("PROOFLOAD_GPU_PATHS") != nullptr ? std::stoull(std::getenv("PROOFLOAD_GPU_PATHS")) : (1u << 20) + 37;
+/// What of them is surely seen of an outcome that a thousandth of the paths has.
+const std::uint64_t some = many / 10'000;
+
+std::vector<fs::path> scenarios_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == ".toml") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
 
 /// What a tally counts at place i, for a message.
 std::string place(const TallyLayout& l, std::size_t i) {
-  const auto in = [&](const char* what, std::size_t begin, int width) {
-    return fmt::format("{} {}, bin {}", what, (i - begin) / std::size_t(width), (i - begin) % std::size_t(width));
-  };
-  if (i < l.latency(0)) return in("price reading", 0, loss_bins);
-  if (i < l.spared(0)) return in("latency loss", l.latency(0), loss_bins);
-  if (i < l.struck(0)) return in("spared loss", l.spared(0), loss_bins);
-  if (i < l.book()) return in("struck loss", l.struck(0), loss_bins);
-  if (i < l.delay(0)) return in("book", l.book(), loss_bins);
-  if (i < l.under(0, 0)) return in("delay of route", l.delay(0), delay_bins);
-  if (i < l.failed(0, 0)) return in("under", l.under(0, 0), std::max(1, int(l.collaterals)));
-  if (i < l.hit(0)) return in("failed", l.failed(0, 0), std::max(1, int(l.layers)));
-  return fmt::format("single counter {}", i - l.hit(0));
+  for (const Section& s : sections) {
+    const std::size_t begin = l.begin(s), bins = std::size_t(bins_of(s.kind));
+    if (s.kind != Kind::sum && i < begin + l.size(s))
+      return fmt::format("{} {}, bin {}", s.name, (i - begin) / bins, (i - begin) % bins);
+  }
+  return "no counter";
 }
 
 std::string difference(const Tally& cpu, const Tally& gpu) {
@@ -85,6 +99,16 @@ class Gpu : public testing::Test {
     if (on_cpu(range) != on_gpu(range)) {
       ADD_FAILURE() << "raw outcomes differ, among others on path " << differing_path(range, on_cpu, on_gpu)
                     << " of seed " << seed << ": see `proofload explain`";
+    }
+  }
+
+  /// Of all books, or those whose name has $PROOFLOAD_GPU_ONLY in it.
+  void expect_all_same(const std::map<std::string, Scenario>& books, PathRange range) {
+    const char* only = std::getenv("PROOFLOAD_GPU_ONLY");
+    for (const auto& [name, scenario] : books) {
+      if (only != nullptr && name.find(only) == std::string::npos) continue;
+      SCOPED_TRACE(name);
+      expect_same(compile(scenario), range);
     }
   }
 
@@ -161,31 +185,47 @@ TEST_F(Gpu, FewPathsOfEveryKernel) {
   }
 }
 
-TEST_F(Gpu, FewPathsOfEveryMarket) {
-  for (const auto& [name, scenario] : markets()) {
-    SCOPED_TRACE(name);
-    expect_same(compile(scenario), {11, 1001});
-  }
-}
+TEST_F(Gpu, FewPathsOfEveryMarket) { expect_all_same(markets(), {11, 1001}); }
 
 TEST_F(Gpu, EveryShippedScenario) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator("scenarios")) {
-    if (entry.path().extension() == ".toml") files.push_back(entry.path());
-  }
+  const auto files = scenarios_in("scenarios");
   ASSERT_GE(files.size(), 6u);
-  std::sort(files.begin(), files.end());
   for (const auto& file : files) {
     SCOPED_TRACE(file.string());
     expect_same(compile(read_scenario(file)), {0, many});
   }
 }
 
-TEST_F(Gpu, EveryMarket) {
-  for (const auto& [name, scenario] : markets()) {
-    SCOPED_TRACE(name);
-    expect_same(compile(scenario), {5, many / 8});
+TEST_F(Gpu, EveryIncident) {
+  for (const auto& file : scenarios_in("scenarios/incidents")) {
+    SCOPED_TRACE(file.string());
+    expect_same(compile(read_scenario(file)), {0, many / 8});
   }
+}
+
+TEST_F(Gpu, EveryMarket) { expect_all_same(markets(), {5, many / 8}); }
+
+TEST_F(Gpu, EveryLargerBook) { expect_all_same(larger_books(), {5, many / 8}); }
+
+TEST_F(Gpu, TheCommonWorkItem) {
+  for (const char* mode : {"log", "path"}) {
+    SCOPED_TRACE(mode);
+    expect_same(compile(common_work_item(mode, "gaussian")), {0, many / 8});
+  }
+}
+
+// What earlier builds recorded (tests/kernels/bits_test.cpp).
+TEST_F(Gpu, TheRecordedHashes) {
+  std::ifstream in("results/reference/tallies.json");
+  const nlohmann::json recorded = nlohmann::json::parse(in);
+  const auto expect = [&](const std::string& name, const Compiled& compiled) {
+    const auto& row = recorded.at(name);
+    Tally got(layout_of(compiled.plan));
+    gpu->run(compiled, row.at("seed"), {0, row.at("paths")}, got);
+    EXPECT_EQ(got.hash(), row.at("tally_hash")) << name;
+  };
+  for (const auto& file : scenarios_in("scenarios")) expect(file.filename().string(), compile(read_scenario(file)));
+  for (const auto& [name, scenario] : markets()) expect("market: " + name, compile(scenario));
 }
 
 TEST_F(Gpu, OneToSixteenAssets) {
@@ -208,9 +248,9 @@ TEST_F(Gpu, StallsPortfolioBasisAndGridAloneAndTogether) {
     const Compiled compiled = made(book);
     expect_same(compiled, {0, many / 16});
     const Tally seen = tally(*gpu, compiled, {{0, many / 16}});
-    EXPECT_GT(seen.counts[seen.layout.failed(0, 1)], 100u) << "joint failures were to be tested";
-    if (book.stalls) { EXPECT_GT(seen.counts[seen.layout.unresolved()], 100u); }
-    if (book.portfolio) { EXPECT_GT(seen.counts[seen.layout.book_under()], 100u); }
+    EXPECT_GT(seen.counts[seen.layout.failed(0, 1)], some) << "joint failures were to be tested";
+    if (book.stalls) { EXPECT_GT(seen.counts[seen.layout.unresolved()], some); }
+    if (book.portfolio) { EXPECT_GT(seen.counts[seen.layout.book_under()], some); }
   }
 }
 
@@ -225,7 +265,7 @@ TEST_F(Gpu, SplitsAndOrderDoNotMatter) {
   book.stalls = book.portfolio = true;
   const Compiled compiled = made(book);
   const Tally whole = tally(*gpu, compiled, {{5, many}});
-  const std::vector<PathRange> parts = {{5, 1}, {6, 255}, {261, 70'000}, {70'261, many + 5 - 70'261}};
+  const std::vector<PathRange> parts = {{5, 1}, {6, 255}, {261, many / 16}, {261 + many / 16, many - 256 - many / 16}};
   const Tally split = tally(*gpu, compiled, parts);
   EXPECT_TRUE(split == whole) << difference(whole, split);
   const Tally backwards = tally(*gpu, compiled, {parts.rbegin(), parts.rend()});
@@ -239,9 +279,9 @@ TEST_F(Gpu, SplitsAndOrderDoNotMatter) {
 TEST_F(Gpu, PathsBeyondTwoToThe32) {
   const Compiled compiled = made({});
   constexpr std::uint64_t boundary = std::uint64_t{1} << 32;
-  for (const std::uint64_t first : {boundary - 100'001, boundary, 5 * boundary + 3, (std::uint64_t{1} << 60) + 77}) {
+  for (const std::uint64_t first : {boundary - many / 10, boundary, 5 * boundary + 3, (std::uint64_t{1} << 60) + 77}) {
     SCOPED_TRACE(first);
-    expect_same(compiled, {first, 200'003});
+    expect_same(compiled, {first, many / 5});
   }
   EXPECT_NE(gpu->fingerprint(compiled, seed, {boundary, 1000}), gpu->fingerprint(compiled, seed, {0, 1000}));
 }
@@ -323,13 +363,14 @@ TEST_F(Gpu, ItsClockRuns) {
 
 // What the comparisons above are worth: one ulp in one drift is seen.
 TEST_F(Gpu, APlantedDifferenceIsSeen) {
-  const Compiled compiled = made({});
+  const Compiled compiled = compile(stormy());
+  constexpr PathRange range{0, 20'000};
   Compiled other = compiled;
   other.plan.drift[0] = std::nextafter(other.plan.drift[0], 1.0f);
   const auto on_cpu = [&](PathRange r) { return cpu->fingerprint(compiled, seed, r); };
   const auto on_gpu = [&](PathRange r) { return gpu->fingerprint(other, seed, r); };
-  EXPECT_NE(on_cpu({0, many}), on_gpu({0, many}));
-  const std::uint64_t path = differing_path({0, many}, on_cpu, on_gpu);
+  EXPECT_NE(on_cpu(range), on_gpu(range));
+  const std::uint64_t path = differing_path(range, on_cpu, on_gpu);
   EXPECT_NE(on_cpu({path, 1}), on_gpu({path, 1}));
 }
 
