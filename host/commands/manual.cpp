@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/version.h"
 #include "commands/options.h"
 #include "input/toml_tree.h"
-#include "run/engine.h"
 
 namespace proofload {
 namespace {

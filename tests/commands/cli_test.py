@@ -767,12 +767,26 @@ def check_manual(folder):
 # ---- prices ----------------------------------------------------------------------------------------------------------
 
 
-def made_prices(hours=2400, start=1609459200):
+def hours_of(count, start=1609459200):
+    return [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start + 3600 * i)) for i in range(count)]
+
+
+def made_prices_of(assets, hours=2400):
+    """Hourly prices of normal log returns of 1 %, correlation .64."""
+    draws = random.Random(1)
+    logs, lines = [5.0] * len(assets), [",".join(["timestamp_utc", *assets])]
+    for time_text in hours_of(hours):
+        lines.append(",".join([time_text, *(f"{math.exp(x):.6f}" for x in logs)]))
+        common = draws.gauss(0, 1)
+        logs = [x + 0.01 * (0.8 * common + 0.6 * draws.gauss(0, 1)) for x in logs]
+    return lines
+
+
+def made_prices(hours=2400):
     """Hourly prices of independent normal log returns: 1 % of ETH and .7 % of BTC, correlation .8."""
     draws = random.Random(1)
     eth, btc, lines = 3000.0, 50000.0, ["timestamp_utc,ETH,BTC"]
-    for i in range(hours):
-        time_text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start + 3600 * i))
+    for time_text in hours_of(hours):
         lines.append(f"{time_text},{eth:.6f},{btc:.6f}")
         common, own = draws.gauss(0, 1), draws.gauss(0, 1)
         eth *= math.exp(0.01 * (0.8 * common + 0.6 * own))
@@ -1490,9 +1504,9 @@ def check_uncertainty(folder):
 
 
 def commands_of_readme():
-    """The shell commands of the section "A round", here-documents included, and the exit status that a comment says."""
-    section = re.search(r"^## A round\n(.*?)^## ", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL).group(1)
-    lines = [line[4:] for line in section.splitlines() if line.startswith("    ")]
+    """The shell commands of the README's `sh` blocks, here-documents included, and the exit status that a comment says."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).splitlines()
     while lines:
         line = lines.pop(0)
         command = line
@@ -1507,10 +1521,14 @@ def check_readme(folder):
     (folder / "build").mkdir()
     (folder / "build/proofload").symlink_to(PROGRAM)
     (folder / "scenarios").symlink_to(ROOT / "scenarios")
+    (folder / "results").mkdir()
+    book = (ROOT / "scenarios/multi-chain-book.toml").read_text()
+    prices = made_prices_of(sorted(set(re.findall(r'^asset = "(\w+)"', book, re.MULTILINE))))
+    (folder / "prices.csv").write_text("\n".join(prices) + "\n")
     seen = set()
     for command, status in commands_of_readme():
         name = command.splitlines()[0].partition("#")[0].strip()
-        if name == "./scripts/build":
+        if not name or name.startswith("./scripts/"):
             continue
         if " bench " in name:
             command = command.replace(" bench ", " bench --paths 20000 ")
