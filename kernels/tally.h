@@ -1,6 +1,6 @@
 /// tally.h -- what is counted: integers only, so that any split, order, thread count or backend merges to the same tally.
 ///
-/// A tally is one flat array of counters and one of sums, laid out by TallyLayout; merging two is adding them element by
+/// A tally is a flat array of counters and one of sums, laid out by TallyLayout; merging two is adding them element by
 /// element (the lowest non-finite path excepted).
 #pragma once
 #include <cstddef>
@@ -190,7 +190,7 @@ struct TallyLayout {
 
   constexpr bool operator==(const TallyLayout&) const = default;
 
-  constexpr std::size_t extent(Extent e) const {
+  constexpr std::uint32_t extent(Extent e) const {
     switch (e) {
       case Extent::readings: return readings;
       case Extent::collaterals: return collaterals;
@@ -233,27 +233,28 @@ struct TallyLayout {
     return int(all);
   }
 
-  // Of one that is named where it is counted, the same unrolled: a GPU cannot go through a table of the host's.
+  // Of one that is named where it is counted, the same unrolled: a GPU cannot go through a table of the host's, and has
+  // no registers to spare for 64-bit offsets.
   template <Counted what>
-  constexpr std::size_t rows() const {
+  constexpr std::uint32_t rows() const {
     constexpr Extent i = sections[int(what)].by[0], j = sections[int(what)].by[1], k = sections[int(what)].by[2];
     return extent(i) * extent(j) * extent(k);
   }
   template <Counted what>
-  constexpr std::size_t begin() const {
+  constexpr std::uint32_t begin() const {
     constexpr int n = int(what);
     if constexpr (n == 0 || (sections[n].kind == Kind::sum) != (sections[n > 0 ? n - 1 : 0].kind == Kind::sum)) {
       return 0;
     } else {
-      constexpr std::size_t bins = std::size_t(bins_of(sections[n - 1].kind));
+      constexpr std::uint32_t bins = std::uint32_t(bins_of(sections[n - 1].kind));
       return begin<Counted(n - 1)>() + rows<Counted(n - 1)>() * bins;
     }
   }
   /// Where the counter (the histogram) of reading, collateral or route i lies.
   template <Counted what>
   constexpr std::size_t at(int i = 0) const {
-    constexpr std::size_t bins = std::size_t(bins_of(sections[int(what)].kind));
-    return begin<what>() + std::size_t(i) * bins;
+    constexpr std::uint32_t bins = std::uint32_t(bins_of(sections[int(what)].kind));
+    return begin<what>() + std::uint32_t(i) * bins;
   }
   /// Its place among the histograms in which every path counts once.
   template <Counted what>
@@ -262,11 +263,11 @@ struct TallyLayout {
     return int(buffered_before<int(what)>()) + i;
   }
   template <int n>
-  constexpr std::size_t buffered_before() const {
+  constexpr std::uint32_t buffered_before() const {
     if constexpr (n == 0) {
       return 0;
     } else {
-      constexpr std::size_t counts = is_buffered(sections[n - 1].kind) ? 1 : 0;
+      constexpr std::uint32_t counts = is_buffered(sections[n - 1].kind) ? 1 : 0;
       return buffered_before<n - 1>() + counts * rows<Counted(n - 1)>();
     }
   }
@@ -294,6 +295,9 @@ struct TallyLayout {
   constexpr std::size_t shortfall_spared(int k) const { return at<Counted::shortfall_spared>(k); }
   constexpr std::size_t shortfall_struck(int k) const { return at<Counted::shortfall_struck>(k); }
 };
+
+static_assert(TallyLayout{limit::readings, limit::collaterals, limit::routes, limit::layers, 1, 1, 1, 1}.counters() <
+              0xffffffffu);
 
 constexpr TallyLayout layout_of(const Plan& plan) {
   return {plan.readings,  plan.collaterals, plan.routes, plan.layers,

@@ -39,7 +39,7 @@ inline std::string one_asset(double volatility, const std::string& more = "") {
 /// A route from chain `from` to chain b.
 inline std::string route(const std::string& name, const std::string& stages, const std::string& layer = "",
                          const std::string& from = "a") {
-  return fmt::format("[routes.{}]\nfrom = \"{}\"\nto = \"b\"\nlayer = \"{}\"\nstages = [ {} ]\n", name, from, layer,
+  return fmt::format("[routes.{}]\ncollateral_chain = \"{}\"\nliability_chain = \"b\"\nlayer = \"{}\"\nstages = [ {} ]\n", name, from, layer,
                      stages);
 }
 

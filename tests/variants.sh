@@ -6,15 +6,12 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 paths=${1:-20000}
 
+scenarios=(scenarios/*.toml tests/corpus/{heston,market-models,factors}.toml)
 hashes() { # hashes PROGRAM LANES: "scenario plan tally" lines
-  local scenario
-  for scenario in scenarios/*.toml tests/corpus/{heston,market-models,factors}.toml; do
-    "$1" run "$scenario" --paths "$paths" --seed 7 --backend cpu --lanes "$2" --threads 2 --json 2>/dev/null |
-      python3 -c 'import json, sys; j = json.load(sys.stdin); print(j["scenario"], j["plan_hash"], j["tally_hash"])'
-  done
+  "$1" "$2" "$paths" "${scenarios[@]}"
 }
 
-expected=$(hashes build/proofload scalar)
+expected=$(hashes build/hashes scalar)
 count=$(wc -l <<<"$expected")
 ((count >= 9)) || { echo "variants: only $count scenarios ran"; exit 1; }
 failed=0 builds=0
@@ -27,9 +24,9 @@ compare() { # compare NAME LINES
     failed=1
   fi
 }
-compare "release, auto lanes" "$(hashes build/proofload auto)"
+compare "release, auto lanes" "$(hashes build/hashes auto)"
 for preset in clang o1; do
-  program=build/$preset/proofload
+  program=build/$preset/hashes
   if [[ ! -x $program ]]; then
     echo "not built: $preset (scripts/build $preset)"
     continue
@@ -38,7 +35,7 @@ for preset in clang o1; do
   for lanes in scalar auto; do compare "$preset, $lanes lanes" "$(hashes "$program" "$lanes")"; done
 done
 export GLIBC_TUNABLES=glibc.cpu.hwcaps=-FMA,-AVX2
-compare "release, C library without FMA and AVX2" "$(hashes build/proofload scalar)"
+compare "release, C library without FMA and AVX2" "$(hashes build/hashes scalar)"
 unset GLIBC_TUNABLES
 echo "$((builds + 1)) builds, $count scenarios, $paths paths each"
 exit $failed

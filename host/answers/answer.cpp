@@ -405,7 +405,7 @@ RouteAnswer route_answer(const Results& r, int i) {
 void add_outages(const Scenario& s, Answers& all) {
   const auto add = [&](const auto& owner, const std::vector<StateSpec::Down>& down, bool chain) {
     const bool used = std::any_of(s.routes.begin(), s.routes.end(), [&](const RouteSpec& r) {
-      return chain ? r.from == owner.name || r.to == owner.name : r.layer == owner.name;
+      return chain ? r.collateral_chain == owner.name || r.liability_chain == owner.name : r.layer == owner.name;
     });
     if (!used) return;
     const auto& running = s.state.running;

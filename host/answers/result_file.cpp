@@ -395,7 +395,8 @@ Results read_image(std::string_view image, const std::string& name) {
   const std::string effective = text_attribute(file, "effective_scenario"),
                     plan_hash = text_attribute(file, "plan_hash");
   try {
-    const Recorded recorded = read_recorded(file);
+    Recorded recorded = read_recorded(file);
+    recorded.former_words = true;
     r.scenario = parse_scenario(effective, name, ".", {}, &recorded);
     r.compiled = compile(r.scenario);
   } catch (const Error& e) {

@@ -97,8 +97,8 @@ minimum = {}
 [chains.a]
 block_time = "1s"
 [routes.r]
-from = "a"
-to = "b"
+collateral_chain = "a"
+liability_chain = "b"
 stages = [ {{ name = "other", kind = "constant", value = "10d" }} ]
 [market]
 grid = {{ steps = {} }}

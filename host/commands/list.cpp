@@ -248,13 +248,12 @@ string stages_text() {
            paragraph("", *row.keys ? scope + "; " + row.keys : scope, 25);
   }
   return out +
-         "\nA message leaves the route's `to`, where the liability is, and arrives on its `from`, where the collateral "
-         "is.\n"
-         "scope: whose random score the stage reads: oracle, source_chain (from), destination_chain (to), layer, "
-         "route.\n"
+         "\nA message leaves the route's liability_chain and arrives on its collateral_chain.\n"
+         "scope: whose random score the stage reads: oracle, collateral_chain, liability_chain, layer, route.\n"
          "kind = \"chain\": the law is inclusion, finality or reorg of the chain of the scope (destination_inclusion: "
          "of\n"
-         "`from`). kind = \"deviation\": heartbeat, deviation (a fraction), latency (a law); needs market.grid.\n";
+         "the collateral chain). kind = \"deviation\": heartbeat, deviation (a fraction), latency (a law); needs "
+         "market.grid.\n";
 }
 
 // ---- for programs ---------------------------------------------------------------------------------------------------

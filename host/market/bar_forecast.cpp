@@ -45,7 +45,7 @@ Scenario scenario_of(const BarModel& m, const Horizon& horizon) {
   stage.law = law_of(horizon);
   RouteSpec& route = s.routes.emplace_back();
   route.name = "route";
-  route.from = route.to = chain.name;
+  route.collateral_chain = route.liability_chain = chain.name;
   route.stages = {stage};
   s.collateral.resize(1);
   s.collateral[0].name = "collateral";

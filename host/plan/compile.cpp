@@ -336,8 +336,9 @@ class Compiler {
   /// What a stage waits for when it stands still: chains for what happens on them, the layer for the rest.
   static Owner owner_of(const StageSpec& stage, const RouteSpec& route) {
     const bool arrives = stage.name == StageName::destination_inclusion && stage.scope == Scope::route;
-    if (arrives || stage.scope == Scope::source_chain) return {Owner::Kind::chain, route.from};
-    if (stage.scope == Scope::oracle || stage.scope == Scope::destination_chain) return {Owner::Kind::chain, route.to};
+    if (arrives || stage.scope == Scope::collateral_chain) return {Owner::Kind::chain, route.collateral_chain};
+    if (stage.scope == Scope::oracle || stage.scope == Scope::liability_chain)
+      return {Owner::Kind::chain, route.liability_chain};
     return route.layer.empty() ? Owner{} : Owner{Owner::Kind::layer, route.layer};
   }
   /// Forced inclusion: no outage of the chain delays an inclusion there by more.
@@ -397,7 +398,7 @@ class Compiler {
 
   std::uint16_t trigger(const TriggerSpec& spec, const RouteSpec& route, std::size_t asset) {
     const auto [entry, fresh] =
-        triggers_.try_emplace({route.to, asset, spec.heartbeat, spec.deviation}, triggers_.size());
+        triggers_.try_emplace({route.liability_chain, asset, spec.heartbeat, spec.deviation}, triggers_.size());
     require(triggers_.size(), limit::triggers, "oracles with a deviation");
     if (fresh) {
       Trigger& t = out_.plan.trigger[entry->second];
@@ -452,8 +453,8 @@ class Compiler {
     const Stages stages = read_stages(spec, asset, queued);
     plan.leg[l] = {static_cast<std::uint16_t>(asset), static_cast<std::uint16_t>(message(stages)),
                    static_cast<std::uint16_t>(route), 0};
-    const std::uint32_t fixed =
-        std::min(stages.oracle_fixed + ticks(std::min(block_time(spec.from), s_.run.horizon)), plan.horizon + 1);
+    const std::uint32_t fixed = std::min(
+        stages.oracle_fixed + ticks(std::min(block_time(spec.collateral_chain), s_.run.horizon)), plan.horizon + 1);
     const auto [entry, fresh] = readings_.try_emplace({asset, fixed, stages.trigger, stages.oracle}, readings_.size());
     reading_of_leg_.push_back(static_cast<int>(entry->second));
     if (!fresh) return;
@@ -479,12 +480,12 @@ class Compiler {
     };
     switch (stage.scope) {
       case Scope::oracle:
-        key.address = at(Purpose::oracle, route.to);
+        key.address = at(Purpose::oracle, route.liability_chain);
         key.rank = static_cast<std::uint16_t>(((place.quad * 4u + place.word) * (limit::assets / 4) + asset / 4) << 1);
         key.word = static_cast<std::uint16_t>(asset % 4);
         break;
-      case Scope::source_chain: key.address = at(Purpose::chain, route.from); break;
-      case Scope::destination_chain: key.address = at(Purpose::chain, route.to); break;
+      case Scope::collateral_chain: key.address = at(Purpose::chain, route.collateral_chain); break;
+      case Scope::liability_chain: key.address = at(Purpose::chain, route.liability_chain); break;
       case Scope::layer: key.address = at(Purpose::layer_stage, route.layer); break;
       case Scope::route: key.address = at(Purpose::route, route.name); break;
     }

@@ -62,9 +62,9 @@ LawSpec scaled(LawSpec law, double by) {
 
 double delay_factor(const Draws& draws, const RouteSpec& route, Scope scope, double error) {
   switch (scope) {
-    case Scope::oracle: return draws.factor(BlockPurpose::oracle, route.to, error);
-    case Scope::source_chain: return draws.factor(BlockPurpose::chain, route.from, error);
-    case Scope::destination_chain: return draws.factor(BlockPurpose::chain, route.to, error);
+    case Scope::oracle: return draws.factor(BlockPurpose::oracle, route.liability_chain, error);
+    case Scope::collateral_chain: return draws.factor(BlockPurpose::chain, route.collateral_chain, error);
+    case Scope::liability_chain: return draws.factor(BlockPurpose::chain, route.liability_chain, error);
     case Scope::layer: return draws.factor(BlockPurpose::layer, route.layer, error);
     case Scope::route: break;
   }

@@ -9,7 +9,7 @@ namespace proofload {
 /// The scenario with its parameters drawn for a block; its [uncertainty] is off. What is drawn, each from standard scores of its own:
 /// - all volatilities at once, times exp(s Z): through stress.volatility, which every price model applies in its own way (a replay of
 ///   recorded prices keeps them);
-/// - delays, times exp(s Z) per owner, that is per source or destination chain, layer, oracle (those on one destination chain together) and
+/// - delays, times exp(s Z) per owner, that is per chain, layer, oracle (those on one liability chain together) and
 ///   route: every stage of random length that the owner has, as a whole, so that its median moves and its shape stays. Constant
 ///   stages are known, and outages, stalls and reorganisations of probability zero have no error here;
 /// - dof + error Z, at least 2.05, of Student-t shocks;

@@ -136,7 +136,7 @@ class CpuBackend final : public Backend {
 };
 
 bool has_avx2() {
-#if defined(__x86_64__)
+#ifdef PROOFLOAD_PACKS
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #else
   return false;
@@ -144,7 +144,7 @@ bool has_avx2() {
 }
 
 bool has_avx512() {
-#if defined(__x86_64__)
+#ifdef PROOFLOAD_PACKS
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 #else
@@ -153,7 +153,7 @@ bool has_avx512() {
 }
 
 const Lanes& pick_lanes(const std::string& wanted) {
-#if defined(__x86_64__)
+#ifdef PROOFLOAD_PACKS
   if (wanted == "avx512" || (wanted == "auto" && has_avx512())) {
     if (!has_avx512()) throw Error("--lanes avx512 (this CPU has no AVX-512) use --lanes auto");
     return avx512::lanes;

@@ -265,7 +265,8 @@ string effective_toml(const Scenario& s, FileNames names) {
   }
 
   for (const auto& r : s.routes) {
-    line("\n[routes.{}]\nfrom = {}\nto = {}", toml_key(r.name), toml_string(r.from), toml_string(r.to));
+    line("\n[routes.{}]\ncollateral_chain = {}\nliability_chain = {}", toml_key(r.name),
+         toml_string(r.collateral_chain), toml_string(r.liability_chain));
     if (!r.mechanism.empty()) line("mechanism = {}", toml_string(r.mechanism));
     if (!r.layer.empty() || !r.mechanism.empty()) line("layer = {}", toml_string(r.layer));
     line("stages = [");

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/words.h"
 #include "laws/laws.h"
+#include "scenario/former_words.h"
 #include "scenario/law_reader.h"
 #include "scenario/words.h"
 
@@ -181,7 +182,7 @@ ChainLaw chain_law(StageName name) {
 
 /// Whether the chain of the stage is known: the one in its scope, or where a message arrives.
 bool has_chain(const StageSpec& stage) {
-  return stage.scope == Scope::source_chain || stage.scope == Scope::destination_chain ||
+  return stage.scope == Scope::collateral_chain || stage.scope == Scope::liability_chain ||
          stage.name == StageName::destination_inclusion;
 }
 
@@ -203,6 +204,13 @@ void read_stage_name(const Table& t, const Table& owner, const string& name, Sta
 }
 
 void read_scope(const Table& t, const string& scope, StageSpec& stage) {
+  for (const FormerWord& word : former_scopes) {
+    if (scope != word.was) continue;
+    t.report.add(t.place_of("scope"),
+                 fmt::format("{} = {} is called {} now", t.path_of("scope"), in_quotes(scope), in_quotes(word.now)),
+                 former_words_why, fmt::format("write scope = {}; {}", in_quotes(word.now), former_words_mend));
+    return;
+  }
   const ScopeRow* row = row_named(scope_rows, scope);
   if (!row)
     t.report.add(t.place_of("scope"), fmt::format("{} = {} is unknown", t.path_of("scope"), in_quotes(scope)),
@@ -223,7 +231,7 @@ void read_of_chain(const Table& t, const Node& kind, StageSpec& stage) {
     t.report.add(
         t.place_of("scope"),
         fmt::format("{} is of kind \"chain\", and its scope is {}", t.path, in_quotes(scope_name(stage.scope))),
-        "the scope says which chain's law it has", "write scope = \"source_chain\" or \"destination_chain\"");
+        "the scope says which chain's law it has", "write scope = \"collateral_chain\" or \"liability_chain\"");
 }
 
 void read_trigger(const Table& t, const Node& kind, StageSpec& stage) {
@@ -401,10 +409,11 @@ vector<StageText> merged_stages(const vector<StageText>& of_mechanism, vector<St
   return first;
 }
 
-std::optional<StageSpec> on_chains(const StageSpec& stage, const ChainSpec& from, const ChainSpec& to) {
+std::optional<StageSpec> on_chains(const StageSpec& stage, const ChainSpec& collateral_chain,
+                                   const ChainSpec& liability_chain) {
   if (!stage.of_chain) return stage;
   StageSpec placed = stage;
-  const ChainSpec& chain = stage.scope == Scope::destination_chain ? to : from;
+  const ChainSpec& chain = stage.scope == Scope::liability_chain ? liability_chain : collateral_chain;
   switch (chain_law(stage.name)) {
     case ChainLaw::inclusion: placed.law = chain.inclusion.value_or(uniform_law(0.0, chain.block_time)); break;
     case ChainLaw::finality: placed.law = chain.finality.value_or(constant_law(0.0)); break;
@@ -421,7 +430,7 @@ string chain_law_text(const StageSpec& stage) {
   const char* what = chain_law(stage.name) == ChainLaw::inclusion  ? "inclusion"
                      : chain_law(stage.name) == ChainLaw::finality ? "finality"
                                                                    : "reorg";
-  return fmt::format("{} of the chain it {}", what, stage.scope == Scope::destination_chain ? "leaves" : "reaches");
+  return fmt::format("{} of the {} chain", what, stage.scope == Scope::liability_chain ? "liability" : "collateral");
 }
 
 Mechanism read_mechanism(const NamedTable& named) {

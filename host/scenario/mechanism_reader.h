@@ -57,9 +57,10 @@ std::vector<StageText> merged_stages(const std::vector<StageText>& of_mechanism,
 
 /// Between two chains the stage has this law; nothing when it is left out (a reorganisation that never happens). Throws
 /// nothing: what a chain does not say has a default.
-std::optional<StageSpec> on_chains(const StageSpec&, const ChainSpec& from, const ChainSpec& to);
+std::optional<StageSpec> on_chains(const StageSpec&, const ChainSpec& collateral_chain,
+                                   const ChainSpec& liability_chain);
 
-/// The law that a stage of kind "chain" takes from its chain, in words, such as "finality of the chain it leaves".
+/// The law that a stage of kind "chain" takes from its chain, in words, such as "finality of the liability chain".
 std::string chain_law_text(const StageSpec&);
 
 struct Mechanism {

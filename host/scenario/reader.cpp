@@ -16,6 +16,7 @@
 #include "base/words.h"
 #include "kernels/plan.h"
 #include "scenario/correlation.h"
+#include "scenario/former_words.h"
 #include "scenario/law_reader.h"
 #include "scenario/market_reader.h"
 #include "scenario/mechanism_reader.h"
@@ -276,13 +277,14 @@ class Reader {
       report_.add_missing(routes ? routes->place : top_.place(), routes ? "[routes] is empty" : "[routes] is missing",
                           "collateral is liquidated over a route", "add a table such as [routes.eth-to-arb]");
     for (const auto& [name, t] : named_tables(report_, top_.node, "routes", limit::routes)) {
-      t.allow({"from", "to", "layer", "mechanism", "stages"});
+      const bool former = check_route_keys(t);
       RouteSpec spec;
       spec.name = name;
       route_names_.push_back(name);
-      if (t.need_name("from", spec.from, "the chain where the collateral is", "ethereum"))
-        use_chain(t, "from", spec.from);
-      if (t.need_name("to", spec.to, "the chain where the liability is", "arbitrum")) use_chain(t, "to", spec.to);
+      if (!former) {
+        read_chain_of(t, "collateral_chain", spec.collateral_chain, "the chain where the collateral is", "ethereum");
+        read_chain_of(t, "liability_chain", spec.liability_chain, "the chain where the liability is", "arbitrum");
+      }
       t.read("mechanism", spec.mechanism, "how messages get across");
       const Mechanism* mechanism = spec.mechanism.empty() ? nullptr : use_mechanism(t, spec.mechanism);
       if (t.read("layer", spec.layer, "the layer whose failure hits the route")) {
@@ -303,6 +305,25 @@ class Reader {
     }
     for (const auto& name : used_)
       if (known.insert(name).second) s_.chains.push_back(chain_named(name));
+  }
+
+  /// The keys of a route must be those of today; answers whether it has the words that its two chains had before.
+  bool check_route_keys(const Table& route) {
+    vector<string> valid = {"collateral_chain", "liability_chain", "layer", "mechanism", "stages"};
+    bool found = false;
+    for (const FormerWord& word : former_route_keys) {
+      if (!route.get(word.was)) continue;
+      found = true;
+      valid.emplace_back(word.was);
+      report_.add(route.place_of(word.was), fmt::format("{} is called {} now", route.path_of(word.was), word.now),
+                  former_words_why, fmt::format("write {}; {}", word.now, former_words_mend));
+    }
+    route.allow(valid);
+    return found;
+  }
+
+  void read_chain_of(const Table& route, const char* key, string& name, const char* meaning, const char* example) {
+    if (route.need_name(key, name, meaning, example)) use_chain(route, key, name);
   }
 
   /// A chain need not be declared, but a name within two slips of a declared one (and not of other letters
@@ -344,14 +365,15 @@ class Reader {
     else if (spec.mechanism.empty() || (mechanism && mechanism->stages.empty()))
       t.need("stages", "they are the delay of the route",
              "[ { name = \"relay\", kind = \"constant\", value = \"30s\" } ]");
-    const ChainSpec from = chain_named(spec.from), to = chain_named(spec.to);
+    const ChainSpec collateral_chain = chain_named(spec.collateral_chain),
+                    liability_chain = chain_named(spec.liability_chain);
     bool left_out = false;
     // stages that are all the route's own are in the order in which it says them, as the effective scenario's are
     if (mechanism && !mechanism->stages.empty()) own = merged_stages(mechanism->stages, std::move(own));
     for (StageText& stage : own) {
       if (spec.layer.empty()) check_layer_score(t, stage);
       if (stage.spec.trigger) triggers_.emplace_back(stage.place, stage.path);
-      if (auto placed = on_chains(stage.spec, from, to))
+      if (auto placed = on_chains(stage.spec, collateral_chain, liability_chain))
         spec.stages.push_back(std::move(*placed));
       else
         left_out = true;
@@ -512,11 +534,11 @@ void set_mechanism(const string& name, Node& root) {
   const bool at_home = stays(name, root);
   for (Member& route : routes->value.members) {
     if (!route.value.is_table()) continue;
-    const Node* to = find(route.value, "to");
-    const std::optional<Node> home = at_home && to ? std::optional(*to) : std::nullopt;
+    const Node* liability = find(route.value, "liability_chain");
+    const std::optional<Node> home = at_home && liability ? std::optional(*liability) : std::nullopt;
     for (Member& m : route.value.members) {
       if (m.key == "stages") std::erase_if(m.value.items, [&](const Node& stage) { return !of_oracle(stage); });
-      if (m.key == "from" && home) m.value = *home;
+      if (m.key == "collateral_chain" && home) m.value = *home;
     }
     std::erase_if(route.value.members, [](const Member& m) {
       return m.key == "mechanism" || m.key == "layer" ||
@@ -566,6 +588,7 @@ Scenario parse(const string& text, const Source& from, const std::filesystem::pa
                "start from one of the files in scenarios/");
     report.fail();
   }
+  if (recorded && recorded->former_words) rename_former_words(*root);
   apply(overrides, *root, report);
   Scenario scenario = Reader(report, *root, recorded).read();
   if (!report.empty()) report.fail();

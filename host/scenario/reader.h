@@ -17,7 +17,7 @@ struct Overrides {
   std::optional<std::uint64_t> paths, seed;
   std::filesystem::path prices{};  ///< in place of stress.replay.file, which must be there; empty: the scenario's own
   /// Of the file's catalogue: takes the place of every route's mechanism, layer and stages, except how its oracle notices; when it
-  /// sends no message the collateral lies on the route's `to`. Empty: the scenario's own.
+  /// sends no message the collateral lies on the route's liability chain. Empty: the scenario's own.
   std::string mechanism{};
 };
 
@@ -30,6 +30,7 @@ struct Recorded {
   std::vector<std::string> assets;   ///< whose columns these are; empty: those of the scenario, as they come
   InnovationSpec innovation;         ///< `rows`, and the name of their `file`
   std::optional<ReplaySpec> replay;  ///< `returns`, `calls` and `bar`; how they were cut from which `file`
+  bool former_words = false;         ///< the text is a result's, which may have the words of former_words.h
 };
 
 /// All of it that the scenario has, for a scenario whose files may be gone.

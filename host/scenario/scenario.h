@@ -31,8 +31,8 @@ enum class StageName {
 };
 enum class Scope {
   oracle,
-  source_chain,
-  destination_chain,
+  collateral_chain,
+  liability_chain,
   layer,
   route
 };  ///< whose normal score a stage reads (DESIGN 1.3)
@@ -185,9 +185,12 @@ struct LayerSpec {
 };
 
 struct RouteSpec {
-  std::string name, from, to, layer;  ///< layer "": never fails
-  std::string mechanism;              ///< "" : none; its stages are in `stages` already
-  std::vector<StageSpec> stages;      ///< in the order in which a message goes through them
+  std::string name;
+  std::string collateral_chain;   ///< where the collateral is, and is seized: the message arrives there
+  std::string liability_chain;    ///< where the call is made: the message leaves it
+  std::string layer;              ///< "": never fails
+  std::string mechanism;          ///< "" : none; its stages are in `stages` already
+  std::vector<StageSpec> stages;  ///< in the order in which a message goes through them
 };
 
 /// A way to get a message across, from a catalogue: what `proofload list` and `frontier` show of it.

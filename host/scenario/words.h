@@ -12,8 +12,8 @@ struct ScopeRow {
   const char* name;
 };
 inline constexpr ScopeRow scope_rows[] = {{Scope::oracle, "oracle"},
-                                          {Scope::source_chain, "source_chain"},
-                                          {Scope::destination_chain, "destination_chain"},
+                                          {Scope::collateral_chain, "collateral_chain"},
+                                          {Scope::liability_chain, "liability_chain"},
                                           {Scope::layer, "layer"},
                                           {Scope::route, "route"}};
 static_assert(rows_follow(scope_rows, &ScopeRow::scope, Scope::route));
@@ -32,9 +32,9 @@ struct StageRow {
 inline constexpr StageRow stage_rows[] = {
     {StageName::oracle, "oracle", Scope::oracle, 1, 0, "kind = \"deviation\" too",
      "until the oracle on the liability's chain notices: the call"},
-    {StageName::source_inclusion, "source_inclusion", Scope::source_chain, 1, 1, "kind = \"chain\" too",
+    {StageName::source_inclusion, "source_inclusion", Scope::collateral_chain, 1, 1, "kind = \"chain\" too",
      "until the message is in a block where it leaves"},
-    {StageName::finality, "finality", Scope::source_chain, 1, 2, "kind = \"chain\" too",
+    {StageName::finality, "finality", Scope::collateral_chain, 1, 2, "kind = \"chain\" too",
      "until that block counts as final"},
     {StageName::proof, "proof", Scope::route, 0, 0, "", "until there is a proof of it"},
     {StageName::challenge, "challenge", Scope::route, 1, 3, "", "the window of an optimistic bridge"},
@@ -43,7 +43,7 @@ inline constexpr StageRow stage_rows[] = {
      "until it is in a block where it arrives"},
     {StageName::other, "other", Scope::route, 0, 3, "", "whatever else: what is stuck, what is abandoned"},
     {StageName::publication, "publication", Scope::oracle, 2, 0, "", "from an oracle's trigger to its update on chain"},
-    {StageName::reorg, "reorg", Scope::source_chain, 2, 1, "kind = \"chain\" too",
+    {StageName::reorg, "reorg", Scope::collateral_chain, 2, 1, "kind = \"chain\" too",
      "the message is sent again after a reorganisation"},
     {StageName::collateral_proof, "collateral_proof", Scope::route, 2, 2, "",
      "age of the proof of what the collateral is, at the call"},

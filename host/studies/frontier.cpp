@@ -146,11 +146,11 @@ Crossing crossing(Scenario s, const std::string& mechanism, const std::string& o
            stage.name != StageName::destination_inclusion;
   };
   for (const RouteSpec& r : s.routes) {
-    if (r.from != r.to || std::none_of(r.stages.begin(), r.stages.end(), is_message)) continue;
+    if (r.collateral_chain != r.liability_chain || std::none_of(r.stages.begin(), r.stages.end(), is_message)) continue;
     throw Error(
         fmt::format("routes.{} goes from {} to itself, and {} sends a message (there is nothing to cross, so the "
                     "comparison would mean nothing) name a scenario whose collateral is on another chain",
-                    r.name, r.from, input::in_quotes(mechanism)));
+                    r.name, r.collateral_chain, input::in_quotes(mechanism)));
   }
   if (!only.empty()) {
     std::vector<std::string> names;

@@ -1,5 +1,6 @@
 // Figures against published values, defining properties, and the same figures computed from sorted samples.
 #include "answers/answer.h"
+#include "base/error.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,6 @@
 // Comparisons: what chance makes is not significant, what differs is, and the sums of errors are those of the method.
 #include "answers/compare.h"
+#include "base/error.h"
 
 #include <gtest/gtest.h>
 

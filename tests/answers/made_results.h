@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "plan/compile.h"
 #include "run/results.h"
 #include "scenario/reader.h"
 
@@ -29,13 +30,13 @@ recovery = { kind = "constant", value = 0.5 }
 hazard = 0.0
 exposure = "1h"
 [routes.fast]
-from = "ethereum"
-to = "arbitrum"
+collateral_chain = "ethereum"
+liability_chain = "arbitrum"
 layer = "one"
 stages = [ { name = "relay", kind = "exponential", mean = "10m" } ]
 [routes.slow]
-from = "base"
-to = "arbitrum"
+collateral_chain = "base"
+liability_chain = "arbitrum"
 layer = "two"
 stages = [ { name = "finality", kind = "uniform", min = "10m", max = "20m" } ]
 [[collateral]]

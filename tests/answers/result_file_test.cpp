@@ -1,6 +1,7 @@
 // Result files: what is written is what is read, and nothing else is taken for a result; a failed write leaves nothing
 // behind.
 #include "answers/result_file.h"
+#include "base/words.h"
 #include "run/results.h"
 #include "scenario/effective.h"
 #include "scenario/reader.h"
@@ -334,8 +335,8 @@ correlation = [[1.0, 0.5], [0.5, 1.0]]
 [stress]
 %STRESS%
 [routes.slow]
-from = "base"
-to = "arbitrum"
+collateral_chain = "base"
+liability_chain = "arbitrum"
 stages = [ { name = "relay", kind = "exponential", mean = "1h" } ]
 [[collateral]]
 name = "one"

@@ -46,8 +46,8 @@ replay = { file = "prices.csv", start = "random", columns = { BTC = "XBT" } }
 hazard = 0.05
 exposure = "72h"
 [routes.slow]
-from = "base"
-to = "arbitrum"
+collateral_chain = "base"
+liability_chain = "arbitrum"
 layer = "one"
 stages = [ { name = "relay", kind = "exponential", mean = "30m" } ]
 [[collateral]]

@@ -31,9 +31,10 @@ for layer in range(layers):
     out += ['recovery = { kind = "uniform", min = 0.0, max = 0.6 }']
 for r in range(routes):
     oracle = 'kind = "constant", value = "30s"' if "constant" in options else 'kind = "gamma", shape = 1.5, mean = "52s"'
-    out += [f"[routes.r{r}]", f'from = "c{r % 8}"', f'to = "d{r % engines}"', f'layer = "l{r % layers}"', "stages = ["]
+    out += [f"[routes.r{r}]", f'collateral_chain = "c{r % 8}"', f'liability_chain = "d{r % engines}"']
+    out += [f'layer = "l{r % layers}"', "stages = ["]
     out += [f'  {{ name = "oracle", {oracle} }},']
-    out += [f'  {{ name = "finality", scope = "destination_chain", kind = "uniform", min = "12.8m", max = "{19 + r % 5}m" }},']
+    out += [f'  {{ name = "finality", scope = "liability_chain", kind = "uniform", min = "12.8m", max = "{19 + r % 5}m" }},']
     out += [f'  {{ name = "relay", kind = "lognormal", median = "{60 + r}s", sigma = 0.8 }},']
     out += ['  { name = "destination_inclusion", kind = "constant", value = "6s" },', "]"]
 for k in range(collaterals):

@@ -61,8 +61,8 @@ hazard = 1.0
 exposure = "72h"
 recovery = { kind = "constant", value = 0.5 }
 [routes.far]
-from = "ethereum"
-to = "arbitrum"
+collateral_chain = "ethereum"
+liability_chain = "arbitrum"
 layer = "bridge"
 stages = [
   { name = "oracle", kind = "uniform", min = "0s", max = "60s" },

@@ -1,6 +1,7 @@
 // Exports: basis points that never understate, provenance that is complete, and a refusal where there is no upper
 // bound.
 #include "feed/export.h"
+#include "base/error.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

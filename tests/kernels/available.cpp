@@ -17,7 +17,7 @@ namespace testing {
 
 std::vector<const Functions*> functions() {
   std::vector<const Functions*> found = {&scalar::functions};
-#if defined(__x86_64__)
+#ifdef PROOFLOAD_PACKS
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   if (avx2) found.push_back(&avx2::functions);
   if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "plan/compile.h"
 #include "run/engine.h"
 #include "scenario/reader.h"
 #include "tests/kernels/markets.h"

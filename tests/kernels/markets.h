@@ -36,14 +36,14 @@ exposure = "5d"
 network = "net"
 common_hazard = 2.0
 [routes.slow]
-from = "a"
-to = "b"
+collateral_chain = "a"
+liability_chain = "b"
 layer = "bridge"
 stages = [ { name = "oracle", kind = "uniform", min = "0s", max = "60s" }, { name = "finality", kind = "gamma", shape = 3, mean = "20m" },
            { name = "relay", kind = "mixture", of = [ { weight = 0.9, kind = "exponential", mean = "30s" }, { weight = 0.1, kind = "pareto", min = "10m", alpha = 1.2, cap = "5d" } ] } ]
 [routes.fast]
-from = "a"
-to = "b"
+collateral_chain = "a"
+liability_chain = "b"
 layer = "other"
 stages = [ { name = "relay", kind = "weibull", shape = 0.7, scale = "50s" }, { name = "other", kind = "constant", value = "3s" } ]
 [[collateral]]

@@ -1,4 +1,5 @@
 // laws_test.cpp -- laws against closed forms, Boost's double-precision inverses, mpmath, and their own tables.
+#include "base/error.h"
 #include "tests/laws/law_specs.h"
 
 #include <boost/math/special_functions/beta.hpp>

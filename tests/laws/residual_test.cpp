@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "tests/laws/law_specs.h"
 
 namespace proofload {

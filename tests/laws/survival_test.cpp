@@ -1,5 +1,6 @@
 // survival_test.cpp -- delays with censored ones against published estimates, and tails against the law they are drawn from.
 #include "laws/survival.h"
+#include "base/error.h"
 #include "scenario/reader.h"
 
 #include <cmath>
@@ -269,7 +270,7 @@ class File : public testing::Test {
     const std::string scenario =
         "schema = 1\nname = \"t\"\n[run]\npaths = 10\n[market]\nassets = [ { name = \"E\", price = 1.0, volatility = "
         "0.5 } ]\n"
-        "[routes.r]\nfrom = \"a\"\nto = \"b\"\nstages = [ { name = \"relay\", " +
+        "[routes.r]\ncollateral_chain = \"a\"\nliability_chain = \"b\"\nstages = [ { name = \"relay\", " +
         text +
         " } ]\n"
         "[[collateral]]\nname = \"k\"\nasset = \"E\"\nroute = \"r\"\n";

@@ -468,7 +468,7 @@ class SystemicFiles : public ::testing::Test {
     std::ofstream(folder_ / "market.residuals.csv") << out.residuals;
     std::ofstream(folder_ / "s.toml")
         << "schema = 1\nname = \"s\"\ninclude = [\"market.toml\"]\n[run]\npaths = 1000\n"
-           "[routes.r]\nfrom = \"a\"\nto = \"b\"\nstages = [ { name = \"relay\", kind = \"constant\", value = "
+           "[routes.r]\ncollateral_chain = \"a\"\nliability_chain = \"b\"\nstages = [ { name = \"relay\", kind = \"constant\", value = "
            "\"1h\" } ]\n[[collateral]]\nname = \"X\"\nroute = \"r\"\nasset = \"A\"\n";
     return read_scenario(folder_ / "s.toml");
   }

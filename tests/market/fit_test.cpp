@@ -570,7 +570,7 @@ class FitCommand : public ::testing::Test {
   Scenario scenario(const std::string& asset) const {
     std::ofstream(folder_ / "s.toml")
         << "schema = 1\nname = \"s\"\ninclude = [\"market.toml\"]\n[run]\npaths = 1000\n"
-           "[routes.r]\nfrom = \"a\"\nto = \"b\"\nstages = [ { name = \"relay\", kind = \"constant\", value = "
+           "[routes.r]\ncollateral_chain = \"a\"\nliability_chain = \"b\"\nstages = [ { name = \"relay\", kind = \"constant\", value = "
            "\"1h\" } ]\n[[collateral]]\nname = \"X\"\nroute = \"r\"\nasset = \""
         << asset << "\"\n";
     return read_scenario(folder_ / "s.toml");

@@ -882,7 +882,8 @@ std::string one_sale(const std::string& horizon, const std::string& market, cons
   return fmt::format(
       "schema = 1\nname = \"one\"\nrun = {{ paths = 400000, seed = 11, horizon = \"{}\" }}\n[market]\nassets = [ {{ "
       "name = "
-      "\"X\", price = 1, volatility = 0.8 }} ]\n{}\n{}[routes.r]\nfrom = \"a\"\nto = \"b\"\n{}stages = [ {} "
+      "\"X\", price = 1, volatility = 0.8 }} ]\n{}\n{}[routes.r]\ncollateral_chain = \"a\"\nliability_chain = "
+      "\"b\"\n{}stages = [ {} "
       "]\n{}[[collateral]]\n"
       "name = \"x\"\nasset = \"X\"\nroute = \"r\"\nhaircut = 0.2\n",
       horizon, market, layer.empty() ? "" : "[layers.l]\n" + layer, layer.empty() ? "" : "layer = \"l\"\n", stages,
@@ -914,7 +915,8 @@ TEST(Observers, LookUpToTheHorizonWhereASaleIsUnresolvedWhateverElseIsOnTheWay) 
   const std::string grid = "grid = { step = \"12h\" }",
                     never = "{ name = \"relay\", kind = \"constant\", value = \"30d\" }";
   const std::string other =
-      "[routes.s]\nfrom = \"a\"\nto = \"b\"\nstages = [ { name = \"relay\", kind = \"constant\", value = \"100h\" } ]\n"
+      "[routes.s]\ncollateral_chain = \"a\"\nliability_chain = \"b\"\nstages = [ { name = \"relay\", kind = "
+      "\"constant\", value = \"100h\" } ]\n"
       "[[collateral]]\nname = \"y\"\nasset = \"X\"\nroute = \"s\"\n";
   const double s = 0.8 * std::sqrt(0.5 / 365.0);
   const double exact = first_passage(std::log(0.8), -0.5 * s * s, s, 20).back();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "plan/compile.h"
 #include "scenario/reader.h"
 #include "tests/support.h"
 
@@ -350,11 +351,11 @@ TEST(Model, AScopeSaysWithWhomAScoreIsShared) {
   const auto scoped = [](const std::string& scope) {
     return fmt::format("{{ name = \"relay\", scope = \"{}\", kind = \"exponential\", mean = \"1h\" }}", scope);
   };
-  expect_together(lateness(scoped("destination_chain"), scoped("destination_chain"), "elsewhere"));
+  expect_together(lateness(scoped("liability_chain"), scoped("liability_chain"), "elsewhere"));
   expect_together(lateness(scoped("oracle"), scoped("oracle"), "elsewhere"));
   expect_together(lateness(exponential("oracle", hour), exponential("oracle", hour), "elsewhere"));
   expect_independent(lateness(scoped("route"), scoped("route")));
-  expect_independent(lateness(scoped("source_chain"), scoped("source_chain"), "elsewhere"));
+  expect_independent(lateness(scoped("collateral_chain"), scoped("collateral_chain"), "elsewhere"));
   const std::string layers = layer("l", 0.0, 0.0) + layer("m", 0.0, 0.0);
   expect_together(lateness(scoped("layer"), scoped("layer"), "elsewhere", layers, "l", "l"));
   expect_independent(lateness(scoped("layer"), scoped("layer"), "elsewhere", layers, "l", "m"));

@@ -217,7 +217,7 @@ void owners(std::vector<Row>& rows) {
     double rate;
   } const cases[] = {{"oracle", "", 40.0},
                      {"source_inclusion", "", 80.0},
-                     {"source_inclusion", ", scope = \"destination_chain\"", 40.0},
+                     {"source_inclusion", ", scope = \"liability_chain\"", 40.0},
                      {"finality", "", 80.0},
                      {"publication", "", 40.0},
                      {"destination_inclusion", "", 80.0},

@@ -266,8 +266,8 @@ TEST(FirstPassage, IsThatOfAShiftedBarrier) {
 /// Routes to chains `one` and `two`, an asset for each; unresolved at `horizon` means that the oracle took longer.
 Results two_routes(const std::string& one, const std::string& two, double horizon, const std::string& more = "") {
   const auto to = [](const std::string& name, const std::string& chain) {
-    return fmt::format("[routes.{}]\nfrom = \"a\"\nto = \"{}\"\nstages = [ {} ]\n", name, chain,
-                       oracle(deviation, heartbeat, 0.0));
+    return fmt::format("[routes.{}]\ncollateral_chain = \"a\"\nliability_chain = \"{}\"\nstages = [ {} ]\n", name,
+                       chain, oracle(deviation, heartbeat, 0.0));
   };
   return run_text(
       fmt::format("schema = 1\nname = \"t\"\n[run]\npaths = 400000\nseed = 5\ninterval = {}\nhorizon = {}\n", level,

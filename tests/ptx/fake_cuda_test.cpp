@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "plan/compile.h"
 #include "run/cuda_backend.h"
 #include "tests/kernels/markets.h"
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "commands/bench.h"
+#include "plan/compile.h"
 #include "run/cuda_backend.h"
 #include "run/engine.h"
 #include "scenario/reader.h"
@@ -150,7 +151,7 @@ Compiled made(const Book& b) {
     if (b.stalls) text += "stall = { kind = \"lognormal\", median = \"24h\", p99 = \"30d\" }\n";
   }
   for (int r = 0; r < b.routes; ++r) {
-    text += fmt::format("[routes.r{0}]\nfrom = \"c{0}\"\nto = \"home\"\n", r);
+    text += fmt::format("[routes.r{0}]\ncollateral_chain = \"c{0}\"\nliability_chain = \"home\"\n", r);
     if (b.layers > 0) text += fmt::format("layer = \"l{}\"\n", r % b.layers);
     text += "stages = [\n";
     if (b.constant) {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/error.h"
 #include "scenario/effective.h"
 #include "scenario/reader.h"
 #include "scenario/scenario.h"

@@ -34,8 +34,8 @@ $MARKET
 [stress]
 $STRESS
 [routes.eth-to-arb]
-from = "ethereum"
-to = "arbitrum"
+collateral_chain = "ethereum"
+liability_chain = "arbitrum"
 stages = [ { name = "relay", kind = "constant", value = "1h" } ]
 [[collateral]]
 name = "ETH@ethereum"

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "scenario/reader.h"
 #include "scenario/scenario.h"
 

@@ -52,13 +52,13 @@ outages = [ { name = "pause", rate = 0.2, duration = { kind = "constant", value 
 [layers.wormhole]
 hazard = 0.03
 [routes.far]
-from = "ethereum"
-to = "arbitrum"
+collateral_chain = "ethereum"
+liability_chain = "arbitrum"
 layer = "axelar"
 stages = [ { name = "relay", kind = "constant", value = "1h" } ]
 [routes.near]
-from = "base"
-to = "arbitrum"
+collateral_chain = "base"
+liability_chain = "arbitrum"
 layer = "wormhole"
 stages = [ { name = "relay", kind = "constant", value = "1m" } ]
 [[collateral]]
@@ -497,10 +497,10 @@ wrap_depth = 1.0
 lock_up = "24h"
 cost = 5.0
 stages = [
-  { name = "source_inclusion", scope = "destination_chain", kind = "chain" },
+  { name = "source_inclusion", scope = "liability_chain", kind = "chain" },
   { name = "oracle", kind = "deviation", heartbeat = "1h", deviation = 0.005, latency = { kind = "uniform", min = "20s", max = "40s" } },
-  { name = "finality", scope = "destination_chain", kind = "chain" },
-  { name = "reorg", scope = "destination_chain", kind = "chain" },
+  { name = "finality", scope = "liability_chain", kind = "chain" },
+  { name = "reorg", scope = "liability_chain", kind = "chain" },
   { name = "relay", kind = "exponential", mean = "1m" },
   { name = "destination_inclusion", kind = "chain" },
 ]
@@ -511,24 +511,24 @@ stages = [ { name = "relay", kind = "constant", value = "1m" } ]
 stages = [ { name = "relay", kind = "constant", value = "1m" } ]
 layer = { hazard = 1.0 }
 [routes.over]
-from = "ethereum"
-to = "arbitrum"
+collateral_chain = "ethereum"
+liability_chain = "arbitrum"
 mechanism = "g m p"
 stages = [
   { name = "relay", kind = "constant", value = "45s" },
   { name = "collateral_proof", kind = "exponential", mean = "2m" },
 ]
 [routes.by-hand]
-from = "ethereum"
-to = "arbitrum"
+collateral_chain = "ethereum"
+liability_chain = "arbitrum"
 layer = "own"
 stages = [
   { name = "publication", kind = "exponential", mean = "30s" },
   { name = "queue", kind = "exponential", mean = "3m" },
 ]
 [routes.trust]
-from = "ethereum"
-to = "arbitrum"
+collateral_chain = "ethereum"
+liability_chain = "arbitrum"
 mechanism = "trusted"
 [[collateral]]
 name = "a"

@@ -1,5 +1,6 @@
 /// scenario_test.cpp -- the scenario reader: what it accepts, what it says of others, includes, the effective scenario.
 #include "scenario/scenario.h"
+#include "base/error.h"
 #include "scenario/effective.h"
 #include "scenario/reader.h"
 
@@ -45,8 +46,8 @@ hazard = 0.05
 exposure = "72h"
 recovery = { kind = "uniform", min = 0.2, max = 0.9 }
 [routes.eth-to-arb]
-from = "ethereum"
-to = "arbitrum"
+collateral_chain = "ethereum"
+liability_chain = "arbitrum"
 layer = "bridge"
 stages = [
   { name = "oracle", kind = "uniform", min = "0s", max = "60s" },
@@ -111,8 +112,8 @@ TEST(Scenario, ReadsValuesUnitsAndDefaults) {
 
 TEST(Scenario, ScopesFollowFromStageNames) {
   const std::pair<const char*, Scope> expected[] = {{"oracle", Scope::oracle},
-                                                    {"source_inclusion", Scope::source_chain},
-                                                    {"finality", Scope::source_chain},
+                                                    {"source_inclusion", Scope::collateral_chain},
+                                                    {"finality", Scope::collateral_chain},
                                                     {"proof", Scope::route},
                                                     {"challenge", Scope::route},
                                                     {"relay", Scope::route},
@@ -124,8 +125,8 @@ TEST(Scenario, ScopesFollowFromStageNames) {
     if (string(name) == "oracle" || string(name) == "relay") continue;  // already in the text
     EXPECT_EQ(parse_scenario(text, "t").routes[0].stages[1].scope, scope) << name;
     EXPECT_EQ(
-        parse_scenario(replaced(text, stage, stage + "scope = \"destination_chain\", "), "t").routes[0].stages[1].scope,
-        Scope::destination_chain);
+        parse_scenario(replaced(text, stage, stage + "scope = \"liability_chain\", "), "t").routes[0].stages[1].scope,
+        Scope::liability_chain);
   }
   const Scenario s = parse_scenario(valid, "t");
   EXPECT_EQ(s.routes[0].stages[0].scope, Scope::oracle);
@@ -133,10 +134,11 @@ TEST(Scenario, ScopesFollowFromStageNames) {
 }
 
 TEST(Scenario, KeepsTheOrderOfTheFile) {  // toml++ sorts by name
-  const string text = changed("[routes.eth-to-arb]",
-                              "[routes.zulu]\nfrom = \"z\"\nto = \"y\"\nstages = [ { name = \"relay\", kind = "
-                              "\"constant\", value = \"1s\" } ]\n[routes.eth-to-arb]") +
-                      "[layers.alpha]\nhazard = 1\n";
+  const string text =
+      changed("[routes.eth-to-arb]",
+              "[routes.zulu]\ncollateral_chain = \"z\"\nliability_chain = \"y\"\nstages = [ { name = \"relay\", kind = "
+              "\"constant\", value = \"1s\" } ]\n[routes.eth-to-arb]") +
+      "[layers.alpha]\nhazard = 1\n";
   const Scenario s = parse_scenario(text, "t");
   EXPECT_EQ(s.routes[0].name, "zulu");
   EXPECT_EQ(s.routes[1].name, "eth-to-arb");
@@ -280,7 +282,28 @@ TEST(BadInput, EachHasItsPlaceReasonAndSuggestion) {
       {"hazard = 0.05", "network = \"\"", "network", {"is empty"}},
       {"[layers.bridge]", "[layers.\"\"]\n[layers.bridge]", "layers.\"\"", {"is empty"}},
       // routes
-      {"from = \"ethereum\"\n", "", "[routes", {"routes.eth-to-arb.from is missing"}},
+      {"collateral_chain = \"ethereum\"\n", "", "[routes", {"routes.eth-to-arb.collateral_chain is missing"}},
+      {"collateral_chain = \"eth",
+       "from = \"eth",
+       "from = ",
+       {"routes.eth-to-arb.from is called collateral_chain now", "write collateral_chain", "CHANGELOG.md"}},
+      {"liability_chain = \"arb",
+       "to = \"arb",
+       "to = \"arb",
+       {"routes.eth-to-arb.to is called liability_chain now", "write liability_chain"}},
+      {"liability_chain = \"arb",
+       "from = \"ethereum\"\nliability_chain = \"arb",
+       "from = ",
+       {"called collateral_chain now"}},
+      {"liability_chain = \"arb", "liability_chian = \"arb", "liability_chian", {"did you mean \"liability_chain\"?"}},
+      {"{ name = \"relay\"",
+       "{ name = \"relay\", scope = \"source_chain\"",
+       "source_chain",
+       {"relay.scope = \"source_chain\" is called \"collateral_chain\" now", "write scope = \"collateral_chain\""}},
+      {"{ name = \"relay\"",
+       "{ name = \"relay\", scope = \"destination_chain\"",
+       "destination_chain",
+       {"write scope = \"liability_chain\"", "CHANGELOG.md"}},
       {"layer = \"bridge\"",
        "layer = \"brigde\"",
        "layer = ",
@@ -437,7 +460,8 @@ TEST(BadInput, LimitsOfAPlan) {
   for (int i = 0; i < 25; ++i) layers += "[layers.l" + std::to_string(i) + "]\n";
   for (int i = 0; i < 32; ++i)
     routes += "[routes.r" + std::to_string(i) +
-              "]\nfrom = \"a\"\nto = \"b\"\nstages = [ { name = \"relay\", kind = \"constant\", value = \"1s\" } ]\n";
+              "]\ncollateral_chain = \"a\"\nliability_chain = \"b\"\nstages = [ { name = \"relay\", kind = "
+              "\"constant\", value = \"1s\" } ]\n";
   for (int i = 0; i < 64; ++i)
     collateral += "[[collateral]]\nname = \"k" + std::to_string(i) + "\"\nasset = \"ETH\"\nroute = \"eth-to-arb\"\n";
   expect_one(changed("assets = [", "assets = [" + assets), "assets", {"67 tables in market.assets", "room for 64"});
@@ -690,8 +714,8 @@ block_time = "13s"
 recovery = { kind = "constant", value = 0.5 }
 stall = { median = "90m" }
 [routes.r]
-from = "ethereum"
-to = "arbitrum"
+collateral_chain = "ethereum"
+liability_chain = "arbitrum"
 layer = "bridge"
 stages = [ { name = "relay", kind = "constant", value = "1s" } ]
 [[collateral]]
@@ -729,7 +753,8 @@ TEST_F(Folder, ListsOfAssetsInAnotherOrderAreRefused) {
   };
   const std::string matrix = "correlation = [[1, 0.1, 0.9], [0.1, 1, 0.5], [0.9, 0.5, 1]]\n";
   const std::string rest =
-      "[run]\npaths = 10\n[routes.r]\nfrom = \"x\"\nto = \"y\"\nstages = [ { name = \"relay\", kind = \"constant\", "
+      "[run]\npaths = 10\n[routes.r]\ncollateral_chain = \"x\"\nliability_chain = \"y\"\nstages = [ { name = "
+      "\"relay\", kind = \"constant\", "
       "value = \"1s\" } ]\n"
       "[[collateral]]\nname = \"k\"\nasset = \"B\"\nroute = \"r\"\n";
   write("fitted.toml", assets("B", "S", "E") + matrix);
@@ -753,17 +778,20 @@ TEST_F(Folder, ListsOfAssetsInAnotherOrderAreRefused) {
 
 TEST_F(Folder, LaterIncludesWinAndStagesMerge) {
   write("a.toml",
-        "[routes.r]\nfrom = \"x\"\nto = \"y\"\nstages = [ { name = \"relay\", scope = \"source_chain\", kind = "
+        "[routes.r]\ncollateral_chain = \"x\"\nliability_chain = \"y\"\nstages = [ { name = \"relay\", scope = "
+        "\"collateral_chain\", kind = "
         "\"uniform\", min = \"1s\", max = \"2s\" }, { name = \"oracle\", kind = \"constant\", value = \"3s\" } ]\n");
-  write("b.toml", "[routes.r]\nto = \"z\"\nstages = [ { name = \"relay\", kind = \"constant\", value = \"7s\" } ]\n");
+  write(
+      "b.toml",
+      "[routes.r]\nliability_chain = \"z\"\nstages = [ { name = \"relay\", kind = \"constant\", value = \"7s\" } ]\n");
   const auto file = write("s.toml", replaced(valid, "schema = 1", "schema = 1\ninclude = [\"a.toml\", \"b.toml\"]"));
   const Scenario s = read_scenario(file);
   ASSERT_EQ(s.routes.size(), 2u);
   EXPECT_EQ(s.routes[0].name, "r");
-  EXPECT_EQ(s.routes[0].to, "z");
+  EXPECT_EQ(s.routes[0].liability_chain, "z");
   ASSERT_EQ(s.routes[0].stages.size(), 2u);
   EXPECT_EQ(s.routes[0].stages[0].law.value, 7.0);
-  EXPECT_EQ(s.routes[0].stages[0].scope, Scope::source_chain);
+  EXPECT_EQ(s.routes[0].stages[0].scope, Scope::collateral_chain);
 }
 
 TEST_F(Folder, ErrorsNameTheFileThatTheValueCameFrom) {
@@ -849,7 +877,7 @@ TEST(Effective, ParsesBackToTheSameScenario) {
                   "{ weight = 0.2, kind = \"uniform\", min = 0, max = 1e-7 } ] }\nnetwork = \"n \\\"q\\\" "
                   "\\u00e9\"\ncommon_hazard = 1e-3\nstall = { kind = \"weibull\", shape = 0.3, scale = \"0.1s\" }");
   text +=
-      "weight = 3\n[portfolio]\nhaircut = 0.2\n[chains.\"a b\"]\n[routes.\"x.y\"]\nfrom = \"a b\"\nto = "
+      "weight = 3\n[portfolio]\nhaircut = 0.2\n[chains.\"a b\"]\n[routes.\"x.y\"]\ncollateral_chain = \"a b\"\nto = "
       "\"\xc3\xa9\"\nstages = [ { name = \"other\", kind = \"gamma\", shape = 1.5, mean = \"3.3333m\" } ]\n";
   const Scenario a = parse_scenario(text, "t");
   const string once = effective_toml(a);

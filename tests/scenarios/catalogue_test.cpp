@@ -44,8 +44,8 @@ const char* const tail = "[[collateral]]\nname = \"X\"\nasset = \"X\"\nroute = \
 string over(const string& mechanism, const string& more = "", const string& route_keys = "",
             const string& from = "ethereum", const string& to = "arbitrum") {
   return string(chains_and_mechanisms) + head +
-         fmt::format("[routes.r]\nfrom = \"{}\"\nto = \"{}\"\nmechanism = \"{}\"\n{}\n", from, to, mechanism,
-                     route_keys) +
+         fmt::format("[routes.r]\ncollateral_chain = \"{}\"\nliability_chain = \"{}\"\nmechanism = \"{}\"\n{}\n", from,
+                     to, mechanism, route_keys) +
          tail + more;
 }
 
@@ -190,7 +190,7 @@ TEST(Mechanism, TakesLawsOfTheChainThatAMessageLeaves) {
   EXPECT_EQ(in.law.max, 2.0);
   EXPECT_EQ(final.law.of.size(), 5u);
   EXPECT_NEAR(law_mean(final.law), 60.0 * 17.5, 10.0);
-  EXPECT_EQ(final.scope, Scope::destination_chain);
+  EXPECT_EQ(final.scope, Scope::liability_chain);
   EXPECT_EQ(out.law.kind, LawKind::geometric);  // of ethereum
   EXPECT_EQ(out.law.block_time, 12.0);
   EXPECT_TRUE(in.of_chain && final.of_chain && out.of_chain);
@@ -254,7 +254,8 @@ TEST(Mechanism, ALayersKeysAreOverriddenOneByOne) {
 }
 
 TEST(Mechanism, OneLayerForAllItsRoutesAnotherOrNoneOnRequest) {
-  const string second = "[routes.q]\nfrom = \"base\"\nto = \"ethereum\"\nmechanism = \"axelar\"\n";
+  const string second =
+      "[routes.q]\ncollateral_chain = \"base\"\nliability_chain = \"ethereum\"\nmechanism = \"axelar\"\n";
   EXPECT_EQ(parsed(over("axelar", second)).layers.size(), 1u);
   const Scenario other = parsed(over("axelar", "[layers.own]\nhazard = 1.0\n", "layer = \"own\""));
   ASSERT_EQ(other.layers.size(), 1u);
@@ -336,8 +337,8 @@ TEST(Refused, AMechanismsOwnMistakeStandsInItsFile) {
   std::ofstream(fs::path(name) / "mine.toml") << "[mechanisms.mine]\nstages = [\n"
                                                  "  { name = \"relay\", kind = \"constant\", value = \"-1s\" },\n]\n";
   const string routes =
-      "[routes.r]\nfrom = \"a\"\nto = \"b\"\nmechanism = \"mine\"\n"
-      "[routes.q]\nfrom = \"b\"\nto = \"a\"\nmechanism = \"mine\"\n";
+      "[routes.r]\ncollateral_chain = \"a\"\nliability_chain = \"b\"\nmechanism = \"mine\"\n"
+      "[routes.q]\ncollateral_chain = \"b\"\nliability_chain = \"a\"\nmechanism = \"mine\"\n";
   try {
     parse_scenario("include = [\"mine.toml\"]\n" + string(head) + routes + tail, "test.toml", name);
     ADD_FAILURE() << "a negative delay was taken";
@@ -354,11 +355,11 @@ TEST(Refused, Stages) {
   expect_one(stage("name = \"relay\", kind = \"chain\""), "stages = [ {",
              {"no law of relay", "source_inclusion, finality, reorg and destination_inclusion"});
   expect_one(stage("name = \"finality\", kind = \"chain\", scope = \"route\""), "stages = [ {",
-             {"its scope is \"route\"", "source_chain"});
-  expect_one(stage("name = \"finality\", kind = \"chian\", scope = \"source_chain\""), "stages = [ {",
+             {"its scope is \"route\"", "collateral_chain"});
+  expect_one(stage("name = \"finality\", kind = \"chian\", scope = \"collateral_chain\""), "stages = [ {",
              {"did you mean \"chain\"?"});
-  expect_one(stage("name = \"finality\", kind = \"chain\", scope = \"source_chain\", value = \"1s\""), "stages = [ {",
-             {"unknown key \"value\""});
+  expect_one(stage("name = \"finality\", kind = \"chain\", scope = \"collateral_chain\", value = \"1s\""),
+             "stages = [ {", {"unknown key \"value\""});
   expect_one(stage("name = \"relay\", kind = \"deviation\", heartbeat = \"1h\", deviation = 0.01"), "stages = [ {",
              {"not an oracle"});
   expect_one(stage("name = \"oracle\", kind = \"deviation\", heartbeat = \"1h\", deviation = 0.01"), "stages = [ {",
@@ -536,7 +537,7 @@ TEST(List, HasEveryLawParameterAndStage) {
   const auto laws = list_json(Listing::laws, {}), stages = list_json(Listing::stages, {});
   ASSERT_EQ(laws.size(), std::size(law_rows));
   for (std::size_t i = 0; i < laws.size(); ++i) EXPECT_EQ(laws[i]["kind"], law_rows[i].name);
-  for (const auto& p : input::law_parameters) {
+  for (const auto& p : law_parameters) {
     const string keys = laws[static_cast<std::size_t>(p.law)]["keys"];
     EXPECT_NE(keys.find(p.key), string::npos) << p.key << " in " << keys;
   }

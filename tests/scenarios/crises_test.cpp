@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "plan/compile.h"
 #include "run/explain.h"
 #include "scenario/effective.h"
 #include "scenario/reader.h"
@@ -128,8 +129,9 @@ class Crises : public ::testing::TestWithParam<Crisis> {
         c.name, fs::absolute(scenario_of(c)).string());
     const string sold = asset(shipped());
     for (std::size_t i = 0; i < seconds.size(); ++i) {
-      text += fmt::format("[routes.constant-{}]\nfrom = \"ethereum\"\nto = \"arbitrum\"\nstages = [ {} ]\n", i,
-                          testing::constant("relay", seconds[i]));
+      text += fmt::format(
+          "[routes.constant-{}]\ncollateral_chain = \"ethereum\"\nliability_chain = \"arbitrum\"\nstages = [ {} ]\n", i,
+          testing::constant("relay", seconds[i]));
       text += testing::collateral(fmt::format("test {}", i), sold, fmt::format("constant-{}", i), haircuts[i]);
     }
     return parse_scenario(text, "test.toml", ".", {paths, {}, prices()});

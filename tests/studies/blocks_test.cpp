@@ -2,6 +2,7 @@
 // result file keeps of them.
 #include "studies/blocks.h"
 #include "answers/result_file.h"
+#include "plan/compile.h"
 #include "plan/drawn.h"
 #include "scenario/reader.h"
 

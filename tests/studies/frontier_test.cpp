@@ -212,9 +212,9 @@ TEST(Frontier, AMechanismTakesTheRoutesPlaceExceptForItsOracle) {
   EXPECT_EQ(run.tally_hashes[0], expected.tally.hash());
   EXPECT_EQ(run.paths, 100'000u);
   // what has to be sent is where the route says, what has not is where the liability is
-  EXPECT_EQ(crossing_of(head() + catalogue + own_way, "random").scenario.routes[0].from, "a");
+  EXPECT_EQ(crossing_of(head() + catalogue + own_way, "random").scenario.routes[0].collateral_chain, "a");
   for (const char* name : {"native", "wrapped"})
-    EXPECT_EQ(crossing_of(head() + catalogue + own_way, name).scenario.routes[0].from, "b");
+    EXPECT_EQ(crossing_of(head() + catalogue + own_way, name).scenario.routes[0].collateral_chain, "b");
   // and a collateral alone has the draws that it has among the others
   const FrontierRun alone = run_frontier({crossing_of(head() + catalogue + own_way, "random", "two")}, *cpu());
   ASSERT_EQ(alone.frontiers.size(), 1u);

@@ -1,0 +1,80 @@
+// Results of before the chains of a route were named after what lies on them: they open, and say what they said.
+// The files are of commit 6bc4cd7, without the edges of their bins, which are most of a small file and which nobody reads;
+// beside each is what `show --json` of that commit printed.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "answers/result_file.h"
+#include "answers/show.h"
+#include "plan/compile.h"
+#include "scenario/effective.h"
+#include "scenario/reader.h"
+
+namespace proofload {
+namespace {
+
+using Json = nlohmann::json;
+
+const std::filesystem::path folder = "tests/corpus/results-of-6bc4cd7";
+
+Json json_in(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  return Json::parse(in);
+}
+
+/// All that was said then is said now; what is said besides is new.
+void expect_said(const Json& then, const Json& now, const std::string& path) {
+  if (then.is_object()) {
+    for (const auto& [key, value] : then.items()) {
+      ASSERT_TRUE(now.contains(key)) << path << "." << key;
+      // the words themselves
+      if (key != "scope") expect_said(value, now[key], path + "." + key);
+    }
+  } else if (then.is_array()) {
+    ASSERT_EQ(then.size(), now.size()) << path;
+    for (std::size_t i = 0; i < then.size(); ++i) expect_said(then[i], now[i], path + "[" + std::to_string(i) + "]");
+  } else if (then.is_number_float()) {
+    ASSERT_TRUE(now.is_number()) << path;
+    EXPECT_NEAR(now.get<double>(), then.get<double>(), 1e-9 * std::fabs(then.get<double>())) << path;
+  } else {
+    EXPECT_EQ(then, now) << path;
+  }
+}
+
+class FormerWords : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(FormerWords, ResultsThatHaveThemSayWhatTheySaid) {
+  const Json then = json_in(folder / (std::string(GetParam()) + ".json"));
+  const Results r = read_results(folder / (std::string(GetParam()) + ".h5"));
+  EXPECT_EQ(r.tally.hash(), then["tally_hash"]);
+  expect_said(then, Json(show_json(r)), "");
+}
+
+TEST_P(FormerWords, TheScenarioIsTheSamePlanInTheWordsOfToday) {
+  const Json then = json_in(folder / (std::string(GetParam()) + ".json"));
+  const Results r = read_results(folder / (std::string(GetParam()) + ".h5"));
+  const std::string text = effective_toml(r.scenario);
+  for (const char* word : {"\nfrom = ", "\nto = ", "source_chain", "destination_chain"})
+    EXPECT_EQ(text.find(word), std::string::npos) << word;
+  const Compiled again = compile(parse_scenario(text, "effective.toml"));
+  EXPECT_EQ(again.plan_hash, compile(r.scenario).plan_hash);
+  constexpr std::uint32_t revision_of_then = 4;
+  if (kernel_revision == revision_of_then) EXPECT_EQ(again.plan_hash, then["plan_hash"]);
+  EXPECT_EQ(r.compiled.plan_hash, then["plan_hash"]);
+}
+
+INSTANTIATE_TEST_SUITE_P(Results, FormerWords, ::testing::Values("plain", "scopes"),
+                         [](const auto& name) { return std::string(name.param); });
+
+TEST(FormerWordsInAFile, AreNoWordsOfAScenarioThatIsWrittenNow) {
+  // what a result embeds may be saved as a file, which is then read as any other
+  const Results r = read_results(folder / "scopes.h5");
+  EXPECT_THROW(parse_scenario(r.scenario.source, "scopes.toml"), Error);
+}
+
+}  // namespace
+}  // namespace proofload
