@@ -2,6 +2,8 @@
 """What pages refer to exists: their links, the files that CONTRIBUTING names, and the facts that scenarios cite. One line a mistake."""
 
 import re
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -45,6 +47,29 @@ for scenario in sorted(Path("scenarios").rglob("*.toml")):
                 failures.append(f"{scenario}: facts {section} (there is no such section)")
 if cited < 50:
     failures.append(f"only {cited} citations of facts were found (there are more: the pattern is wrong)")
+
+# The line that renames a scenario of 0.1 does, and leaves alone the dates of a replay.
+OLD = """[routes.far]
+from = "ethereum"
+  to="arbitrum"
+stages = [
+  { name = "finality", scope = "destination_chain", kind = "chain" } ]
+[routes]
+near = { from = "a", to = "b" }
+[stress.replay]
+from = "2021-01-01"
+to = "2021-02-01"
+"""
+NEW = (
+    OLD.replace('from = "ethereum"', 'collateral_chain = "ethereum"')
+    .replace('to="arbitrum"', 'liability_chain="arbitrum"')
+    .replace('from = "a", to = "b"', 'collateral_chain = "a", liability_chain = "b"')
+    .replace("destination_chain", "liability_chain")
+)
+line = re.search(r"^ +(sed -i .*) \*\.toml$", Path("CHANGELOG.md").read_text(), re.MULTILINE).group(1)
+renamed = subprocess.run(shlex.split(line.replace(" -i", "")), input=OLD, text=True, capture_output=True, check=True).stdout
+if renamed != NEW:
+    failures.append(f"CHANGELOG.md: the line for sed gives {renamed}")
 
 for failure in failures:
     print(failure)
