@@ -22,6 +22,7 @@
 #include "base/rows.h"
 #include "base/version.h"
 #include "base/words.h"
+#include "commands/manual.h"
 #include "commands/options.h"
 #include "feed/export.h"
 #include "plan/compile.h"
@@ -171,6 +172,7 @@ constexpr Command commands[] = {
     {"list", "mechanisms, chains, laws and stages: figures, units and sources", "proofload list mechanisms", add_list},
     {"doctor", "what this machine can do", "proofload doctor", add_doctor},
     {"bench", "how fast this machine simulates", "proofload bench --mode log --threads 1 --json", add_bench},
+    {"help", "what a command does and which options it takes", "proofload help run", add_help},
 };
 
 }  // namespace
@@ -178,7 +180,7 @@ constexpr Command commands[] = {
 int run_command_line(int argc, char** argv) {
   CLI::App app("Monte Carlo stress engine for cross-chain margin: calibrated haircuts with confidence intervals",
                "proofload");
-  app.set_version_flag("--version", engine_version());
+  app.set_version_flag("-V,--version", engine_version());
   app.require_subcommand(1);
   app.footer(
       "Example: proofload run scenarios/multi-chain-book.toml -o results/multi-chain-book.h5\n"

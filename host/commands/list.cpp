@@ -15,6 +15,7 @@
 #include "base/words.h"
 #include "commands/commands.h"
 #include "commands/options.h"
+#include "input/presets.h"
 #include "laws/laws.h"
 #include "scenario/mechanism_reader.h"
 #include "scenario/words.h"
@@ -346,37 +347,25 @@ Json chains_json(const Catalogue& catalogue) {
   return out;
 }
 
-// ---- the command ----------------------------------------------------------------------------------------------------
-
-vector<fs::path> files_of(const fs::path& folder) {
-  vector<fs::path> files;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error))
-    if (entry.path().extension() == ".toml" && entry.is_regular_file(error)) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 }  // namespace
+
+// ---- the command ----------------------------------------------------------------------------------------------------
 
 vector<fs::path> preset_files(const fs::path& given) {
   std::error_code error;
   if (!given.empty() && !fs::is_directory(given, error))
     return {given};  // one that is not there is reported by who reads it
   if (!given.empty()) {
-    auto files = files_of(given);
+    auto files = input::toml_files(given);
     if (files.empty())
       throw Error(fmt::format("{} has no *.toml files (a catalogue is made of them) name another folder, or one file",
                               given.string()));
     return files;
   }
-  const fs::path here = fs::path("scenarios") / "presets";
-  const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
-  for (const fs::path& folder : {here, program.parent_path() / here})
-    if (auto files = files_of(folder); !files.empty()) return files;
+  if (auto files = input::shipped_presets(); !files.empty()) return files;
   throw Error(
-      "there is no folder scenarios/presets here (that is where mechanisms and chains are declared) run it in the root "
-      "of a checkout, or name a file or a folder: proofload list mechanisms PATH");
+      "there are no presets beside the program and no folder scenarios/presets here (mechanisms and chains are "
+      "declared in them) name a file or a folder: proofload list mechanisms PATH");
 }
 
 string list_text(Listing what, const vector<fs::path>& files) {
@@ -415,7 +404,7 @@ void add_list(CLI::App& app, int&) {
       ->required()
       ->check(CLI::IsMember({"mechanisms", "chains", "laws", "stages"}))
       ->type_name("");
-  app.add_option("PATH", a->path, "file of presets, scenario, or folder of presets (default: scenarios/presets)")
+  app.add_option("PATH", a->path, "file of presets, scenario, or folder of presets (default: the shipped ones)")
       ->check(CLI::Validator([](std::string& name) { return string(name.empty() ? "no file is named" : ""); }, ""));
   app.add_flag("--json", a->json, "for programs");
   app.callback([a] {

@@ -1,4 +1,4 @@
-/// list_command.h -- `proofload list`: the catalogue of mechanisms and chains in files of presets, and the format's
+/// list.h -- `proofload list`: the catalogue of mechanisms and chains in files of presets, and the format's
 /// laws and stages, with units and sources.
 #pragma once
 #include <filesystem>
@@ -11,8 +11,7 @@ namespace proofload {
 enum class Listing { mechanisms, chains, laws, stages };
 
 /// The files of a catalogue: the given file, or all presets (*.toml, by name) of the given folder. With nothing given
-/// the folder scenarios/presets of the working directory, or else of the program's checkout. Throws Error when there
-/// are none.
+/// the shipped ones (input/presets.h). Throws Error when there are none.
 std::vector<std::filesystem::path> preset_files(const std::filesystem::path& given);
 
 /// Tables of at most line_width columns. `files` are read for mechanisms and chains. Throws Error with all problems.

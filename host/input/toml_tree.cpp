@@ -23,6 +23,7 @@
 #include <unordered_map>
 
 #include "base/words.h"
+#include "input/presets.h"
 
 namespace proofload::input {
 
@@ -437,9 +438,27 @@ struct Loader {
         report.incomplete = true;
         return;
       }
-      const fs::path path = (from.folder / item.text).lexically_normal();
-      report.incomplete |= !include_file(path, item.place, merged);
+      const auto preset = preset_name(item.text);
+      const fs::path path = preset ? preset_file(*preset, item.place) : (from.folder / item.text).lexically_normal();
+      report.incomplete |= path.empty() || !include_file(path, item.place, merged);
     }
+  }
+
+  /// The shipped file of that name; an empty path, reported, when there is none.
+  fs::path preset_file(const string& name, const Place& at) {
+    vector<string> names;
+    for (const fs::path& file : shipped_presets()) {
+      names.push_back(file.stem().string());
+      if (names.back() == name) return file;
+    }
+    if (names.empty())
+      report.add(at, fmt::format("\"proofload:{}\" cannot be found", printable(name)),
+                 "there are no presets beside the program, nor in scenarios/presets here",
+                 "install the program with cmake --install, or include a file by its path");
+    else
+      report.add(at, fmt::format("there is no preset {}", in_quotes(name)),
+                 "what follows \"proofload:\" is the name of a shipped file", suggestion(name, names, "preset"));
+    return {};
   }
 
   bool include_file(const fs::path& path, const Place& at, Node& merged) {

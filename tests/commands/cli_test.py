@@ -40,6 +40,9 @@ COMMANDS = (
     "sensitivity",
     "doctor",
     "bench",
+    "fit",
+    "backtest",
+    "help",
 )
 
 BASE = """schema = 1
@@ -695,21 +698,95 @@ def check_help(folder):
         result = run(folder, *command, "--help")
         lines = result.stdout.decode().splitlines()
         example = [line for line in lines if line.startswith("Example: " + " ".join(["proofload", *command]))]
-        check(name, result.returncode == 0 and not result.stderr and example and len(lines) <= 24, f"{lines}")
+        check(name, result.returncode == 0 and not result.stderr and example and len(lines) <= 32, f"{lines}")
         check(f"{name} is at most 110 wide", max(map(len, lines)) <= 110, max(map(len, lines)))
-    version = run(folder, "--version")
-    check("--version", version.returncode == 0 and re.fullmatch(rb"proofload \d+\.\d+\.\d+\n", version.stdout), version)
+        check(f"help {' '.join(command)}", run(folder, "help", *command).stdout == result.stdout)
+    for option in ("--version", "-V"):
+        version = run(folder, option)
+        good = version.returncode == 0 and re.fullmatch(rb"proofload \d+\.\d+\.\d+\n", version.stdout)
+        check(option, good, version)
+    listed = re.findall(r"^  ([a-z]+) ", run(folder, "--help").stdout.decode(), re.MULTILINE)
+    check("--help: every command, and none that no test knows", sorted(listed) == sorted(COMMANDS), listed)
+    refused("help of an unknown command", folder, "help", "runn", holds=["runn", 'did you mean "run"'])
+    refused("completion for an unknown shell", folder, "help", "--completion", "tcsh", holds=["tcsh", "bash"])
+
+
+def options_in_help(folder, command):
+    """Options as --help lists them: "-o,--output TEXT  ..." is two."""
+    lines = run(folder, command, "--help").stdout.decode().splitlines()
+    return {flag for line in lines if line.startswith("  -") for flag in re.findall(r"--?\w[\w-]*", line[:29])}
+
+
+def check_manual(folder):
+    """The man page and completions hold what --help says, and their programs take them."""
+    page = run(folder, "help", "--man").stdout
+    (folder / "proofload.1").write_bytes(page)
+    for tool in (["groff", "-man", "-Tutf8", "-ww"], ["mandoc", "-Tlint", "-Werror"]):
+        if not shutil.which(tool[0]):
+            skip(f"man page: {tool[0]}", "it is not installed")
+            continue
+        result = subprocess.run([*tool, "proofload.1"], cwd=folder, capture_output=True, check=False)
+        complaints = result.stderr if tool[0] == "groff" else b""
+        check(f"man page: {tool[0]}", result.returncode == 0 and not complaints, result.stdout[-300:] + result.stderr)
+    sections = dict(re.findall(r"^\.SS (\S+)\n(.*?)(?=^\.S[SH] )", page.decode(), re.MULTILINE | re.DOTALL))
+    check("man page: every command", sorted(sections) == sorted(COMMANDS), sorted(sections))
+    scripts = {shell: run(folder, "help", "--completion", shell).stdout.decode() for shell in ("bash", "zsh", "fish")}
+    for command in COMMANDS:
+        options = options_in_help(folder, command)
+        in_page = set(re.findall(r"\\fB(-[^ ]*?)\\fR", sections.get(command, "").replace("\\-", "-")))
+        check(f"man page: options of {command}", len(options) > 1 and in_page == options, in_page ^ options)
+        for shell, script in scripts.items():
+            pattern = {
+                "bash": rf"^    {command}\) .*$",
+                "zsh": rf"^    {command}\) (?:.*\\\n)*",
+                "fish": rf"^complete .*_from {command}'.*$",
+            }[shell]
+            text = "\n".join(re.findall(pattern, script, re.MULTILINE))
+            names = [f"-l {o[2:]} " if shell == "fish" and o[1] == "-" else o for o in options if len(o) > 2]
+            check(f"{shell}: options of {command}", text and all(n in text for n in names), text)
+    (folder / "completion.bash").write_text(scripts["bash"])
+    (folder / "mine.toml").touch()
+    for words, wanted in {
+        ("proofload", "ru"): ["run"],
+        ("proofload", "run", "--pa"): ["--paths"],
+        ("proofload", "help", "sen"): ["sensitivity"],
+        ("proofload", "validate", "min"): ["mine.toml"],
+    }.items():
+        script = f"source ./completion.bash; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
+        script += 'complete -p proofload >/dev/null && _proofload && echo "${COMPREPLY[@]}"'
+        result = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, check=False)
+        check(f"bash completes {' '.join(words)}", result.stdout.decode().split() == wanted, result)
+    for shell in ("zsh", "fish"):
+        if not shutil.which(shell):
+            skip(f"{shell}: parses", "it is not installed")
+            continue
+        result = subprocess.run([shell, "-n"], input=scripts[shell], text=True, capture_output=True, check=False)
+        check(f"{shell}: parses", result.returncode == 0 and not result.stderr, result.stderr)
 
 
 # ---- prices ----------------------------------------------------------------------------------------------------------
 
 
-def made_prices(hours=2400, start=1609459200):
+def hours_of(count, start=1609459200):
+    return [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start + 3600 * i)) for i in range(count)]
+
+
+def made_prices_of(assets, hours=2400):
+    """Hourly prices of normal log returns of 1 %, correlation .64."""
+    draws = random.Random(1)
+    logs, lines = [5.0] * len(assets), [",".join(["timestamp_utc", *assets])]
+    for time_text in hours_of(hours):
+        lines.append(",".join([time_text, *(f"{math.exp(x):.6f}" for x in logs)]))
+        common = draws.gauss(0, 1)
+        logs = [x + 0.01 * (0.8 * common + 0.6 * draws.gauss(0, 1)) for x in logs]
+    return lines
+
+
+def made_prices(hours=2400):
     """Hourly prices of independent normal log returns: 1 % of ETH and .7 % of BTC, correlation .8."""
     draws = random.Random(1)
     eth, btc, lines = 3000.0, 50000.0, ["timestamp_utc,ETH,BTC"]
-    for i in range(hours):
-        time_text = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start + 3600 * i))
+    for time_text in hours_of(hours):
         lines.append(f"{time_text},{eth:.6f},{btc:.6f}")
         common, own = draws.gauss(0, 1), draws.gauss(0, 1)
         eth *= math.exp(0.01 * (0.8 * common + 0.6 * own))
@@ -1427,9 +1504,9 @@ def check_uncertainty(folder):
 
 
 def commands_of_readme():
-    """The shell commands of the section "A round", here-documents included, and the exit status that a comment says."""
-    section = re.search(r"^## A round\n(.*?)^## ", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL).group(1)
-    lines = [line[4:] for line in section.splitlines() if line.startswith("    ")]
+    """The shell commands of the README's `sh` blocks, here-documents included, and the exit status that a comment says."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).splitlines()
     while lines:
         line = lines.pop(0)
         command = line
@@ -1444,10 +1521,14 @@ def check_readme(folder):
     (folder / "build").mkdir()
     (folder / "build/proofload").symlink_to(PROGRAM)
     (folder / "scenarios").symlink_to(ROOT / "scenarios")
+    (folder / "results").mkdir()
+    book = (ROOT / "scenarios/multi-chain-book.toml").read_text()
+    prices = made_prices_of(sorted(set(re.findall(r'^asset = "(\w+)"', book, re.MULTILINE))))
+    (folder / "prices.csv").write_text("\n".join(prices) + "\n")
     seen = set()
     for command, status in commands_of_readme():
         name = command.splitlines()[0].partition("#")[0].strip()
-        if name == "./scripts/build":
+        if not name or name.startswith("./scripts/"):
             continue
         if " bench " in name:
             command = command.replace(" bench ", " bench --paths 20000 ")
@@ -1476,6 +1557,7 @@ def main():
         check_arguments(folder)
     with workplace() as folder:
         check_help(folder)
+        check_manual(folder)
     with workplace() as folder:
         made = run(folder, "run", "base.toml", "-o", "good.h5")
         check("run: a result file and nothing else", made.returncode == 0 and len(listing(folder)) == 2, made.stderr)
