@@ -277,7 +277,7 @@ inline Scenario enlarged(Scenario s) {
   for (std::size_t r = 0; r < 18; ++r) {
     RouteSpec route = s.routes[r % 2];
     route.name = fmt::format("r{}", r);
-    route.to = fmt::format("c{}", r % 4);
+    route.liability_chain = fmt::format("c{}", r % 4);
     StageSpec stage;
     stage.name = StageName::proof;
     stage.law.kind = LawKind::exponential;
