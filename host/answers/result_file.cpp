@@ -377,7 +377,9 @@ TallyLayout adopt_older(hid_t file, std::uint64_t revision, const std::string& p
   TallyLayout layout = layout_of(r.compiled.plan);
   if (!has_dataset(file, section(Counted::breach).name)) layout.breaches = 0;
   if (!has_dataset(file, section(Counted::least).name)) layout.lowest = 0;
-  layout.joint = 1;  // pairs were always counted
+  // in revision 3 and before pairs were always counted
+  const std::string under = section(Counted::under).name;
+  layout.joint = extent_of_dataset(open_dataset(file, under), under).size() == 2 ? 1 : 0;
   return layout;
 }
 
