@@ -1,7 +1,8 @@
-/// condition.h -- the state of the world on a path: the stress factor G of DESIGN 1.5, and what is not known for certain of volatilities.
+/// condition.h -- the state of the world on a path: the stress factor G of DESIGN 1.5, and what is not known for
+/// certain of volatilities.
 ///
-/// One standard normal G a path; each of its effects keeps the mean it acts on. What it makes of the plan's numbers is kept in
-/// Workspace::condition, because everything on the path reads it and nothing changes it.
+/// One standard normal G a path; each of its effects keeps the mean it acts on. What it makes of the plan's numbers is
+/// kept in Workspace::condition, because everything on the path reads it and nothing changes it.
 #pragma once
 #include "kernels/market.h"
 

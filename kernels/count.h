@@ -1,5 +1,5 @@
-/// count.h -- from outcomes to counters: which bin, which threshold, which sum. One sink for CPU lanes and GPU threads; how a counter
-/// is bumped is the business of its `Counters` (buffers in cpu.cpp, atomics in cuda.cu).
+/// count.h -- from outcomes to counters: which bin, which threshold, which sum. One sink for CPU lanes and GPU threads;
+/// how a counter is bumped is the business of its `Counters` (buffers in cpu.cpp, atomics in cuda.cu).
 #pragma once
 #include "kernels/path.h"
 #include "kernels/tally.h"
@@ -27,13 +27,11 @@ PROOFLOAD_FN typename lane<F>::U delay_bin(typename lane<F>::U ticks, std::uint3
 }
 
 /// The sink of simulate(). `Counters` offers:
-///   bin(where, bins)          one count a lane in the histogram that starts at `where` (`order`: its place among the histograms)
-///   scatter(where, bins, m)   the same for the lanes of m only, rare
-///   count(where, m)           as many as m has lanes, rare
-///   under(k, m)               collateral k is under-collateralised on these lanes; pairs are counted from these
-///   sum(where, units, m)      adds the lanes' units to a 64-bit sum, rare
-///   lowest(m)                 keeps the lowest path among these lanes, rare
-///   raw(what, word)           tells a word of the path (told.h), when somebody listens
+///   bin(where, bins) one count a lane in the histogram that starts at `where` (`order`: its place among the
+///   histograms) scatter(where, bins, m) the same for the lanes of m only, rare count(where, m) as many as m has lanes,
+///   rare under(k, m) collateral k is under-collateralised on these lanes; pairs are counted from these sum(where,
+///   units, m) adds the lanes' units to a 64-bit sum, rare lowest(m) keeps the lowest path among these lanes, rare
+///   raw(what, word) tells a word of the path (told.h), when somebody listens
 /// and leaves out lanes outside the range of paths.
 template <class F, class Counters>
 struct Count {

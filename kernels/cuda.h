@@ -1,5 +1,5 @@
-/// cuda.h -- the GPU as the host sees it; what fails comes back as a value. cuda.cu implements it; cuda_missing.cpp does
-/// in a build without CUDA, and says what is missing.
+/// cuda.h -- the GPU as the host sees it; what fails comes back as a value. cuda.cu implements it; cuda_missing.cpp
+/// does in a build without CUDA, and says what is missing.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -6,9 +6,10 @@
 
 namespace proofload {
 
-/// The scores of a stage given the stress factor: a G + sqrt(1 - a^2) z, as they are (normal copula), or read as Student-t with one mixer
-/// for all (Student copula: late together in the tail too). t goes to its normal score by a table over Wallace's (1959) transform
-/// sign(t) sqrt(dof ln(1 + t^2 / dof)) (8 dof + 1) / (8 dof + 3), which is nearly that score already.
+/// The scores of a stage given the stress factor: a G + sqrt(1 - a^2) z, as they are (normal copula), or read as
+/// Student-t with one mixer for all (Student copula: late together in the tail too). t goes to its normal score by a
+/// table over Wallace's (1959) transform sign(t) sqrt(dof ln(1 + t^2 / dof)) (8 dof + 1) / (8 dof + 3), which is nearly
+/// that score already.
 template <class F>
 PROOFLOAD_FN void load_scores(const Plan& plan, const float* tables, const Workspace<F>& work, F (&z)[4]) {
   PROOFLOAD_UNROLL

@@ -1,9 +1,10 @@
-/// factors.h -- prices of a factor model (DESIGN 1.2), without a grid: K independent factors through all events, and each asset's own
-/// noise at its own events only. The same law as stepping every asset, at K normals an event instead of one per asset.
+/// factors.h -- prices of a factor model (DESIGN 1.2), without a grid: K independent factors through all events, and
+/// each asset's own noise at its own events only. The same law as stepping every asset, at K normals an event instead
+/// of one per asset.
 ///
-/// An event is a time at which prices are wanted: a sale, a reading that is a visit, a stalled sale that is later than it would
-/// have been. Each path has an order of its own. The events are ranked once, by comparing every pair, so that the walk itself neither
-/// looks for what comes next nor for whom it was.
+/// An event is a time at which prices are wanted: a sale, a reading that is a visit, a stalled sale that is later than
+/// it would have been. Each path has an order of its own. The events are ranked once, by comparing every pair, so that
+/// the walk itself neither looks for what comes next nor for whom it was.
 #pragma once
 #include "kernels/jump.h"
 
@@ -28,8 +29,9 @@ PROOFLOAD_FN typename lane<F>::U event_time(const Plan& plan, const Workspace<F>
   return select(equal(late, work.time[e - events.stalled]), broadcast_word<F>(absent), late);
 }
 
-/// Sorts the events' times into Workspace::order, and keeps in Workspace::visit where the factors of an event will lie (absent ones: at
-/// the call). Equal times are visits of their own, with no time between them. Four events at a time, to read the others less often.
+/// Sorts the events' times into Workspace::order, and keeps in Workspace::visit where the factors of an event will lie
+/// (absent ones: at the call). Equal times are visits of their own, with no time between them. Four events at a time,
+/// to read the others less often.
 template <int K, class F>
 PROOFLOAD_FN void rank_events(const Plan& plan, const Workspace<F>& work, const Events& events) {
   using U = typename lane<F>::U;
@@ -79,7 +81,8 @@ PROOFLOAD_FN void rank_events(const Plan& plan, const Workspace<F>& work, const 
   }
 }
 
-/// Steps the factors, and the sum of common jumps, from event to event and keeps them at each, and at the call before the first.
+/// Steps the factors, and the sum of common jumps, from event to event and keeps them at each, and at the call before
+/// the first.
 template <int K, class F>
 PROOFLOAD_FN void walk_factors(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Workspace<F>& work,
                                const Events& events) {

@@ -22,8 +22,9 @@ PROOFLOAD_FN F shared_time(const Paths<F>& paths, Purpose purpose, std::uint32_t
   return exponential<F>(stream.draw(0).word[0]) * broadcast<F>(mean);
 }
 
-/// The least of a layer's own, its network's and its verifiers' times, in ticks (a float: years fit, and it is only compared). Marshall and
-/// Olkin (1967). What is not known of its own hazard stretches its own time; the stress factor all of them.
+/// The least of a layer's own, its network's and its verifiers' times, in ticks (a float: years fit, and it is only
+/// compared). Marshall and Olkin (1967). What is not known of its own hazard stretches its own time; the stress factor
+/// all of them.
 template <class F>
 PROOFLOAD_FN F failure_time(const Plan& plan, const float* tables, unsigned layer, const Paths<F>& paths,
                             const Workspace<F>& work) {
@@ -67,8 +68,9 @@ PROOFLOAD_ONCE typename lane<F>::M failures(const Plan& plan, const float* table
   return struck;
 }
 
-/// Times of sale with the stall of a failed layer: `late` is `time` where nothing stands still, and absent beyond the horizon. Where a
-/// trigger may still bring a sale forward, only what waits beyond the horizon even so is given up here.
+/// Times of sale with the stall of a failed layer: `late` is `time` where nothing stands still, and absent beyond the
+/// horizon. Where a trigger may still bring a sale forward, only what waits beyond the horizon even so is given up
+/// here.
 template <class F>
 PROOFLOAD_ONCE void stalls(const Plan& plan, const float* tables, const Paths<F>& paths, const Workspace<F>& work) {
   const auto never = broadcast_word<F>(absent), horizon = broadcast_word<F>(plan.horizon);

@@ -1,15 +1,18 @@
-/// jump.h -- Merton's jumps (1976): over dt ticks a Poisson number of them, whose normal log sizes are added up. Exact for any dt.
+/// jump.h -- Merton's jumps (1976): over dt ticks a Poisson number of them, whose normal log sizes are added up. Exact
+/// for any dt.
 #pragma once
 #include "kernels/market.h"
 
 namespace proofload {
 
-/// Number of events of a Poisson law with this mean (at most 50: host/scenario/market_reader.cpp refuses more), as a float. Inversion from above: N >= n iff
-/// v < P(N >= n), v = (word + 1/2) / 2^32, so that rare events keep their relative precision.
+/// Number of events of a Poisson law with this mean (at most 50: host/scenario/market_reader.cpp refuses more), as a
+/// float. Inversion from above: N >= n iff v < P(N >= n), v = (word + 1/2) / 2^32, so that rare events keep their
+/// relative precision.
 template <class F>
 PROOFLOAD_FN F poisson(typename lane<F>::U word, F mean) {
   const F v = fma(to_float_unsigned(word), broadcast<F>(0x1p-32f), broadcast<F>(0x1p-33f));
-  // P(N >= n + 1) and P(N = n), each with its own relative precision: at a mean of 50 nobody's number is 0, and it must not be rounding's.
+  // P(N >= n + 1) and P(N = n), each with its own relative precision: at a mean of 50 nobody's number is 0, and it must
+  // not be rounding's.
   F tail = one_minus_exp(mean), chance = exp(broadcast<F>(0.0f) - mean), count = broadcast<F>(0.0f);
   for (std::uint32_t n = 1; n < 160; ++n) {
     const auto more = less(v, tail);
@@ -18,7 +21,8 @@ PROOFLOAD_FN F poisson(typename lane<F>::U word, F mean) {
     const F part = mean * reciprocal(to_float(broadcast_word<F>(n)));
     chance = chance * part;
     tail = tail - chance;
-    // Where the mean is far below n the tail is less than its first term: what rounding left over must not become a jump.
+    // Where the mean is far below n the tail is less than its first term: what rounding left over must not become a
+    // jump.
     tail = select(both(less(part, broadcast<F>(0.5f)), less(chance, tail)), chance, tail);
   }
   return count;

@@ -1,7 +1,8 @@
-/// lane.h -- the lane type F that every kernel is a template on: `float` (a GPU thread, the scalar reference) or a pack of 8 or 32
-/// floats (pack.h). A branch on path data is a select(); a branch on plan data is a plain if.
+/// lane.h -- the lane type F that every kernel is a template on: `float` (a GPU thread, the scalar reference) or a pack
+/// of 8 or 32 floats (pack.h). A branch on path data is a select(); a branch on plan data is a plain if.
 ///
-/// Only operations that give the same bits everywhere: + - * fma sqrt correctly rounded, integers, compares, selects (DESIGN 3).
+/// Only operations that give the same bits everywhere: + - * fma sqrt correctly rounded, integers, compares, selects
+/// (DESIGN 3).
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -26,7 +27,8 @@
 
 namespace proofload {
 
-/// For a lane type F: its unsigned words U, its masks M, words laid out for 32 x 32 -> 64 bit products W and those products P.
+/// For a lane type F: its unsigned words U, its masks M, words laid out for 32 x 32 -> 64 bit products W and those
+/// products P.
 template <class F>
 struct lane;
 
@@ -43,7 +45,8 @@ namespace scalar {
 using F = float;
 }
 
-/// Per-path arrays whose size is known at run time only: packs in L1 on a CPU; on a GPU shared memory, one column a thread.
+/// Per-path arrays whose size is known at run time only: packs in L1 on a CPU; on a GPU shared memory, one column a
+/// thread.
 template <class T>
 struct Slots {
   T* base;
@@ -61,7 +64,7 @@ PROOFLOAD_FN F slot_at(const Slots<F>& slots, typename lane<F>::U at, unsigned k
 template <class U>
 PROOFLOAD_FN void put_at(const Slots<U>& slots, U at, U a);
 
-// ---- float ----------------------------------------------------------------------------------------------------------------
+// ---- float ----------------------------------------------------------------------------------------------------------
 
 PROOFLOAD_FN float fma(float a, float b, float c) {
 #if defined(__CUDA_ARCH__)

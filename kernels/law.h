@@ -11,8 +11,8 @@ PROOFLOAD_FN T pick_of(const T (&v)[4], unsigned w) {
   return w < 2 ? (w == 0 ? v[0] : v[1]) : (w == 2 ? v[2] : v[3]);
 }
 
-/// The value of a law at normal score z; `pick` chooses the component of a mixture and is read only if there are several.
-/// A branch on the components' shapes is a branch on plan data: every lane takes it.
+/// The value of a law at normal score z; `pick` chooses the component of a mixture and is read only if there are
+/// several. A branch on the components' shapes is a branch on plan data: every lane takes it.
 template <class F>
 PROOFLOAD_FN F law_at(const Plan& plan, const float* tables, Law law, F z, typename lane<F>::U pick) {
   F value = broadcast<F>(0.0f), shape = broadcast<F>(0.0f);

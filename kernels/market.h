@@ -1,9 +1,10 @@
-/// market.h -- how prices move between two visited times: one struct per Process that walks (factors.h has the other), composed as
-/// DESIGN 1.2 says (innovation x variance x jumps). Log prices have no drift here; it is added when one is read (walk.h).
+/// market.h -- how prices move between two visited times: one struct per Process that walks (factors.h has the other),
+/// composed as DESIGN 1.2 says (innovation x variance x jumps). Log prices have no drift here; it is added when one is
+/// read (walk.h).
 ///
-/// A market offers: a constructor that starts a path; move() over the dt ticks to a visit; close() where a visit is a grid date; add()
-/// for jumps; capture() of what the visit's events need. Draws are addressed by the rank of the visit, and a lane that has
-/// no further event moves by dt = 0, which must change nothing.
+/// A market offers: a constructor that starts a path; move() over the dt ticks to a visit; close() where a visit is a
+/// grid date; add() for jumps; capture() of what the visit's events need. Draws are addressed by the rank of the visit,
+/// and a lane that has no further event moves by dt = 0, which must change nothing.
 #pragma once
 #include "kernels/delay.h"
 #include "kernels/math.h"
@@ -22,7 +23,8 @@ PROOFLOAD_FN F planar(const Tables& tables, std::uint32_t offset, int stride, in
   return broadcast<F>(tables.floats[offset + static_cast<std::uint32_t>(plane * stride + i)]);
 }
 
-/// w += L z for Philox blocks of four normals of this variance: every w[i] adds in ascending k, for every lane type alike.
+/// w += L z for Philox blocks of four normals of this variance: every w[i] adds in ascending k, for every lane type
+/// alike.
 template <int A, class F>
 PROOFLOAD_FN void correlated(const Plan& plan, const Stream<F>& stream, std::uint32_t rank, F variance, F (&w)[A]) {
   PROOFLOAD_UNROLL
@@ -39,7 +41,8 @@ PROOFLOAD_FN void correlated(const Plan& plan, const Stream<F>& stream, std::uin
   }
 }
 
-/// The mixing variance of Student-t shocks, mean 1: (dof - 2) / chi-square(dof). One for all assets: that makes the tails joint.
+/// The mixing variance of Student-t shocks, mean 1: (dof - 2) / chi-square(dof). One for all assets: that makes the
+/// tails joint.
 template <class F>
 PROOFLOAD_FN F mixing_variance(const Plan& plan, const Tables& tables, const Paths<F>& paths, std::uint32_t name,
                                std::uint32_t rank) {
@@ -53,7 +56,8 @@ PROOFLOAD_FN F mixing_variance(const Plan& plan, const Tables& tables, const Pat
   return law_at(plan, tables.floats, plan.mixer, z[0], pick);
 }
 
-/// Keeps the log prices that this visit's events ask for: sales, stalled sales, and price-layer times where those are visits.
+/// Keeps the log prices that this visit's events ask for: sales, stalled sales, and price-layer times where those are
+/// visits.
 template <int A, class F>
 PROOFLOAD_FN void capture_prices(const Plan& plan, const Workspace<F>& work, typename lane<F>::U now, bool stalled,
                                  const F (&x)[A]) {
@@ -95,10 +99,11 @@ struct Diffusion {
   }
 };
 
-/// Heston (1993) by the quadratic-exponential scheme of Andersen (2008, J. Comp. Finance 11), section 3.2 and equation (33) with
-/// gamma1 = gamma2 = 1/2. The variance is kept relative to its long-run level. With correlated normals w (of prices) and own
-/// normals z, the variance's shock is rho w + rho' z and what is left for the price is rho' w - rho z, rho' = sqrt(1 - rho^2):
-/// independent of the variance's, with the same correlations between assets as in dW_v = rho dW_S + rho' dZ.
+/// Heston (1993) by the quadratic-exponential scheme of Andersen (2008, J. Comp. Finance 11), section 3.2 and equation
+/// (33) with gamma1 = gamma2 = 1/2. The variance is kept relative to its long-run level. With correlated normals w (of
+/// prices) and own normals z, the variance's shock is rho w + rho' z and what is left for the price is rho' w - rho z,
+/// rho' = sqrt(1 - rho^2): independent of the variance's, with the same correlations between assets as in dW_v = rho
+/// dW_S + rho' dZ.
 template <int A, class F>
 struct Heston {
   using U = typename lane<F>::U;
@@ -154,15 +159,16 @@ struct Heston {
     }
   }
 
-  /// Relative variance after a step with mean reversion times dt = pull. Mean m and variance s2 are Heston's; where psi = s2 / m^2 is at
-  /// most 1.5 a squared normal has them, else an atom at 0 and an exponential tail.
+  /// Relative variance after a step with mean reversion times dt = pull. Mean m and variance s2 are Heston's; where psi
+  /// = s2 / m^2 is at most 1.5 a squared normal has them, else an atom at 0 and an exponential tail.
   PROOFLOAD_FN F variance_after(int i, F pull, F shock) const {
     const F one = broadcast<F>(1.0f), two = broadcast<F>(2.0f), zero = broadcast<F>(0.0f), half = broadcast<F>(0.5f);
     const F fall = one_minus_exp(pull), m = fma(one - u[i], fall, u[i]);
     const F s2 = parameter(relative_noise, i) * fall * fma(u[i], one - fall, half * fall);
     const F m2 = m * m, psi = s2 * reciprocal(m2);
     const M tail = less(broadcast<F>(1.5f), psi);
-    // Quadratic: m (b + z)^2 / (1 + b^2), written as a change of m: for short steps b is large and the sum would lose z.
+    // Quadratic: m (b + z)^2 / (1 + b^2), written as a change of m: for short steps b is large and the sum would lose
+    // z.
     const F ratio = two * m2 * reciprocal(select(less(zero, s2), s2, one)), over = ratio - one;
     const F b2 = over + sqrt(select(less(zero, over), ratio * over, zero)), b = sqrt(select(less(zero, b2), b2, zero));
     const F change = fma(two * b, shock, fma(shock, shock, broadcast<F>(-1.0f)));
@@ -182,10 +188,10 @@ struct Heston {
   }
 };
 
-/// Bars of constant variance. GJR-GARCH (Glosten, Jagannathan, Runkle 1993): h' = omega + (alpha + gamma 1[e < 0]) e^2 + beta h, h as
-/// variance per tick and e the bar's return without drift and jumps. Shocks of a bar are normal, Student-t by one mixer for all assets, or
-/// a row: a bootstrapped one (stationary bootstrap, Politis and Romano 1994), reached by a Brownian bridge
-/// inside the bar, or a recorded one, reached in a straight line.
+/// Bars of constant variance. GJR-GARCH (Glosten, Jagannathan, Runkle 1993): h' = omega + (alpha + gamma 1[e < 0]) e^2
+/// + beta h, h as variance per tick and e the bar's return without drift and jumps. Shocks of a bar are normal,
+/// Student-t by one mixer for all assets, or a row: a bootstrapped one (stationary bootstrap, Politis and Romano 1994),
+/// reached by a Brownian bridge inside the bar, or a recorded one, reached in a straight line.
 template <int A, class F>
 struct Bars {
   using U = typename lane<F>::U;
@@ -288,8 +294,9 @@ struct Bars {
   }
 };
 
-/// The price of one asset at time s, given driftless log price x at time t > 0 (Brownian bridge; beyond t the path goes on).
-/// `volatility` per square root of a tick, z a standard normal of its own. Exact for the law of this asset's pair of times.
+/// The price of one asset at time s, given driftless log price x at time t > 0 (Brownian bridge; beyond t the path goes
+/// on). `volatility` per square root of a tick, z a standard normal of its own. Exact for the law of this asset's pair
+/// of times.
 template <class F>
 PROOFLOAD_FN F bridge(F x, F t, F s, F volatility, F z) {
   const F one = broadcast<F>(1.0f), zero = broadcast<F>(0.0f);

@@ -1,9 +1,11 @@
-/// math.h -- exp, log, normals from correctly rounded operations only, so that every lane, compiler and GPU gives the same bits.
+/// math.h -- exp, log, normals from correctly rounded operations only, so that every lane, compiler and GPU gives the
+/// same bits.
 ///
-/// Coefficients: minimax fits by scripts/research/fit_coefficients (Sollya). Largest errors, measured in tests/kernels/math_test.cpp against
-/// long double: exp 2 ulp, 1.6e-7 relative; minus_two_log 1.25e-6 relative, 1.25e-7 near q = 1; exponential 1.4e-6
-/// relative, 4e-7 for v < 1/256; reciprocal 1.3e-7 relative; table_at 1e-6 in the score; normals 1.2e-6 absolute, tails
-/// included, and below a radius of 0.03 another 6e-8 / radius (q is a float near 1), 2.5e-4 at most.
+/// Coefficients: minimax fits by scripts/research/fit_coefficients (Sollya). Largest errors, measured in
+/// tests/kernels/math_test.cpp against long double: exp 2 ulp, 1.6e-7 relative; minus_two_log 1.25e-6 relative, 1.25e-7
+/// near q = 1; exponential 1.4e-6 relative, 4e-7 for v < 1/256; reciprocal 1.3e-7 relative; table_at 1e-6 in the score;
+/// normals 1.2e-6 absolute, tails included, and below a radius of 0.03 another 6e-8 / radius (q is a float near 1),
+/// 2.5e-4 at most.
 #pragma once
 #include "kernels/coefficients.h"
 #include "kernels/philox.h"
@@ -52,8 +54,9 @@ PROOFLOAD_FN F minus_two_log(F q) {
   return out[0];
 }
 
-/// M pairs of independent normals of variance `variance` (Box and Muller 1958). All 32 bits of a pair's first word make its radius, so |z|
-/// reaches 6.76; the second gives two signs (its top bits) and an angle inside a quarter turn (its low 23 bits).
+/// M pairs of independent normals of variance `variance` (Box and Muller 1958). All 32 bits of a pair's first word make
+/// its radius, so |z| reaches 6.76; the second gives two signs (its top bits) and an angle inside a quarter turn (its
+/// low 23 bits).
 template <class F, int M>
 PROOFLOAD_FN void normal_pairs(const typename lane<F>::U (&first)[M], const typename lane<F>::U (&second)[M],
                                F variance, F (&z)[2 * M]) {
@@ -108,7 +111,8 @@ PROOFLOAD_FN F uniform(typename lane<F>::U word) {
   return fma(to_float_unsigned(word), broadcast<F>(0x1p-32f), broadcast<F>(0x1p-33f));
 }
 
-/// -ln(1 - v), v = (word + 1/2) / 2^32: a standard exponential time, with full relative precision near 0 where hazards live.
+/// -ln(1 - v), v = (word + 1/2) / 2^32: a standard exponential time, with full relative precision near 0 where hazards
+/// live.
 template <class F>
 PROOFLOAD_FN F exponential(typename lane<F>::U word) {
   const F v = fma(to_float_unsigned(word), broadcast<F>(0x1p-32f), broadcast<F>(0x1p-33f));
@@ -127,8 +131,8 @@ PROOFLOAD_FN F reciprocal(F x) {
   return y;
 }
 
-/// 1 - exp(-y) for y in [0, 87], with full relative precision near 0 where short times live: Taylor's series below 1/4 (the
-/// remainder is below 4e-10 of the sum).
+/// 1 - exp(-y) for y in [0, 87], with full relative precision near 0 where short times live: Taylor's series below 1/4
+/// (the remainder is below 4e-10 of the sum).
 template <class F>
 PROOFLOAD_FN F one_minus_exp(F y) {
   constexpr float c[] = {1.0f, -1.0f / 2, 1.0f / 6, -1.0f / 24, 1.0f / 120, -1.0f / 720, 1.0f / 5040};

@@ -1,5 +1,6 @@
-/// pack.h -- lanes of 32 (AVX-512, two registers) or 8 (AVX2) paths, with the vocabulary of lane.h. Included by translation units built for that ISA
-/// only; the types lie in the ISA's own namespace, so the linker can never mix the ISAs' code.
+/// pack.h -- lanes of 32 (AVX-512, two registers) or 8 (AVX2) paths, with the vocabulary of lane.h. Included by
+/// translation units built for that ISA only; the types lie in the ISA's own namespace, so the linker can never mix the
+/// ISAs' code.
 #pragma once
 #include <immintrin.h>
 
@@ -8,7 +9,8 @@
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 
 namespace proofload {
-/// Paths 0 .. 15 in v, 16 .. 31 in w: two independent chains of work, because one alone waits for its own latencies half the time.
+/// Paths 0 .. 15 in v, 16 .. 31 in w: two independent chains of work, because one alone waits for its own latencies
+/// half the time.
 namespace avx512 {
 struct F {
   __m512 v, w;
@@ -19,7 +21,8 @@ struct U {
 struct M {
   __mmask16 v, w;
 };
-/// Words as the low halves of 64-bit lanes, even and odd paths apart: vpmuludq ignores the high halves, which hold rubbish.
+/// Words as the low halves of 64-bit lanes, even and odd paths apart: vpmuludq ignores the high halves, which hold
+/// rubbish.
 struct W {
   __m512i even, odd, even2, odd2;
 };
@@ -183,7 +186,8 @@ struct U {
 struct M {
   __m256i v;  ///< all ones or all zeros by lane
 };
-/// Words as the low halves of 64-bit lanes, even and odd paths apart: vpmuludq ignores the high halves, which hold rubbish.
+/// Words as the low halves of 64-bit lanes, even and odd paths apart: vpmuludq ignores the high halves, which hold
+/// rubbish.
 struct W {
   __m256i even, odd;
 };

@@ -1,7 +1,8 @@
 /// path.h -- one liquidation, from the call to the sale, in the order of DESIGN 1.1. Start reading here.
 ///
-/// simulate() runs the paths of one pack. It draws the delay of every message, finds the failed layers, walks the correlated prices
-/// through the times at which somebody sells, and hands what each collateral brings to a sink that counts it (count.h).
+/// simulate() runs the paths of one pack. It draws the delay of every message, finds the failed layers, walks the
+/// correlated prices through the times at which somebody sells, and hands what each collateral brings to a sink that
+/// counts it (count.h).
 #pragma once
 #include "kernels/condition.h"
 #include "kernels/failure.h"
@@ -10,7 +11,8 @@
 
 namespace proofload {
 
-/// Price ratio S(t) / S(0) of an asset from its driftless log price, 0 if unresolved; tells the sink of outcomes that are not finite.
+/// Price ratio S(t) / S(0) of an asset from its driftless log price, 0 if unresolved; tells the sink of outcomes that
+/// are not finite.
 template <class F, class Sink>
 PROOFLOAD_FN F price_ratio(const Plan& plan, const Tables& tables, const Workspace<F>& work, unsigned asset, F price,
                            typename lane<F>::U time, Sink& sink) {
@@ -21,7 +23,8 @@ PROOFLOAD_FN F price_ratio(const Plan& plan, const Tables& tables, const Workspa
   return select(without(finite, never), exp(x), broadcast<F>(0.0f));
 }
 
-/// Times beyond the horizon become absent (price-layer times: the horizon); the lanes on which a liquidation is unresolved.
+/// Times beyond the horizon become absent (price-layer times: the horizon); the lanes on which a liquidation is
+/// unresolved.
 template <class F>
 PROOFLOAD_FN typename lane<F>::M give_up(const Plan& plan, const Workspace<F>& work, bool stalled) {
   const auto never = broadcast_word<F>(absent), horizon = broadcast_word<F>(plan.horizon);
@@ -71,7 +74,8 @@ PROOFLOAD_ONCE typename lane<F>::M settle(const Plan& plan, const Workspace<F>& 
   return unresolved;
 }
 
-/// What a single-chain engine would see: each asset at oracle + one block, a visit of the walk or bridged into its path to the sale.
+/// What a single-chain engine would see: each asset at oracle + one block, a visit of the walk or bridged into its path
+/// to the sale.
 template <class F, class Sink>
 PROOFLOAD_ONCE void read_price_layer(const Plan& plan, const Tables& tables, const Paths<F>& paths,
                                      const Workspace<F>& work, Sink& sink) {
@@ -137,8 +141,8 @@ PROOFLOAD_FN void simulate(const Plan& plan, const Tables& tables, const Key& ke
                            const Workspace<F>& work, Sink& sink) {
   const Paths<F> paths(key, first);
 
-  // How long each message takes; which layers fail meanwhile, whom that hits, and how long a failed layer stands still. With a
-  // trigger the prices have a say in it.
+  // How long each message takes; which layers fail meanwhile, whom that hits, and how long a failed layer stands still.
+  // With a trigger the prices have a say in it.
   arrivals(plan, tables, paths, work, sink);
   const bool failed = sink.any(failures(plan, tables.floats, paths, work)), stalled = failed && plan.stalls != 0;
   if (stalled) stalls(plan, tables.floats, paths, work);

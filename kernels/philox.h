@@ -1,8 +1,10 @@
-/// philox.h -- Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011), addressed rather than consumed: nothing is stored, skipped or shared.
+/// philox.h -- Philox4x32-10 (Salmon, Moraes, Dror, Shaw 2011), addressed rather than consumed: nothing is stored,
+/// skipped or shared.
 ///
-/// Counter words: (rank, purpose << 16 | name id, path low, path high); key: seed. Equal to Random123's and to cuRAND's stream
-/// (tests/kernels/philox_test.cpp). A pack works on the words as halves of 64-bit products; what does not depend on the draw is done once:
-/// the first round's product by the path once per pack, the second round's by the address once per Stream. Ten rounds cost eight.
+/// Counter words: (rank, purpose << 16 | name id, path low, path high); key: seed. Equal to Random123's and to cuRAND's
+/// stream (tests/kernels/philox_test.cpp). A pack works on the words as halves of 64-bit products; what does not depend
+/// on the draw is done once: the first round's product by the path once per pack, the second round's by the address
+/// once per Stream. Ten rounds cost eight.
 #pragma once
 #include "kernels/lane.h"
 

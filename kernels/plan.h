@@ -1,7 +1,9 @@
-/// plan.h -- what a path needs, already in float and in ticks: one trivially copyable value that a kernel takes by value.
+/// plan.h -- what a path needs, already in float and in ticks: one trivially copyable value that a kernel takes by
+/// value.
 ///
-/// `compile` (host/plan/compile.h) makes a Plan from a Scenario; nothing on the path converts units or looks anything up by name.
-/// All members are 32-bit words (or even numbers of 16-bit ones), so a Plan has no padding and its bytes can be hashed.
+/// `compile` (host/plan/compile.h) makes a Plan from a Scenario; nothing on the path converts units or looks anything
+/// up by name. All members are 32-bit words (or even numbers of 16-bit ones), so a Plan has no padding and its bytes
+/// can be hashed.
 #pragma once
 #include <cstdint>
 #include <type_traits>
@@ -26,8 +28,9 @@ inline constexpr int blocks = 160, terms = 256, references = 640, components = 4
 
 /// What a random number is for. Philox counter = (rank, purpose << 16 | name id, path low, path high); key = seed.
 enum class Purpose : std::uint32_t {
-  price =
-      1,  ///< increments of the log prices or of the factors: name id 0 (1: warm-up), rank = visit (factor models: event) << 4 | asset / 4
+  /// increments of the log prices or of the factors: name id 0 (1: warm-up), rank = visit (factor models: event) << 4 |
+  /// asset / 4
+  price = 1,
   price_layer,  ///< the bridge to the price-layer time: name id 0, rank = reading of that asset << 4 | asset / 4
   oracle,  ///< scores shared by (destination chain, asset): word asset % 4 of rank (stage name << 4 | asset / 4) << 1
   chain,   ///< scores shared by a chain
@@ -73,8 +76,9 @@ enum class Shape : std::uint32_t {
   lognormal,  ///< offset + scale * exp(sigma z)
 };
 
-/// Quantile tables: 64 cubics over normal scores in [-table_range, table_range]; four planes of 64 coefficients, degree ascending:
-/// with t = (z + table_range) * 64 / (2 table_range), i = floor(t), f = t - i: T(z) = c0[i] + f (c1[i] + f (c2[i] + f c3[i])).
+/// Quantile tables: 64 cubics over normal scores in [-table_range, table_range]; four planes of 64 coefficients, degree
+/// ascending: with t = (z + table_range) * 64 / (2 table_range), i = floor(t), f = t - i: T(z) = c0[i] + f (c1[i] + f
+/// (c2[i] + f c3[i])).
 inline constexpr int table_intervals = 64, table_floats = 4 * table_intervals;
 inline constexpr float table_range = 6.75f;
 
@@ -90,9 +94,9 @@ struct Law {
   std::uint16_t first, count;  ///< components
 };
 
-/// One Philox block of scores: four normals for the four stage names of a quad, or for four assets of an oracle (host/plan/compile.cpp),
-/// read by its terms. Rank `doubt_rank` of the same address: what is not known of the median delays of this owner (of a chain's
-/// oracles: of all together).
+/// One Philox block of scores: four normals for the four stage names of a quad, or for four assets of an oracle
+/// (host/plan/compile.cpp), read by its terms. Rank `doubt_rank` of the same address: what is not known of the median
+/// delays of this owner (of a chain's oracles: of all together).
 inline constexpr std::uint32_t doubt_rank = 0xffff'ffffu;
 struct Block {
   std::uint32_t address;       ///< purpose << 16 | name id
@@ -111,16 +115,16 @@ struct Term {
   std::uint16_t stage;  ///< StageName, for `explain`
 };
 
-/// A message carries a call from the oracle to the seizure: a distinct delay (equal constant part, equal random stages) over one layer.
-/// Its time starts at `fixed` and terms are added to it.
+/// A message carries a call from the oracle to the seizure: a distinct delay (equal constant part, equal random stages)
+/// over one layer. Its time starts at `fixed` and terms are added to it.
 struct Message {
   std::uint32_t fixed;          ///< ticks: the constant stages together
   float exposure;               ///< ticks: the least window in which a failure of the layer hits this message
   std::uint16_t layer, unused;  ///< layer may be `none`
 };
 
-/// A part of a message: its stages in a row that wait for one owner (a chain or a layer), which outages hold up. Parts of a
-/// message lie together, in the order in which it goes through them.
+/// A part of a message: its stages in a row that wait for one owner (a chain or a layer), which outages hold up. Parts
+/// of a message lie together, in the order in which it goes through them.
 struct Part {
   std::uint32_t fixed;  ///< ticks: the constant stages together
   std::uint32_t cap;    ///< ticks: no outage holds it up by more (forced inclusion)
@@ -132,7 +136,8 @@ struct Part {
 /// Whether an outage is under way at the call.
 enum class Known : std::uint32_t { nothing, under_way, running };
 
-/// A chain or a layer stands still from S to E, once per path: S = 0 where it is under way at the call, else exponential.
+/// A chain or a layer stands still from S to E, once per path: S = 0 where it is under way at the call, else
+/// exponential.
 struct Outage {
   std::uint16_t name, unused;  ///< name id of owner and outage
   Known known;
@@ -141,27 +146,30 @@ struct Outage {
   Law duration, residual;
 };
 
-/// An oracle that is pushed when the price of an asset has moved by `deviation` since the call, at the heartbeat at the latest.
+/// An oracle that is pushed when the price of an asset has moved by `deviation` since the call, at the heartbeat at the
+/// latest.
 struct Trigger {
   std::uint16_t asset, first, count;  ///< into Plan::references: the messages and readings that wait for it
   std::uint16_t unused;
   float deviation;  ///< of the log price
 };
 
-/// A leg is a distinct (route, asset): what a message liquidates, so one price is read for it. Legs are sorted by asset.
+/// A leg is a distinct (route, asset): what a message liquidates, so one price is read for it. Legs are sorted by
+/// asset.
 struct Leg {
   std::uint16_t asset, message, route, unused;
 };
 
-/// A price-layer time, oracle + one block of chain A: a distinct (asset, time), read off the path of `leg` by a Brownian bridge.
+/// A price-layer time, oracle + one block of chain A: a distinct (asset, time), read off the path of `leg` by a
+/// Brownian bridge.
 struct Reading {
   std::uint32_t fixed;                ///< ticks
   std::uint16_t asset, leg, ordinal;  ///< ordinal: which reading of this asset (its rank)
   std::uint16_t unused;
 };
 
-/// A messaging layer fails at the least of three exponential times with these means: its own, one that the layers of a network share, and
-/// one that those of a verifier set share.
+/// A messaging layer fails at the least of three exponential times with these means: its own, one that the layers of a
+/// network share, and one that those of a verifier set share.
 struct Layer {
   float own_mean, common_mean, verifier_mean;          ///< ticks; 0: never
   float bond;                                          ///< added to what is recovered
@@ -214,10 +222,10 @@ struct Plan {
   float common_jump[3];      ///< intensity per tick, mean and standard deviation of the log size
   // Offsets into Tables::floats.
   std::uint32_t dynamics;  ///< planes of walked_assets floats: heston_planes or bar_planes
-  std::uint32_t
-      loadings;  ///< Process::factors: per asset limit::factors loadings per sqrt(tick), then the own noise's plane
-  std::uint32_t
-      jump_at;  ///< planes of limit::assets: loading of the common jump, own intensity per tick, mean, deviation
+  /// Process::factors: per asset limit::factors loadings per sqrt(tick), then the own noise's plane
+  std::uint32_t loadings;
+  /// planes of limit::assets: loading of the common jump, own intensity per tick, mean, deviation
+  std::uint32_t jump_at;
   std::uint32_t shocked;  ///< 1 when there are shocks
   std::uint32_t shocks;   ///< planes of limit::assets: ticks (as bits, `absent`: none) and log size
   std::uint32_t weights;  ///< plane of walked_assets: shares of the book, for `lowest`

@@ -1,9 +1,10 @@
-/// regime.h -- chains and layers that stand still: outages, halts, pauses, expired clients; and what that adds to messages (DESIGN 1.3).
+/// regime.h -- chains and layers that stand still: outages, halts, pauses, expired clients; and what that adds to
+/// messages (DESIGN 1.3).
 ///
-/// An outage is one interval [S, E) a path, drawn once and shared by all messages that pass its owner. It is under way at the call with
-/// probability r E[D] / (1 + r E[D]), with the length-biased residual (density (1 - F(t)) / E[D]); otherwise it begins after an
-/// exponential time. A second outage of the same owner on one path is left out: at rates of a few a year and delays of hours its
-/// probability is of second order.
+/// An outage is one interval [S, E) a path, drawn once and shared by all messages that pass its owner. It is under way
+/// at the call with probability r E[D] / (1 + r E[D]), with the length-biased residual (density (1 - F(t)) / E[D]);
+/// otherwise it begins after an exponential time. A second outage of the same owner on one path is left out: at rates
+/// of a few a year and delays of hours its probability is of second order.
 #pragma once
 #include "kernels/delay.h"
 
@@ -30,8 +31,9 @@ PROOFLOAD_FN Beginning<F> beginning(const Plan& plan, const Outage& outage, cons
   return {select(under_way, zero, to_ticks(waits, plan.horizon)), under_way};
 }
 
-/// When a part is done that is reached at `arrived` and takes `duration` while its owner runs. Outages are met in the order in which they
-/// begin, each once, so that those at the same time are one wait: from the beginning of the first to the end of the last.
+/// When a part is done that is reached at `arrived` and takes `duration` while its owner runs. Outages are met in the
+/// order in which they begin, each once, so that those at the same time are one wait: from the beginning of the first
+/// to the end of the last.
 template <class F>
 PROOFLOAD_FN typename lane<F>::U passed(const Plan& plan, const Workspace<F>& work, const Part& part,
                                         typename lane<F>::U arrived, typename lane<F>::U duration) {
@@ -56,8 +58,8 @@ PROOFLOAD_FN typename lane<F>::U passed(const Plan& plan, const Workspace<F>& wo
   return min(arrived + duration + min(waited, broadcast_word<F>(part.cap)), late);
 }
 
-/// Time of every message that has parts: from the heartbeat of the trigger that it waits for, or from the call, each part in turn, and,
-/// where outages run over it, the wait for their end.
+/// Time of every message that has parts: from the heartbeat of the trigger that it waits for, or from the call, each
+/// part in turn, and, where outages run over it, the wait for their end.
 template <class F>
 PROOFLOAD_FN void pass_parts(const Plan& plan, const Workspace<F>& work, bool held) {
   using U = typename lane<F>::U;
@@ -74,8 +76,8 @@ PROOFLOAD_FN void pass_parts(const Plan& plan, const Workspace<F>& work, bool he
   }
 }
 
-/// Adds what outages do to the times of messages. When none begins before the last message has arrived on any lane, nobody waits, and
-/// how long they last is not drawn.
+/// Adds what outages do to the times of messages. When none begins before the last message has arrived on any lane,
+/// nobody waits, and how long they last is not drawn.
 template <class F, class Sink>
 PROOFLOAD_FN void regimes(const Plan& plan, const float* tables, const Paths<F>& paths, const Workspace<F>& work,
                           Sink& sink) {

@@ -1,4 +1,5 @@
-/// tally.h -- what is counted: integers only, so that any split, order, thread count or backend merges to the same tally.
+/// tally.h -- what is counted: integers only, so that any split, order, thread count or backend merges to the same
+/// tally.
 ///
 /// A tally is a flat array of counters and one of sums, laid out by TallyLayout; merging two is adding them element by
 /// element (the lowest non-finite path excepted).
@@ -10,7 +11,8 @@
 
 namespace proofload {
 
-/// Loss bins: [below -1) | 1,000 bins of 1e-3 on [-1, 0) | 100,000 bins of 1e-5 on [0, 1) | [1, ..] (a loss is at most 1: nothing is left).
+/// Loss bins: [below -1) | 1,000 bins of 1e-3 on [-1, 0) | 100,000 bins of 1e-5 on [0, 1) | [1, ..] (a loss is at most
+/// 1: nothing is left).
 inline constexpr int loss_gain_bins = 1000, loss_fine_bins = 100'000;
 inline constexpr int loss_bins = 1 + loss_gain_bins + loss_fine_bins + 1;
 
@@ -22,7 +24,8 @@ constexpr double loss_edge(int bin) {
   return fine >= loss_fine_bins ? 1.0 : fine / 100'000.0;
 }
 
-/// Delay bins: 32 an octave, of the delay in ticks; bin 0 holds delays below one tick. The last bin holds unresolved legs.
+/// Delay bins: 32 an octave, of the delay in ticks; bin 0 holds delays below one tick. The last bin holds unresolved
+/// legs.
 inline constexpr int delay_bins_per_octave = 32, delay_octaves = 31;
 inline constexpr int delay_bins = 1 + delay_octaves * delay_bins_per_octave + 1;
 

@@ -1,12 +1,13 @@
-/// walk.h -- the walk of DESIGN 1.2: prices go from event to event, merged with the grid, and are read at events, never re-scaled.
+/// walk.h -- the walk of DESIGN 1.2: prices go from event to event, merged with the grid, and are read at events, never
+/// re-scaled.
 #pragma once
 #include "kernels/factors.h"
 #include "kernels/regime.h"
 
 namespace proofload {
 
-/// Log price from the driftless one: the stress factor's part of the path, its scale, the drift and, once its time has come, the
-/// overlay's shock.
+/// Log price from the driftless one: the stress factor's part of the path, its scale, the drift and, once its time has
+/// come, the overlay's shock.
 template <class F>
 PROOFLOAD_FN F log_price(const Plan& plan, const Tables& tables, const Workspace<F>& work, unsigned asset, F x,
                          typename lane<F>::U time) {
@@ -42,8 +43,8 @@ PROOFLOAD_FN void observe(const Plan& plan, const Tables& tables, const Workspac
   if (plan.lowest != 0) lowest = select(both(dated, less(book, lowest)), book, lowest);
 }
 
-/// Oracles that are pushed at this visit: the price has moved by the deviation before the heartbeat came. What waits for them comes
-/// forward by as much.
+/// Oracles that are pushed at this visit: the price has moved by the deviation before the heartbeat came. What waits
+/// for them comes forward by as much.
 template <class Market, class F>
 PROOFLOAD_FN void fire(const Plan& plan, const Tables& tables, const Workspace<F>& work, bool stalled,
                        const Market& market, typename lane<F>::U now) {
@@ -79,10 +80,10 @@ PROOFLOAD_FN void fire(const Plan& plan, const Tables& tables, const Workspace<F
   }
 }
 
-/// Steps the prices from event to event and keeps what each event needs. The next visit is the earliest event later than
-/// now, so equal times are one visit and nothing needs sorting. Where a sale is unresolved, observers look up to the
-/// horizon. Returns the least price of the book over the grid dates. `extras`: with jumps and observers; without them the
-/// loop keeps all prices in registers.
+/// Steps the prices from event to event and keeps what each event needs. The next visit is the earliest event later
+/// than now, so equal times are one visit and nothing needs sorting. Where a sale is unresolved, observers look up to
+/// the horizon. Returns the least price of the book over the grid dates. `extras`: with jumps and observers; without
+/// them the loop keeps all prices in registers.
 template <class Market, bool extras, class F>
 PROOFLOAD_FN F walk(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Workspace<F>& work,
                     bool stalled, typename lane<F>::M unresolved) {

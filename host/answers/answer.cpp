@@ -363,8 +363,8 @@ MinimumAnswer minimum_answer(const Results& r, Ranks& ranks) {
   return a;
 }
 
-/// Seconds, linear inside a bin (1/32 of an octave); absent when the quantile is an unresolved delay. Where nothing of a route is
-/// random it is the delay itself: what outages add, if there are any, lies in other bins.
+/// Seconds, linear inside a bin (1/32 of an octave); absent when the quantile is an unresolved delay. Where nothing of
+/// a route is random it is the delay itself: what outages add, if there are any, lies in other bins.
 std::optional<double> delay_quantile(const Tally& tally, int route, std::optional<double> fixed, double p) {
   const std::uint64_t* count = tally.counts.data() + tally.layout.delay(route);
   std::uint64_t total = 0, before = 0;

@@ -28,24 +28,25 @@ struct HaircutAnswer {
   std::optional<double> value, low, high;
   std::optional<double> expected_shortfall, expected_shortfall_low, expected_shortfall_high;
   std::optional<double> given_no_failure;
-  /// Where it may lie for what is not known of the parameters, from blocks of paths (studies/blocks.h); absent without an [uncertainty], or
-  /// with too few blocks or paths in them.
+  /// Where it may lie for what is not known of the parameters, from blocks of paths (studies/blocks.h); absent without
+  /// an [uncertainty], or with too few blocks or paths in them.
   std::optional<double> parameter_low, parameter_high;
   bool beyond_cliff = false;  ///< 1 - confidence < p_failure: the haircut prices the loss given failure
   struct {
     std::optional<double> price, latency, failure, liquidity;
   } attribution;
-  /// USD of collateral at the call for the scenario's liability; low and high from those of the haircut. Absent without a liability,
-  /// or where the haircut takes everything. Closed form: at the route's median delay, margin.h.
+  /// USD of collateral at the call for the scenario's liability; low and high from those of the haircut. Absent without
+  /// a liability, or where the haircut takes everything. Closed form: at the route's median delay, margin.h.
   std::optional<double> margin, margin_low, margin_high, margin_closed_form;
-  /// (1 - haircut) / (1 - what the price alone takes): what is left of a single-chain engine's lending value; and the same against
-  /// the wrapped alternative's haircut.
+  /// (1 - haircut) / (1 - what the price alone takes): what is left of a single-chain engine's lending value; and the
+  /// same against the wrapped alternative's haircut.
   std::optional<double> efficiency, efficiency_wrapped;
 };
 
-/// The latency-adjusted risk rate of DESIGN 1.1 for the haircut in force: per year, of the value that it counts on. A physical-measure
-/// expected loss, not an arbitrage price. Both means are of exact sums, their errors from the bins; what the two means have in common
-/// on failed paths is not counted, so `error` takes the most that it can be (Cauchy and Schwarz).
+/// The latency-adjusted risk rate of DESIGN 1.1 for the haircut in force: per year, of the value that it counts on. A
+/// physical-measure expected loss, not an arbitrage price. Both means are of exact sums, their errors from the bins;
+/// what the two means have in common on failed paths is not counted, so `error` takes the most that it can be (Cauchy
+/// and Schwarz).
 struct RiskRate {
   double hazard = 0.0;     ///< lambda
   double risk_free = 0.0;  ///< r_f
@@ -55,8 +56,8 @@ struct RiskRate {
   /// Standard errors; absent where fewer than 10 paths fell short (or failed).
   std::optional<double> calls_error, failures_error;
   std::optional<double> value, error;
-  /// Where there is no standard error they hold all that is possible: P(loss > h) up to the upper end of its interval and losses up to
-  /// everything.
+  /// Where there is no standard error they hold all that is possible: P(loss > h) up to the upper end of its interval
+  /// and losses up to everything.
   double low = 0.0, high = 0.0;
 };
 
@@ -70,11 +71,13 @@ struct CollateralAnswer {
   Estimate p_failure;
   std::optional<double> loss_given_failure;            ///< E[L | failure], after sale costs
   std::optional<double> exposure_cap_per_loss_budget;  ///< 1 / (p_failure * E[L | failure])
-  /// Its interval, from those of the probability and of the mean (Zou and Donner 2008, of logarithms). The lower end takes failures to
-  /// cost everything where fewer than 10 were seen; the upper end is absent then. All absent: the layer cannot fail.
+  /// Its interval, from those of the probability and of the mean (Zou and Donner 2008, of logarithms). The lower end
+  /// takes failures to cost everything where fewer than 10 were seen; the upper end is absent then. All absent: the
+  /// layer cannot fail.
   std::optional<double> exposure_cap_per_loss_budget_low, exposure_cap_per_loss_budget_high;
   std::optional<double> exposure_cap, exposure_cap_low, exposure_cap_high;  ///< USD; absent without margin.loss_budget
-  /// 1 - the upper end of p_failure: haircuts at higher confidences may price the loss given failure. Absent: it cannot fail.
+  /// 1 - the upper end of p_failure: haircuts at higher confidences may price the loss given failure. Absent: it cannot
+  /// fail.
   std::optional<double> highest_priced_confidence;
   std::optional<RiskRate> risk_rate;   ///< absent without a policy haircut or margin.calls_per_year
   std::optional<std::string> wrapped;  ///< the collateral that efficiency_wrapped is measured against
@@ -103,7 +106,8 @@ struct RouteAnswer {
   std::vector<StageAnswer> stages;
 };
 
-/// What holds messages up besides their stages: from the scenario, not from the paths (a stress factor on outages apart).
+/// What holds messages up besides their stages: from the scenario, not from the paths (a stress factor on outages
+/// apart).
 struct OutageAnswer {
   std::string owner, name;  ///< owner: a chain or a layer that a route goes over
   bool chain = true;

@@ -1,6 +1,6 @@
 /// compare.h -- two or more results side by side: what differs, by how much, and whether it could be chance.
 #pragma once
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>

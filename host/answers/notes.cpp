@@ -181,7 +181,8 @@ std::string interval_text(const Results& r, const Answers& all) {
 
 namespace {
 
-/// Inside a bar a bootstrapped path is a Brownian bridge and a replayed one a straight line: both lack the tails of so short a time.
+/// Inside a bar a bootstrapped path is a Brownian bridge and a replayed one a straight line: both lack the tails of so
+/// short a time.
 std::string bar_note(const Results& r, const Answers& all, double bar, const char* inside, const char* remedy) {
   std::string routes;
   for (const auto& [route, delay] : median_delays(r.scenario, all)) {

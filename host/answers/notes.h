@@ -24,9 +24,9 @@ std::string uncertainty_text(const Scenario&);
 /// What intervals hold, and what they do not: a sentence or two.
 std::string interval_text(const Results&, const Answers&);
 
-/// Says that Student-t shocks were fitted at a horizon more than 3 times from the median delay of a route that is used, which way
-/// that errs and what to do; "" when they were not. A GARCH model's shocks are those of its bar: their sum thins out by itself. For a bootstrap and
-/// a replay it says where delays are shorter than a third of a bar.
+/// Says that Student-t shocks were fitted at a horizon more than 3 times from the median delay of a route that is used,
+/// which way that errs and what to do; "" when they were not. A GARCH model's shocks are those of its bar: their sum
+/// thins out by itself. For a bootstrap and a replay it says where delays are shorter than a third of a bar.
 std::string tail_note(const Results&, const Answers&);
 
 }  // namespace proofload

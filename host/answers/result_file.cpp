@@ -363,8 +363,8 @@ std::optional<BlockHaircuts> read_blocks(hid_t file, const Scenario& scenario) {
   return blocks;
 }
 
-/// Counts are stored by name, so those of an older kernel revision mean what they meant. Only its random paths are gone: the
-/// plan keeps the hash that it had, which no run of today has. Returns the layout of what was tallied then.
+/// Counts are stored by name, so those of an older kernel revision mean what they meant. Only its random paths are
+/// gone: the plan keeps the hash that it had, which no run of today has. Returns the layout of what was tallied then.
 TallyLayout adopt_older(hid_t file, std::uint64_t revision, const std::string& plan_hash, Results& r) {
   const auto collaterals = r.compiled.reading_of.size();
   std::vector<std::uint64_t> readings(collaterals);

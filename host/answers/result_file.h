@@ -1,4 +1,5 @@
-/// result_file.h -- results in HDF5: complete or absent, and never silently another run's (results/README.md has the format).
+/// result_file.h -- results in HDF5: complete or absent, and never silently another run's (results/README.md has the
+/// format).
 #pragma once
 #include <filesystem>
 

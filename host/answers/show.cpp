@@ -329,8 +329,8 @@ std::string joint_table(const Answers& all) {
   return "\n" + table.text();
 }
 
-/// Where the failure probability is more than a confidence leaves: what the haircut is there, and what to do instead. One
-/// paragraph for all collateral of which the same is to be said, that is of one layer and window.
+/// Where the failure probability is more than a confidence leaves: what the haircut is there, and what to do instead.
+/// One paragraph for all collateral of which the same is to be said, that is of one layer and window.
 std::string cliff_text(const Results& r, const Answers& all) {
   struct Group {
     std::string beyond, why;

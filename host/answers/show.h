@@ -1,6 +1,6 @@
 /// show.h -- a result for people, and for programs.
 #pragma once
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "run/results.h"

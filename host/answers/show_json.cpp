@@ -1,5 +1,6 @@
 // show_json.cpp -- a result for programs; show.cpp has the tables.
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "answers/answer.h"
 #include "answers/notes.h"

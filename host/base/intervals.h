@@ -12,11 +12,12 @@ struct Estimate {
 /// Clopper-Pearson (1934) interval of a binomial probability at two-sided `level`.
 Estimate proportion(std::uint64_t successes, std::uint64_t trials, double level);
 
-/// Ranks (1-based) between which the quantile of order `p` lies with at least `level`; n + 1 or 0 when there is no such rank.
+/// Ranks (1-based) between which the quantile of order `p` lies with at least `level`; n + 1 or 0 when there is no such
+/// rank.
 std::pair<std::uint64_t, std::uint64_t> quantile_ranks(std::uint64_t n, double p, double level);
 
-/// The smallest whole number, from 1 to n, that is at least p n. A product that is whole but for rounding counts as whole: 0.9999 of
-/// 10,000 is 9,999.
+/// The smallest whole number, from 1 to n, that is at least p n. A product that is whole but for rounding counts as
+/// whole: 0.9999 of 10,000 is 9,999.
 std::uint64_t rank_of(std::uint64_t n, double p);
 
 /// The normal score that leaves (1 - level) / 2 in each tail: 1.96 for 0.95.

@@ -13,8 +13,8 @@
 
 namespace proofload {
 
-/// Calls body(0) .. body(threads - 1), each on a thread of its own; the first exception is thrown on to the caller. Throws Error when
-/// the system has no more threads.
+/// Calls body(0) .. body(threads - 1), each on a thread of its own; the first exception is thrown on to the caller.
+/// Throws Error when the system has no more threads.
 template <class Body>
 void on_threads(int threads, const Body& body) {
   std::vector<std::exception_ptr> failed(static_cast<std::size_t>(threads));
@@ -39,8 +39,8 @@ void on_threads(int threads, const Body& body) {
   }
 }
 
-/// Calls work(0) ... work(count - 1), each once, on at most `threads` threads; after an exception no new work is begun, and it is thrown
-/// on to the caller.
+/// Calls work(0) ... work(count - 1), each once, on at most `threads` threads; after an exception no new work is begun,
+/// and it is thrown on to the caller.
 template <class Work>
 void for_each_parallel(std::size_t count, int threads, const Work& work) {
   std::atomic<std::size_t> next{0};

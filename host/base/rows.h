@@ -1,4 +1,5 @@
-/// rows.h -- tables whose rows are found by their enumerator: each row carries it, and the compiler checks that none is missing.
+/// rows.h -- tables whose rows are found by their enumerator: each row carries it, and the compiler checks that none is
+/// missing.
 #pragma once
 #include <cstddef>
 #include <string>

@@ -1,4 +1,5 @@
-/// words.h -- numbers in words for people: one spelling of a percentage, a duration, an amount of money, for every command.
+/// words.h -- numbers in words for people: one spelling of a percentage, a duration, an amount of money, for every
+/// command.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -8,15 +9,16 @@
 
 namespace proofload {
 
-// ---- numbers that read back -------------------------------------------------------------------------------------------------
+// ---- numbers that read back -----------------------------------------------------------------------------------------
 
 /// Shortest text that reads back as the same double, with a point or an exponent so that TOML takes it for a float.
 std::string number_text(double x);
 std::string brief(double x);  ///< the same for messages, without the forced point
-/// The largest unit in which a duration is a whole number; else seconds: "90m", "1.5s". Always reads back as the same double.
+/// The largest unit in which a duration is a whole number; else seconds: "90m", "1.5s". Always reads back as the same
+/// double.
 std::string duration_text(double seconds);
 
-// ---- rounded, for tables and sentences; what is absent is "-" ---------------------------------------------------------------
+// ---- rounded, for tables and sentences; what is absent is "-" -------------------------------------------------------
 
 std::string rounded_duration(double seconds, int decimals = 1);       ///< "5.1 h"
 std::string resolved_duration(std::optional<double> seconds);         ///< the same; absent: "unresolved"
@@ -31,10 +33,10 @@ std::string dollars(std::optional<double> usd);        ///< 1234567.8 -> "1,234,
 std::string exact_dollars(double usd);                 ///< with cents where there are some: "1,234,567.80"
 std::string rough_dollars(std::optional<double> usd);  ///< to three digits, where no more is known: "335M"
 
-// ---- text -------------------------------------------------------------------------------------------------------------------
+// ---- text -----------------------------------------------------------------------------------------------------------
 
-/// The text in lines of at most 120 columns (a longer word has its own), broken between words, from the second one on indented;
-/// ends with a newline.
+/// The text in lines of at most 120 columns (a longer word has its own), broken between words, from the second one on
+/// indented; ends with a newline.
 std::string wrapped(const std::string& text, std::size_t indent);
 /// A file name as a shell takes it.
 std::string shell_quoted(const std::string& name);

@@ -17,8 +17,8 @@ struct BenchFigures {
   std::optional<double> kernel_seconds;  ///< of these, what a GPU was busy for (Backend::kernel_seconds)
   double asset_steps = 0.0;              ///< paths * steps * assets, of the common work item only
   std::vector<double> q999;  ///< per collateral: the smallest loss that a fraction 0.999 of paths does not exceed
-  std::optional<double>
-      p10;  ///< P(portfolio loss > its haircut), 10 % for the common work item; absent without a [portfolio]
+  /// P(portfolio loss > its haircut), 10 % for the common work item; absent without a [portfolio]
+  std::optional<double> p10;
   std::optional<double> p10fp;  ///< P(portfolio loss > its haircut at any grid date), where that is tallied
 };
 
@@ -26,11 +26,13 @@ struct BenchFigures {
 inline constexpr const char* bench_models[] = {"gaussian",    "student_t", "merton", "gjr_garch",
                                                "gjr_garch_t", "bootstrap", "heston", "factors"};
 
-/// The common work item GBM8x60: 8 correlated assets, 60 equal steps over 10 days, equal-weighted portfolio. Mode "path" also looks at the
-/// book at every date; another model keeps volatilities, correlations and dates. Throws Error for an unknown name.
+/// The common work item GBM8x60: 8 correlated assets, 60 equal steps over 10 days, equal-weighted portfolio. Mode
+/// "path" also looks at the book at every date; another model keeps volatilities, correlations and dates. Throws Error
+/// for an unknown name.
 Scenario common_work_item(const std::string& mode, const std::string& model);
 
-/// Runs `paths` paths (0: what the scenario says) once to warm up with few, then timed. `common`: it is the common work item.
+/// Runs `paths` paths (0: what the scenario says) once to warm up with few, then timed. `common`: it is the common work
+/// item.
 BenchFigures bench(const Scenario&, Backend&, std::uint64_t paths, bool common);
 
 /// One JSON line: the peers' for the common work item, with fields for paths where a scenario has no peer.

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,7 @@ constexpr const char* compiler = "clang";
 constexpr const char* compiler = "g++";
 #endif
 
-// ---- show, compare, export ------------------------------------------------------------------------------------------------
+// ---- show, compare, export ------------------------------------------------------------------------------------------
 
 void add_show(CLI::App& app, int&) {
   auto file = std::make_shared<std::string>();
@@ -84,7 +85,7 @@ void add_export(CLI::App& app, int&) {
   });
 }
 
-// ---- validate, explain ----------------------------------------------------------------------------------------------------
+// ---- validate, explain ----------------------------------------------------------------------------------------------
 
 void add_validate(CLI::App& app, int&) {
   auto file = std::make_shared<std::string>();
@@ -141,7 +142,7 @@ void add_doctor(CLI::App& app, int&) {
   });
 }
 
-// ---- the table ------------------------------------------------------------------------------------------------------------
+// ---- the table ------------------------------------------------------------------------------------------------------
 
 struct Command {
   const char* name;

@@ -1,4 +1,5 @@
-/// commands.h -- the command line: one table row per command (commands.cpp), each with a file of its own or, where it is short, there.
+/// commands.h -- the command line: one table row per command (commands.cpp), each with a file of its own or, where it
+/// is short, there.
 #pragma once
 
 namespace CLI {

@@ -1,4 +1,5 @@
-/// options.h -- what commands share on the command line: checked values, options that several have, and where output goes.
+/// options.h -- what commands share on the command line: checked values, options that several have, and where output
+/// goes.
 #pragma once
 #include <string>
 
@@ -26,16 +27,17 @@ void add_seed(CLI::App&, Overrides&);
 /// --prices: a price file in place of the one that a scenario's replay names.
 void add_prices(CLI::App&, Overrides&);
 
-/// Seconds of "20m", above 0: days, hours, minutes, seconds and, for look-backs, years of 365 days. Throws Error, naming the option.
+/// Seconds of "20m", above 0: days, hours, minutes, seconds and, for look-backs, years of 365 days. Throws Error,
+/// naming the option.
 double duration_given(const std::string& option, const std::string& text);
 
-/// A file that a command is asked to write, looked at before the work and not after it. Nothing for an option that was not given ("").
-/// Throws Error when the name does not end in `ending` (".json"), since a slip would write over the scenario, or when its folder is
-/// not there.
+/// A file that a command is asked to write, looked at before the work and not after it. Nothing for an option that was
+/// not given (""). Throws Error when the name does not end in `ending` (".json"), since a slip would write over the
+/// scenario, or when its folder is not there.
 void check_output_name(const char* option, const std::string& file, const std::string& ending);
 
-/// To standard output, flushed, so that it stands before what stderr says next; a newline is put where the text does not end in one.
-/// Throws Error when it cannot be written.
+/// To standard output, flushed, so that it stands before what stderr says next; a newline is put where the text does
+/// not end in one. Throws Error when it cannot be written.
 void print(const std::string& text);
 
 }  // namespace proofload

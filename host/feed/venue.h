@@ -1,4 +1,5 @@
-/// venue.h -- the engines that haircuts are exported to, a row each: what they call the number, in which integers, how it is rounded.
+/// venue.h -- the engines that haircuts are exported to, a row each: what they call the number, in which integers, how
+/// it is rounded.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -24,7 +25,8 @@ inline constexpr Venue venues[] = {
 /// Throws Error when there is no venue of that name.
 const Venue& venue_named(const std::string& name);
 
-/// A haircut in the venue's integers, on the venue's side of it: a product that is whole but for the rounding of a double counts as whole.
+/// A haircut in the venue's integers, on the venue's side of it: a product that is whole but for the rounding of a
+/// double counts as whole.
 std::int64_t venue_units(const Venue&, double haircut);
 
 }  // namespace proofload

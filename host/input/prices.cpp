@@ -44,7 +44,7 @@ string lower(string_view text) {
 
 string counted(std::size_t n, const char* what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
 
-// ---- bytes ----------------------------------------------------------------------------------------------------------------
+// ---- bytes ----------------------------------------------------------------------------------------------------------
 
 /// What `xz -dc file` writes; no shell sees the name.
 string unpacked(const fs::path& file) {
@@ -95,7 +95,7 @@ string bytes_of(const fs::path& file) {
   return file.extension() == ".xz" ? unpacked(file) : read_file(file, largest_file, "the price file");
 }
 
-// ---- one file -------------------------------------------------------------------------------------------------------------
+// ---- one file -------------------------------------------------------------------------------------------------------
 
 /// A file as read: sorted by time, no time twice.
 struct Columns {
@@ -352,7 +352,7 @@ Columns read_columns(const fs::path& path, const vector<string>& wanted, vector<
   return out;
 }
 
-// ---- the grid -------------------------------------------------------------------------------------------------------------
+// ---- the grid -------------------------------------------------------------------------------------------------------
 
 template <typename T>
 T most_common(const std::map<T, std::size_t>& counts) {

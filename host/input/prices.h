@@ -1,5 +1,5 @@
-/// prices.h -- price histories from CSV files: one timestamp column, one column per asset. Gaps, different spans, duplicate times and
-/// bad cells are repaired where the repair is safe, and reported either way.
+/// prices.h -- price histories from CSV files: one timestamp column, one column per asset. Gaps, different spans,
+/// duplicate times and bad cells are repaired where the repair is safe, and reported either way.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -17,20 +17,22 @@ struct PriceHistory {
   std::int64_t start = 0;                  ///< time of row 0 as the file gives it, seconds since 1970 UTC
   std::int64_t bar = 0;                    ///< seconds between rows
   std::vector<std::vector<double>> price;  ///< [asset][row], in the file's quote currency; NaN where there is none
-  std::vector<std::string>
-      repairs;  ///< what was found and done about it, for people: "3 rows repeat a time (the last was kept)"
+  /// what was found and done about it, for people: "3 rows repeat a time (the last was kept)"
+  std::vector<std::string> repairs;
 
   std::size_t rows() const { return price.empty() ? 0 : price.front().size(); }
   std::int64_t time(std::size_t row) const { return start + static_cast<std::int64_t>(row) * bar; }
   /// log(price[row] / price[row - bars]); NaN when either is missing.
   double log_return(std::size_t asset, std::size_t row, std::size_t bars = 1) const;
-  /// All log returns over `bars` bars that end at rows bars, bars + 1, ... (they overlap when bars > 1); rows() - bars of them.
+  /// All log returns over `bars` bars that end at rows bars, bars + 1, ... (they overlap when bars > 1); rows() - bars
+  /// of them.
   std::vector<double> log_returns(std::size_t asset, std::size_t bars = 1) const;
 };
 
-/// Reads and merges files (plain CSV, or .xz through the xz program). `assets` empty: all columns. Columns of several files with equal
-/// names are one asset: the first file wins where both have a price. Throws Error naming file and line for what cannot be used: no
-/// timestamp column, text, prices that are zero, negative or not finite, fewer than two rows, a column that never moves, ...
+/// Reads and merges files (plain CSV, or .xz through the xz program). `assets` empty: all columns. Columns of several
+/// files with equal names are one asset: the first file wins where both have a price. Throws Error naming file and line
+/// for what cannot be used: no timestamp column, text, prices that are zero, negative or not finite, fewer than two
+/// rows, a column that never moves, ...
 PriceHistory read_prices(const std::vector<std::filesystem::path>& files, const std::vector<std::string>& assets = {});
 
 /// The rows with from <= time < to. Throws Error when fewer than two are left.

@@ -13,8 +13,8 @@ std::string_view trimmed(std::string_view cell);
 /// Of a text without blanks around it, as parse_time takes it; nothing when it is no time.
 std::optional<std::int64_t> time_of(std::string_view text);
 
-/// Seconds since 1970 UTC of "2020-03-12T06:00:00Z", "2020-03-12T06:00Z", "2020-03-12 06:00:00+00:00", "2020-03-12" or a Unix time (seconds or
-/// milliseconds); throws Error.
+/// Seconds since 1970 UTC of "2020-03-12T06:00:00Z", "2020-03-12T06:00Z", "2020-03-12 06:00:00+00:00", "2020-03-12" or
+/// a Unix time (seconds or milliseconds); throws Error.
 std::int64_t parse_time(const std::string& text);
 /// "2020-03-12T06:00:00Z"
 std::string time_text(std::int64_t seconds);

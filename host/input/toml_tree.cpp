@@ -273,8 +273,8 @@ constexpr std::pair<string_view, string_view> alternatives[] = {{"correlation", 
                                                                 {"quantile_file", "file"},
                                                                 {"quantile_file", "column"}};
 
-/// `names`: the keys of this table are names that the user chose ([routes], [layers], columns of a replay and their like),
-/// not the format's.
+/// `names`: the keys of this table are names that the user chose ([routes], [layers], columns of a replay and their
+/// like), not the format's.
 void merge(Node& base, Node&& over, bool names, int depth);
 
 void merge_arrays(Node& base, Node&& over, int depth) {
@@ -363,8 +363,9 @@ const Node* list_by_place(const Node& node) {
   return nullptr;
 }
 
-/// Assets merge by name and keep the order of what was there. A document that names them all in another order, with lists that go by it,
-/// would have its numbers given to other assets. (Lists of another length are reported where they are read.)
+/// Assets merge by name and keep the order of what was there. A document that names them all in another order, with
+/// lists that go by it, would have its numbers given to other assets. (Lists of another length are reported where they
+/// are read.)
 void check_order_of_assets(Report& report, const Node& base, const Node& over) {
   const Node *market = find(over, "market"), *systemic = find(over, "systemic");
   if (!market) return;

@@ -97,8 +97,9 @@ bool check_file(Report&, const Place& at, const std::filesystem::path&, const ch
 bool read_text(Report&, const Place& at, const std::filesystem::path&, std::size_t largest, const char* role,
                std::string& text);
 
-/// Parses `text`, follows its includes (paths, or "proofload:NAME" for a shipped preset) and merges them; nothing when the text itself is not TOML. `file`: where the
-/// text is from, so that including it again is a cycle; null for text that is not in a file.
+/// Parses `text`, follows its includes (paths, or "proofload:NAME" for a shipped preset) and merges them; nothing when
+/// the text itself is not TOML. `file`: where the text is from, so that including it again is a cycle; null for text
+/// that is not in a file.
 std::optional<Node> load_tree(Report&, const std::string& text, const std::shared_ptr<const Source>&,
                               const std::filesystem::path* file);
 

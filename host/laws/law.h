@@ -1,7 +1,8 @@
 /// law.h -- what a probability law is: its kinds, their words and parameters, a value with the parameters set.
 ///
-/// Durations are in seconds, fractions as numbers. A new law is an enumerator, a row of law_rows and rows of law_parameters here, and its
-/// quantile function: simple_part() in laws.cpp, with a Family of standard_law.h where none of them has its shape.
+/// Durations are in seconds, fractions as numbers. A new law is an enumerator, a row of law_rows and rows of
+/// law_parameters here, and its quantile function: simple_part() in laws.cpp, with a Family of standard_law.h where
+/// none of them has its shape.
 #pragma once
 #include <cstddef>
 #include <limits>
@@ -72,7 +73,8 @@ inline constexpr LawRow law_rows[] = {
 static_assert(rows_follow(law_rows, &LawRow::kind, LawKind::window));
 constexpr const char* law_name(LawKind kind) { return row_of(law_rows, kind).name; }
 
-/// A probability law of a duration (seconds) or of a fraction. Only the parameters of its kind are set; the others are NaN.
+/// A probability law of a duration (seconds) or of a fraction. Only the parameters of its kind are set; the others are
+/// NaN.
 struct LawSpec {
   static constexpr double unset = std::numeric_limits<double>::quiet_NaN();
   LawKind kind = LawKind::constant;
@@ -81,14 +83,16 @@ struct LawSpec {
   double probability = unset, block_time = unset;  ///< geometric: of inclusion per block; seconds
   double drop = unset, wait = unset, backoff = unset, longest = unset,
          attempts =
-             unset;    ///< retry: probability that an attempt is lost; seconds to the second attempt, each further wait
-                       ///< `backoff` times as long up to `longest`; after `attempts` the last one is delivered
-  double end = unset;  ///< window: seconds
+             /// retry: probability that an attempt is lost; seconds to the second attempt, each further wait `backoff`
+         /// times as long up to `longest`; after `attempts` the last one is delivered
+         unset;
+  double end = unset;   ///< window: seconds
   double weight = 1.0;  ///< inside a mixture
-  /// mixture: its components; retry: the law of an attempt that is delivered; window: [0] the law inside it, [1] what follows.
+  /// mixture: its components; retry: the law of an attempt that is delivered; window: [0] the law inside it, [1] what
+  /// follows.
   std::vector<LawSpec> of;
-  std::vector<std::pair<double, double>>
-      quantiles;                 ///< empirical: (p, value), both ascending; samples are reduced to these when read
+  /// empirical: (p, value), both ascending; samples are reduced to these when read
+  std::vector<std::pair<double, double>> quantiles;
   std::string file, column;      ///< empirical: where samples came from ("" when quantiles were written out)
   std::size_t samples = 0;       ///< empirical: how many there were
   double reduction_error = 0.0;  ///< empirical: largest |reduced - sample quantile| / max(Q(p), Q(0.01))

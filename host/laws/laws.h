@@ -47,8 +47,8 @@ struct TableSet {
   std::vector<std::string> keys;   ///< canonical text of each shape; equal shapes share a table
   std::vector<TableFit> fits;      ///< per table: its measured error (not part of the plan)
   std::vector<TableShape> shapes;  ///< what has been compiled so far
-  std::vector<float>
-      parameters;  ///< of the market (Plan::dynamics and its neighbours): appended to `floats` in the end
+  /// of the market (Plan::dynamics and its neighbours): appended to `floats` in the end
+  std::vector<float> parameters;
 };
 
 /// Quantile function of the law itself (mixtures and empirical laws too), p in (0, 1); the truth that tables are
@@ -63,8 +63,8 @@ double law_mean(const LawSpec&);
 /// (ticks_per_second for durations, 1 for fractions).
 CompiledLaw compile_law(const LawSpec&, double unit, TableSet&);
 
-/// The mixing variance of Student-t shocks: (dof - 2) / chi-square(dof), mean 1. Its table holds logarithms, so that the error is relative
-/// everywhere, also where the shocks' tails are made. dof > 2.
+/// The mixing variance of Student-t shocks: (dof - 2) / chi-square(dof), mean 1. Its table holds logarithms, so that
+/// the error is relative everywhere, also where the shocks' tails are made. dof > 2.
 CompiledLaw compile_mixer(double dof, TableSet&);
 
 /// The same when dof itself is uncertain: a mixture over {dof, weight}; weights are probabilities that sum to 1.
@@ -77,11 +77,12 @@ double residual_quantile(const LawSpec& duration, double elapsed, double p);  //
 double residual_mean(const LawSpec& duration, double elapsed);                ///< length-biased: E[D^2] / (2 E[D])
 
 /// 1 / G, G ~ Gamma(shape) of mean 1: a time to failure is multiplied by it where the hazard has that posterior law and
-/// mean 1. Its table holds logarithms, and its values fall with the score. shape >= 0.25; E[1/G] is infinite for shape <= 1.
+/// mean 1. Its table holds logarithms, and its values fall with the score. shape >= 0.25; E[1/G] is infinite for shape
+/// <= 1.
 CompiledLaw compile_hazard_multiplier(double shape, TableSet&);
 
-/// Student-t scores to normal ones: one component, Shape::table over w in [-6.75, 6.75], with T(w) = Phi^-1(F_t(t)) where
-/// w = sign(t) sqrt(dof log(1 + t^2 / dof)) (8 dof + 1) / (8 dof + 3) (Wallace 1959: T(w) is nearly w).
+/// Student-t scores to normal ones: one component, Shape::table over w in [-6.75, 6.75], with T(w) = Phi^-1(F_t(t))
+/// where w = sign(t) sqrt(dof log(1 + t^2 / dof)) (8 dof + 1) / (8 dof + 3) (Wallace 1959: T(w) is nearly w).
 /// CompiledLaw::error: the greatest |That(w) - T(w)|, absolute, for |T(w)| <= 6.
 CompiledLaw compile_copula(double dof, TableSet&);
 

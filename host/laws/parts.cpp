@@ -9,7 +9,8 @@
 namespace proofload {
 namespace {
 
-/// Blocks of a geometric law that are pieces of their own, as long as more than geometric_rest of the probability is left.
+/// Blocks of a geometric law that are pieces of their own, as long as more than geometric_rest of the probability is
+/// left.
 constexpr int most_blocks = 32;
 constexpr double geometric_rest = 1e-9;
 constexpr double most_attempts = 64;

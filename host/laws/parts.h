@@ -1,4 +1,5 @@
-/// parts.h -- a law as a mixture of parts offset + scale * X, X a standard law (standard_law.h) or what is left of one (residual_law.h).
+/// parts.h -- a law as a mixture of parts offset + scale * X, X a standard law (standard_law.h) or what is left of one
+/// (residual_law.h).
 ///
 /// Parameters are checked here too, not only by the reader: Error says which is wrong, without the place.
 #pragma once
@@ -28,7 +29,8 @@ inline bool positive(double x) { return x > 0.0 && x <= std::numeric_limits<doub
 inline bool non_negative(double x) { return x == 0.0 || positive(x); }
 
 std::vector<LawPart> parts_of(const LawSpec&);
-/// What remains of an outage of this duration: of one met at random (elapsed < 0), or given that it has lasted `elapsed`.
+/// What remains of an outage of this duration: of one met at random (elapsed < 0), or given that it has lasted
+/// `elapsed`.
 std::vector<LawPart> residual_parts_of(const LawSpec& duration, double elapsed);
 
 /// A geometric law as blocks of their own, then an exponential law whose blocks have the right probabilities. Inside a

@@ -1,4 +1,5 @@
-/// residual_law.h -- what is left of a standard law: cut at both ends, or the residual of an interval that is under way.
+/// residual_law.h -- what is left of a standard law: cut at both ends, or the residual of an interval that is under
+/// way.
 ///
 /// All of it follows from the partial moments of the whole law, which have closed forms up to incomplete gamma and beta
 /// functions (Johnson, Kotz and Balakrishnan, Continuous Univariate Distributions).

@@ -208,7 +208,8 @@ class Implicit {
   bool is_beta_;
 };
 
-/// Of a geometric law, the block in which the survival function falls to `above`, and its value where that block begins.
+/// Of a geometric law, the block in which the survival function falls to `above`, and its value where that block
+/// begins.
 inline std::pair<Quad, Quad> block_of(const Standard& law, const Quad& above) {
   const Quad ln_q = log(1 - Quad(law.a));
   const Quad k = above < 1 ? Quad(floor(log(above) / ln_q)) : Quad(0);

@@ -37,7 +37,8 @@ struct Step {
   double order, value;
 };
 
-/// Deliveries at the same time are steps of their own, as samples are. `left`: the survival function after the last one.
+/// Deliveries at the same time are steps of their own, as samples are. `left`: the survival function after the last
+/// one.
 std::vector<Step> steps_of(const std::vector<Observation>& sorted, double& left) {
   std::vector<Step> steps;
   left = 1.0;
@@ -50,7 +51,7 @@ std::vector<Step> steps_of(const std::vector<Observation>& sorted, double& left)
   return steps;
 }
 
-// ---------------------------------------------------------------------------------------------- mathematics without libm
+// -------------------------------------------------------------------------------------------- mathematics without libm
 
 /// ln((1 + s) / (1 - s)) for |s| < 0.18, to about an ulp.
 double double_atanh(double s) {
@@ -74,8 +75,8 @@ double reduced_log(double shape, double y) { return shape == 0.0 ? y : ln_of_one
 
 // ---------------------------------------------------------------------------------------------- generalised Pareto
 
-/// For a given ratio theta = shape / scale the shape of greatest likelihood is known, sum ln(1 + theta y) / deliveries: what
-/// is left to maximise depends on theta alone (Davison 1984; Grimshaw 1993).
+/// For a given ratio theta = shape / scale the shape of greatest likelihood is known, sum ln(1 + theta y) / deliveries:
+/// what is left to maximise depends on theta alone (Davison 1984; Grimshaw 1993).
 class Profile {
  public:
   explicit Profile(const std::vector<Observation>& excesses) : excesses_(excesses) {
@@ -150,8 +151,8 @@ double maximum_of(const Profile& profile, double low, double high) {
   return (low + high) / 2.0;
 }
 
-/// Standard errors of shape and scale: the inverse of minus the second derivatives of the log-likelihood. With z = 1 + shape
-/// y / scale a delivery contributes -ln scale - ln z - ln z / shape, one that is censored -ln z / shape.
+/// Standard errors of shape and scale: the inverse of minus the second derivatives of the log-likelihood. With z = 1 +
+/// shape y / scale a delivery contributes -ln scale - ln z - ln z / shape, one that is censored -ln z / shape.
 void set_errors(const std::vector<Observation>& excesses, ExcessFit& fit) {
   const double shape = fit.shape, scale = fit.scale;
   double shapes = 0.0, mixed = 0.0, scales = 0.0;

@@ -1,7 +1,8 @@
 /// survival.h -- delays of which some are only known to be longer than the time for which they were watched.
 ///
-/// Kaplan and Meier (1958) for the law as far as the data go, and beyond it a generalised Pareto law, fitted to what exceeds
-/// a threshold (Coles 2001, chapter 4). Numbers that become part of a plan are made of IEEE arithmetic alone, without libm.
+/// Kaplan and Meier (1958) for the law as far as the data go, and beyond it a generalised Pareto law, fitted to what
+/// exceeds a threshold (Coles 2001, chapter 4). Numbers that become part of a plan are made of IEEE arithmetic alone,
+/// without libm.
 #pragma once
 #include <optional>
 #include <string_view>
@@ -44,13 +45,14 @@ ExcessFit fit_excess(const std::vector<Observation>&);
 
 struct TailRequest {
   double share =
-      0.0;  ///< of the probability, beyond the threshold; 0: at least 0.05, 30 deliveries and 4 times what is not known to end
+      /// of the probability, beyond the threshold; 0: at least 0.05, 30 deliveries and 4 times what is not known to end
+      0.0;
 };
 
-/// LawSpec::quantiles of observations, at most 64, as reduce_samples makes them: a delivery stands in the middle of its step.
-/// With a tail they end at [1 - share, threshold] and LawSpec::tail has what follows. Without one every message that was
-/// watched for longer than the slowest delivery is an Error: what happens to that share of the paths is not known, and
-/// neither is it in a tail whose threshold would be there. Sets kind, samples, censored, reduction_error.
+/// LawSpec::quantiles of observations, at most 64, as reduce_samples makes them: a delivery stands in the middle of its
+/// step. With a tail they end at [1 - share, threshold] and LawSpec::tail has what follows. Without one every message
+/// that was watched for longer than the slowest delivery is an Error: what happens to that share of the paths is not
+/// known, and neither is it in a tail whose threshold would be there. Sets kind, samples, censored, reduction_error.
 void reduce_observations(std::vector<Observation>, const std::optional<TailRequest>&, LawSpec&);
 
 }  // namespace proofload

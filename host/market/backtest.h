@@ -55,10 +55,10 @@ struct SubjectHistory {
   std::vector<std::int64_t> start;  ///< seconds since 1970 UTC
   std::vector<int> bars;
   std::vector<double> loss;  ///< 1 - S(end) / S(start)
-  std::vector<double>
-      long_run;  ///< standard deviation of the log return over the look-back up to then, scaled to the horizon
-  std::vector<std::vector<double>>
-      stressed;  ///< [confidence]: haircut from the most volatile stretch of `window` up to then
+  /// standard deviation of the log return over the look-back up to then, scaled to the horizon
+  std::vector<double> long_run;
+  /// [confidence]: haircut from the most volatile stretch of `window` up to then
+  std::vector<std::vector<double>> stressed;
   std::vector<ModelHistory> models;
   std::size_t missing = 0;  ///< windows left out because a price is missing
   std::size_t warm_up = 0;  ///< windows left out because there is too little history before them

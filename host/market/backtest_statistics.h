@@ -33,8 +33,8 @@ struct Draws {
 /// What the likelihood ratios need of a sequence of hits: its length, its hits, and who follows whom.
 struct HitCounts {
   std::uint64_t windows = 0, hits = 0;
-  std::array<std::array<std::uint64_t, 2>, 2>
-      follows{};  ///< follows[i][j]: a window of kind i (1: hit) and then one of kind j
+  /// follows[i][j]: a window of kind i (1: hit) and then one of kind j
+  std::array<std::array<std::uint64_t, 2>, 2> follows{};
 };
 HitCounts count_hits(std::span<const char> hits);
 

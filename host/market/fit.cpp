@@ -63,7 +63,7 @@ bool solve(Matrix a, Matrix& b) {
 
 double error_of(double variance) { return variance > 0.0 ? std::sqrt(variance) : missing; }
 
-// ---- Student-t --------------------------------------------------------------------------------------------------------------
+// ---- Student-t ------------------------------------------------------------------------------------------------------
 
 /// Scores in (location, stdev, 1 / dof), summed over batches; the log-likelihood when asked for.
 Matrix student_scores(span<const double> returns, const vector<double>& p, std::size_t batches,
@@ -95,7 +95,7 @@ Matrix student_scores(span<const double> returns, const vector<double>& p, std::
   return scores;
 }
 
-// ---- GJR-GARCH --------------------------------------------------------------------------------------------------------------
+// ---- GJR-GARCH ------------------------------------------------------------------------------------------------------
 
 /// What is estimated: the long-run variance in place of omega, so that targeting fixes one parameter.
 struct GarchPoint {
@@ -178,7 +178,8 @@ Matrix garch_scores(span<const double> returns, const GarchPoint& p, std::size_t
   return scores;
 }
 
-/// Coordinates without bounds: u = alpha / 2, v = (alpha + gamma) / 2 and beta are shares of `most_persistence` (softmax with the rest).
+/// Coordinates without bounds: u = alpha / 2, v = (alpha + gamma) / 2 and beta are shares of `most_persistence`
+/// (softmax with the rest).
 constexpr double most_persistence = 0.9999;
 
 struct Shares {
@@ -249,8 +250,8 @@ GarchPoint point_of(const GarchFit& fit) {
           std::isfinite(fit.dof.value) ? 1.0 / fit.dof.value : 0.0};
 }
 
-/// Errors of (variance, alpha, gamma, beta, 1 / dof). With a targeted variance its moment condition takes the place of its score, so that what
-/// its error does to the others is counted.
+/// Errors of (variance, alpha, gamma, beta, 1 / dof). With a targeted variance its moment condition takes the place of
+/// its score, so that what its error does to the others is counted.
 void add_garch_errors(span<const double> returns, const GarchPoint& best, bool target, GarchFit& fit) {
   constexpr double at_bound = 2e-4;
   const std::size_t batches = batches_of(count_present(returns));
@@ -283,7 +284,7 @@ void add_garch_errors(span<const double> returns, const GarchPoint& best, bool t
   fit.omega.error = error_of(variance);
 }
 
-// ---- Merton -----------------------------------------------------------------------------------------------------------------
+// ---- Merton ---------------------------------------------------------------------------------------------------------
 
 /// Per bar: location, diffusive variance, jumps per bar, mean and variance of a jump.
 struct MertonPoint {
@@ -360,7 +361,7 @@ MertonPoint merton_point(span<const double> x) {
 
 }  // namespace
 
-// ---- shared parts -----------------------------------------------------------------------------------------------------------
+// ---- shared parts ---------------------------------------------------------------------------------------------------
 
 void LogSum::flush() {
   sum_ += std::log(product_);
@@ -432,7 +433,7 @@ Matrix sandwich(const BatchScores& scores, const vector<double>& estimate, const
   return covariance;
 }
 
-// ---- fits -------------------------------------------------------------------------------------------------------------------
+// ---- fits -----------------------------------------------------------------------------------------------------------
 
 StudentFit fit_student(span<const double> returns) {
   need_returns(returns);

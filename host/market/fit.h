@@ -1,12 +1,13 @@
-/// fit.h -- models of one price history estimated by maximum likelihood. Used by `fit` and `backtest`; fit_market.h has what several
-/// assets share.
+/// fit.h -- models of one price history estimated by maximum likelihood. Used by `fit` and `backtest`; fit_market.h has
+/// what several assets share.
 ///
-/// Returns are log returns of consecutive bars; a return across a gap is left out (NaN), and filters carry their variance over it: it
-/// reverts to its mean by one bar per missing bar. Units: per bar unless said otherwise; `annualised` = standard deviation per bar *
-/// sqrt(bars per 365 days). All throw Error when there are fewer than `least_returns` returns, or when they are all zero.
+/// Returns are log returns of consecutive bars; a return across a gap is left out (NaN), and filters carry their
+/// variance over it: it reverts to its mean by one bar per missing bar. Units: per bar unless said otherwise;
+/// `annualised` = standard deviation per bar * sqrt(bars per 365 days). All throw Error when there are fewer than
+/// `least_returns` returns, or when they are all zero.
 ///
-/// Standard errors are those of a misspecified model (Huber 1967: sandwich), with the variance of the score from sums over consecutive
-/// batches of the history, so that the clustering of volatility is in them.
+/// Standard errors are those of a misspecified model (Huber 1967: sandwich), with the variance of the score from sums
+/// over consecutive batches of the history, so that the clustering of volatility is in them.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -22,7 +23,8 @@
 namespace proofload {
 
 inline constexpr std::size_t least_returns = 50;
-/// Bounds of the degrees of freedom: below, the variance is infinite; above, no history can tell the law from a normal one.
+/// Bounds of the degrees of freedom: below, the variance is infinite; above, no history can tell the law from a normal
+/// one.
 inline constexpr double least_dof = 2.02, most_dof = 200.0;
 
 /// A parameter and its standard error (NaN where it has none, such as at a bound).
@@ -38,8 +40,9 @@ struct StudentFit {
 };
 StudentFit fit_student(std::span<const double> returns);
 
-/// GJR-GARCH(1,1) (Glosten, Jagannathan, Runkle 1993): h' = omega + (alpha + gamma 1[e < 0]) e^2 + beta h; z Student-t of unit variance (or normal).
-/// e is the return itself: over a bar its mean is far below its noise. alpha >= 0, alpha + gamma >= 0, beta >= 0, persistence below 1.
+/// GJR-GARCH(1,1) (Glosten, Jagannathan, Runkle 1993): h' = omega + (alpha + gamma 1[e < 0]) e^2 + beta h; z Student-t
+/// of unit variance (or normal). e is the return itself: over a bar its mean is far below its noise. alpha >= 0, alpha
+/// + gamma >= 0, beta >= 0, persistence below 1.
 struct GarchFit {
   Parameter omega, alpha, gamma, beta, dof;  ///< dof infinite for normal residuals
   double long_run = 0.0;                     ///< unconditional variance per bar, omega / (1 - alpha - gamma / 2 - beta)
@@ -58,12 +61,13 @@ struct GarchOptions {
 };
 GarchFit fit_garch(std::span<const double> returns, const GarchOptions& = {});
 
-/// Conditional variances h[t] of returns[t] given the past under a fit; the element after the last is the forecast. `residuals` (when not
-/// null) receives e / sqrt(h), NaN at gaps.
+/// Conditional variances h[t] of returns[t] given the past under a fit; the element after the last is the forecast.
+/// `residuals` (when not null) receives e / sqrt(h), NaN at gaps.
 std::vector<double> filter_garch(std::span<const double> returns, const GarchFit&,
                                  std::vector<double>* residuals = nullptr);
 
-/// Merton (1976) jump diffusion by maximum likelihood on bar returns: per year. The number of jumps in a bar is Poisson.
+/// Merton (1976) jump diffusion by maximum likelihood on bar returns: per year. The number of jumps in a bar is
+/// Poisson.
 struct MertonFit {
   Parameter volatility, intensity, mean, stdev;  ///< of the diffusion; per year; of one jump's log price
   double location = 0.0;                         ///< mean of the diffusive return, per bar
@@ -79,13 +83,15 @@ struct JumpBelief {
 };
 JumpBelief jump_belief(const MertonFit&, double bar_return);
 
-// ---- parts that fit_market.cpp shares ---------------------------------------------------------------------------------------
+// ---- parts that fit_market.cpp shares -------------------------------------------------------------------------------
 
-/// Into how many consecutive batches a history of n returns is cut for standard errors: at most 50, each at least as long as their number.
+/// Into how many consecutive batches a history of n returns is cut for standard errors: at most 50, each at least as
+/// long as their number.
 std::size_t batches_of(std::size_t n);
 /// Scores summed over each batch, [batch][parameter], at the given parameters.
 using BatchScores = std::function<Matrix(const std::vector<double>& parameters)>;
-/// Covariance of an estimate that sets the sum of the scores to zero; parameters that are not free (at a bound) get NaN.
+/// Covariance of an estimate that sets the sum of the scores to zero; parameters that are not free (at a bound) get
+/// NaN.
 Matrix sandwich(const BatchScores&, const std::vector<double>& estimate, const std::vector<bool>& free);
 /// How many values are not NaN.
 std::size_t count_present(std::span<const double> values);

@@ -197,7 +197,7 @@ double jackknife_error(const vector<double>& without) {
   return std::sqrt(sum * (n - 1.0) / n);
 }
 
-// ---- Heston -----------------------------------------------------------------------------------------------------------------
+// ---- Heston ---------------------------------------------------------------------------------------------------------
 
 constexpr double day = 1.0 / 365.0;
 
@@ -488,8 +488,8 @@ JumpsFit fit_jumps(const Columns& columns, double bars_per_year, int threads) {
     jump[t] = belief.jump;
     weight[t] = belief.probability;
   }
-  // An asset's loading: its covariance with the basket over the variance of the basket, over bars weighed by the belief that the basket
-  // jumped, less what the diffusion adds to both, which the other bars show.
+  // An asset's loading: its covariance with the basket over the variance of the basket, over bars weighed by the belief
+  // that the basket jumped, less what the diffusion adds to both, which the other bars show.
   const size_t batches = batches_of(rows);
   fit.loadings.resize(n);
   fit.own.resize(n);

@@ -1,8 +1,9 @@
-/// fit_market.h -- what several assets share, estimated from their returns: correlation, factors, a common tail, common jumps; Heston's
-/// parameters from realised variance; the Global Volatility Index; diagnostics. Used by `fit`.
+/// fit_market.h -- what several assets share, estimated from their returns: correlation, factors, a common tail, common
+/// jumps; Heston's parameters from realised variance; the Global Volatility Index; diagnostics. Used by `fit`.
 ///
-/// Columns hold one value per bar and asset, NaN where there is none; all have the same length. Estimates of pairs use the bars that both
-/// have. Standard errors come from sums over consecutive batches of the history (fit.h), or leave one batch out (jackknife).
+/// Columns hold one value per bar and asset, NaN where there is none; all have the same length. Estimates of pairs use
+/// the bars that both have. Standard errors come from sums over consecutive batches of the history (fit.h), or leave
+/// one batch out (jackknife).
 #pragma once
 #include <cstdint>
 #include <span>
@@ -25,8 +26,8 @@ struct CorrelationFit {
   bool forced = false;            ///< shrunk further than the data ask for, to be positive definite
   std::size_t least_overlap = 0;  ///< bars of the pair that shares the fewest
 };
-/// Shrinkage of Ledoit and Wolf (2004, constant correlation) at the intensity of Schaefer and Strimmer (2005), which needs pairs only.
-/// Throws Error naming two assets that share fewer than least_returns bars.
+/// Shrinkage of Ledoit and Wolf (2004, constant correlation) at the intensity of Schaefer and Strimmer (2005), which
+/// needs pairs only. Throws Error naming two assets that share fewer than least_returns bars.
 CorrelationFit fit_correlation(const Columns&, const std::vector<std::string>& names);
 
 struct FactorFit {
@@ -34,19 +35,20 @@ struct FactorFit {
   double residual = 0.0;   ///< largest |correlation - what the factors explain| off the diagonal
   bool bounded = false;    ///< an own variance was held at its least value (a Heywood case)
 };
-/// Maximum-likelihood factor analysis of the correlation matrix (Joreskog 1967), factors in order of what they explain, the
-/// first with a positive sum. Throws Error when so many factors leave nothing to test: (n - k)^2 < n + k.
+/// Maximum-likelihood factor analysis of the correlation matrix (Joreskog 1967), factors in order of what they explain,
+/// the first with a positive sum. Throws Error when so many factors leave nothing to test: (n - k)^2 < n + k.
 FactorFit fit_factors(const Columns&, const CorrelationFit&, std::size_t factors);
 
-/// Degrees of freedom common to all columns, each of unit variance after division by its deviation about zero: maximum of the product of the
-/// marginal likelihoods; the error counts that assets move together.
+/// Degrees of freedom common to all columns, each of unit variance after division by its deviation about zero: maximum
+/// of the product of the marginal likelihoods; the error counts that assets move together.
 struct TailFit {
   Parameter dof;
   bool at_bound = false;
 };
 TailFit fit_common_dof(const Columns&);
 
-/// Jumps common to all assets, from the equal-weighted basket (Merton by maximum likelihood), and what is left per asset.
+/// Jumps common to all assets, from the equal-weighted basket (Merton by maximum likelihood), and what is left per
+/// asset.
 struct JumpsFit {
   MertonFit basket;
   std::vector<Parameter> loadings;  ///< asset i moves by loadings[i] * J
@@ -54,9 +56,10 @@ struct JumpsFit {
 };
 JumpsFit fit_jumps(const Columns&, double bars_per_year, int threads = 1);
 
-/// Heston (1993) by the moments of daily realised variance (Bollerslev and Zhou 2002): per year. Robust, not efficient: the lags of the
-/// autocovariance give speed and volatility of variance (in seven years some 15 % and 5 % too high on average: a short
-/// history looks as if it forgot sooner), those of the covariance with the return give the correlation. Jumps count as variance.
+/// Heston (1993) by the moments of daily realised variance (Bollerslev and Zhou 2002): per year. Robust, not efficient:
+/// the lags of the autocovariance give speed and volatility of variance (in seven years some 15 % and 5 % too high on
+/// average: a short history looks as if it forgot sooner), those of the covariance with the return give the
+/// correlation. Jumps count as variance.
 struct HestonFit {
   Parameter volatility, mean_reversion, vol_of_vol, correlation;
   double initial = 0.0;  ///< annualised volatility of the last week

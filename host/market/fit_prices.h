@@ -1,4 +1,5 @@
-/// fit_prices.h -- price files in, a [market] section, a file of residuals and a report out; with transfers a [systemic] section too.
+/// fit_prices.h -- price files in, a [market] section, a file of residuals and a report out; with transfers a
+/// [systemic] section too.
 #pragma once
 #include <cstdint>
 #include <filesystem>

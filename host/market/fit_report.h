@@ -1,7 +1,7 @@
-/// fit_report.h -- what was fitted, and how people and programs read it: a [market] section in TOML and, with transfers,
-/// a [systemic] one; tables; JSON.
+/// fit_report.h -- what was fitted, and how people and programs read it: a [market] section in TOML and, with
+/// transfers, a [systemic] one; tables; JSON.
 #pragma once
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,8 +20,9 @@ struct AssetFit {
   Parameter volatility;
   StudentFit student;
   GarchFit garch;  ///< with t residuals
-  /// By Gaussian quasi-likelihood (Bollerslev and Wooldridge 1992), for resampled residuals: it gives them unit variance whatever their
-  /// law, so that the model's long-run level is the history's. Under a t likelihood their variance may come out well above 1.
+  /// By Gaussian quasi-likelihood (Bollerslev and Wooldridge 1992), for resampled residuals: it gives them unit
+  /// variance whatever their law, so that the model's long-run level is the history's. Under a t likelihood their
+  /// variance may come out well above 1.
   GarchFit filter;
   double kappa = 0.5;  ///< mean of z^2 over losses, of its residual column
   std::optional<HestonFit> heston;

@@ -24,7 +24,7 @@
 /// clustering and days that resemble the one before are in it so. A trend over all the history is not.
 #pragma once
 #include <cstdint>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <vector>

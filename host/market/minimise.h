@@ -16,8 +16,8 @@ struct Minimum {
   int evaluations = 0;
 };
 
-/// From `start`, until the norm of the gradient is below `tolerance`. The function must be finite everywhere: bounds are the
-/// caller's, by a change of variables.
+/// From `start`, until the norm of the gradient is below `tolerance`. The function must be finite everywhere: bounds
+/// are the caller's, by a change of variables.
 Minimum minimise(const Objective&, std::vector<double> start, double tolerance, int most_evaluations = 1000);
 
 }  // namespace proofload

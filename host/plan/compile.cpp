@@ -19,9 +19,9 @@ namespace {
 
 constexpr double ticks_per_year = seconds_per_year * ticks_per_second;
 
-/// 16-bit ids of names, per purpose: a draw is addressed by its object's name, so that adding an object moves no other object's
-/// draws. (Price increments are addressed by the rank of the visit: another delay on the way does move those. Prices and oracles
-/// go by the asset's place in the list.)
+/// 16-bit ids of names, per purpose: a draw is addressed by its object's name, so that adding an object moves no other
+/// object's draws. (Price increments are addressed by the rank of the visit: another delay on the way does move those.
+/// Prices and oracles go by the asset's place in the list.)
 class NameIds {
  public:
   NameIds() { taken_.emplace(std::pair{Purpose::uncertainty, std::uint16_t{0}}, "volatility"); }  // condition.h
@@ -216,7 +216,8 @@ class Compiler {
     plan.conditioned = any || plan.price_loaded != 0 ? 1u : 0u;
   }
 
-  /// One leg per distinct (route, asset, queued), sorted by asset. A route nobody uses gets a message, for its delay, and no leg.
+  /// One leg per distinct (route, asset, queued), sorted by asset. A route nobody uses gets a message, for its delay,
+  /// and no leg.
   void legs() {
     Plan& plan = out_.plan;
     std::vector<LegKey> keys;
@@ -547,7 +548,8 @@ class Compiler {
     return w;
   }
 
-  /// Terms that share a score lie together behind their block. Blocks in the order of their addresses: a canonical order.
+  /// Terms that share a score lie together behind their block. Blocks in the order of their addresses: a canonical
+  /// order.
   void blocks() {
     Plan& plan = out_.plan;
     require(targets_.size(), limit::terms, "distinct random stages");
@@ -619,7 +621,8 @@ class Compiler {
   }
 
   void hash() {
-    // Plan has no padding (all members are even runs of 16-bit or 32-bit words), and was zeroed: its bytes are its fields.
+    // Plan has no padding (all members are even runs of 16-bit or 32-bit words), and was zeroed: its bytes are its
+    // fields.
     out_.plan_hash = Hash()
                          .feed(std::as_bytes(std::span(&out_.plan, 1)))
                          .feed(std::as_bytes(std::span(out_.tables.floats)))

@@ -16,8 +16,8 @@ constexpr double ticks_per_year = seconds_per_year * ticks_per_second;
 constexpr double least_dof = 2.05;  // below, the variance of Student's t is nearly all in its tails
 std::uint32_t ticks(double seconds) { return static_cast<std::uint32_t>(std::llround(seconds * ticks_per_second)); }
 
-/// Lower-triangular L with L L' = correlation; the caller has validated symmetry. A pivot of 0 to rounding (assets that move as one, under
-/// stress.correlation = 1) gives a column of zeros.
+/// Lower-triangular L with L L' = correlation; the caller has validated symmetry. A pivot of 0 to rounding (assets that
+/// move as one, under stress.correlation = 1) gives a column of zeros.
 Matrix cholesky(const Matrix& c) {
   const std::size_t n = c.size();
   Matrix l(n, std::vector<double>(n, 0.0));
@@ -151,8 +151,8 @@ class MarketCompiler {
     }
   }
 
-  /// Student-t with dof that is known to a standard error: eight values with the weights of Gauss and Hermite for a normal law
-  /// (Abramowitz and Stegun 1964, table 25.10, nodes times sqrt 2).
+  /// Student-t with dof that is known to a standard error: eight values with the weights of Gauss and Hermite for a
+  /// normal law (Abramowitz and Stegun 1964, table 25.10, nodes times sqrt 2).
   void mixer() {
     const double dof = market_.innovation.dof, error = uncertainty_.dof;
     if (!(error > 0.0)) {
@@ -264,7 +264,8 @@ class MarketCompiler {
         set(initial, i, 1.0);
         continue;
       }
-      // Stress multiplies the volatility: variance by m^2, and the volatility of variance so that its relative law stays.
+      // Stress multiplies the volatility: variance by m^2, and the volatility of variance so that its relative law
+      // stays.
       const double theta = sigma(i) * sigma(i), xi = v.vol_of_vol[i] * stress_.volatility, kappa = v.mean_reversion[i];
       const double start = v.initial[i] * stress_.volatility, rho = v.correlation[i];
       set(mean_reversion, i, kappa / ticks_per_year);
@@ -307,7 +308,8 @@ class MarketCompiler {
         slowest = std::max(slowest, slowest_mode(i, persistence));
     }
     plan_.dynamics = offset_of(at);
-    // From the long-run variance into the stationary law, until what is left of the start is below 1e-4; at most 4,096 bars.
+    // From the long-run variance into the stationary law, until what is left of the start is below 1e-4; at most 4,096
+    // bars.
     double left = slowest > 0.0 ? 1.0 : 0.0;
     while (left > 1e-4 && plan_.warm_up < 4096) {
       left *= slowest;

@@ -17,13 +17,15 @@ class Backend {
   virtual ~Backend() = default;
   /// Adds the paths of `range` to `total`. Blocks until done; may be called again and again.
   virtual void run(const Compiled&, std::uint64_t seed, PathRange range, Tally& total) = 0;
-  /// Sum over the paths of a hash of every raw delay and proceeds (kernels/fingerprint.h): sees a difference of one ulp.
+  /// Sum over the paths of a hash of every raw delay and proceeds (kernels/fingerprint.h): sees a difference of one
+  /// ulp.
   virtual std::uint64_t fingerprint(const Compiled&, std::uint64_t seed, PathRange range) = 0;
   /// Paths of a first run() that keep it busy, yet not for long: the rate of the next ones is not known before.
   virtual std::uint64_t batch() const { return std::uint64_t{1} << 16; }
   virtual std::string name() const = 0;    ///< "cpu" or "cuda"
   virtual std::string device() const = 0;  ///< "AVX-512, 2 threads", "NVIDIA H200"
-  /// Seconds for which the last run() kept a GPU busy, by the GPU's clock: launches and flushes of counters, no copies to the host.
+  /// Seconds for which the last run() kept a GPU busy, by the GPU's clock: launches and flushes of counters, no copies
+  /// to the host.
   virtual std::optional<double> kernel_seconds() const { return {}; }
 };
 

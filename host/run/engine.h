@@ -1,4 +1,5 @@
-/// engine.h -- a run: batches of paths through a backend into one tally, with progress, and a stop that loses nothing done.
+/// engine.h -- a run: batches of paths through a backend into one tally, with progress, and a stop that loses nothing
+/// done.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -22,8 +23,9 @@ struct RunOptions {
   std::function<bool()> stop;                      ///< asked after every batch; may be empty
 };
 
-/// Runs the scenario's paths, or goes on from an earlier part of the same run (`before`: same plan hash and seed, from path 0).
-/// The result holds fewer paths than the scenario asks for when `stop` said so. Throws Error naming the path when an outcome is not finite.
+/// Runs the scenario's paths, or goes on from an earlier part of the same run (`before`: same plan hash and seed, from
+/// path 0). The result holds fewer paths than the scenario asks for when `stop` said so. Throws Error naming the path
+/// when an outcome is not finite.
 Results run_scenario(const Scenario&, Backend&, const RunOptions& = {}, const std::optional<Results>& before = {});
 
 }  // namespace proofload

@@ -33,8 +33,8 @@ struct Results {
   std::string backend, device, date;  ///< date: ISO 8601, UTC
   double wall_seconds = 0.0;
   Tally tally;
-  std::optional<BlockHaircuts>
-      blocks;  ///< of a scenario with an [uncertainty]; fewer than it asks for when interrupted
+  /// of a scenario with an [uncertainty]; fewer than it asks for when interrupted
+  std::optional<BlockHaircuts> blocks;
 
   // Out of line: each file that holds one would compile them again.
   Results();

@@ -12,7 +12,8 @@ struct PathRange {
   std::uint64_t first = 0, count = 0;
 };
 
-/// The answer, in integers (kernels/tally.h says what each counter is). Equal problems give equal tallies on every machine.
+/// The answer, in integers (kernels/tally.h says what each counter is). Equal problems give equal tallies on every
+/// machine.
 struct Tally {
   TallyLayout layout{};
   std::vector<std::uint64_t> counts, sums;
@@ -25,8 +26,8 @@ struct Tally {
   std::string hash() const;  ///< 32 hex digits over paths, counts, sums
 };
 
-/// Paths on which collateral k has a loss in this bin, failures included: the failed ones leave `latency` where they would have been and
-/// enter it where they came to be.
+/// Paths on which collateral k has a loss in this bin, failures included: the failed ones leave `latency` where they
+/// would have been and enter it where they came to be.
 inline std::uint64_t count_with_failures(const Tally& tally, int k, std::size_t bin) {
   const TallyLayout& at = tally.layout;
   return tally.counts[at.latency(k) + bin] + tally.counts[at.struck(k) + bin] - tally.counts[at.spared(k) + bin];

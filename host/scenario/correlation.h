@@ -17,7 +17,8 @@ Matrix pulled_together(Matrix, double overlay);
 /// Of the assets' Brownian motions: `correlation`, or what `factors` make of it, with the overlay.
 Matrix correlation_of(const MarketSpec&, double overlay);
 
-/// By how much loadings b on one more factor may be multiplied so that R - b b' is still a covariance: 1 / sqrt(b' R^-1 b).
+/// By how much loadings b on one more factor may be multiplied so that R - b b' is still a covariance: 1 / sqrt(b' R^-1
+/// b).
 double room_for(const std::vector<double>& loadings, const Matrix& correlation);
 
 }  // namespace proofload::input

@@ -12,7 +12,8 @@ enum class FileNames {
   bare       ///< without their folders: for whoever has what was Recorded from them
 };
 
-/// The effective scenario as TOML: every default filled in, includes merged, itself a valid scenario with the same plan.
+/// The effective scenario as TOML: every default filled in, includes merged, itself a valid scenario with the same
+/// plan.
 std::string effective_toml(const Scenario&, FileNames = FileNames::absolute);
 
 }  // namespace proofload

@@ -1,7 +1,9 @@
-/// former_words.h -- words that scenarios had before its two chains were named after what lies on them: what each is called now.
+/// former_words.h -- words that scenarios had before its two chains were named after what lies on them: what each is
+/// called now.
 ///
-/// A route went `from` the collateral `to` the liability, and the message the other way. A scenario file that says so is an error,
-/// because what its scopes meant by default has changed with the words. A result states every scope, so its scenario is read on.
+/// A route went `from` the collateral `to` the liability, and the message the other way. A scenario file that says so
+/// is an error, because what its scopes meant by default has changed with the words. A result states every scope, so
+/// its scenario is read on.
 #pragma once
 #include "input/toml_tree.h"
 

@@ -149,7 +149,8 @@ void read_quantiles(const Table& t, const Node& list, const Measure& measure, La
   }
 }
 
-/// The index of a column that a key names, among the cells of a file's first line; the number of cells when there is none.
+/// The index of a column that a key names, among the cells of a file's first line; the number of cells when there is
+/// none.
 std::size_t find_column(Report& report, const Place& asked, const Source& file, const vector<string_view>& header,
                         const string& name) {
   const auto match = std::find(header.begin(), header.end(), name);

@@ -8,8 +8,8 @@ namespace proofload::input {
 /// What a law is of: the range of its values, and what they mean.
 struct Measure {
   Quantity range;
-  bool bounded;  ///< values above the range mean nothing, so laws without an
-                 ///< upper end are refused
+  /// values above the range mean nothing, so laws without an upper end are refused
+  bool bounded;
 };
 inline constexpr Measure durations{{0.0, century, Open::neither, "a duration", "45s", true}, false};
 inline constexpr Measure recoveries{{0.0, 1.0, Open::neither, "a recovered fraction", "0.5"}, true};

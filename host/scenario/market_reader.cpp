@@ -56,7 +56,7 @@ std::optional<Choice<Kind>> choose(const Table& market, string_view key, const M
   return Choice<Kind>{row->kind, t};
 }
 
-// ---------------------------------------------------------------------------------------------------------- innovations
+// --------------------------------------------------------------------------------------------------------- innovations
 
 /// Reads the rows of residuals under a header of asset names.
 class Residuals {
@@ -219,7 +219,7 @@ void read_innovation(const Table& market, const vector<AssetSpec>& assets, const
   }
 }
 
-// ------------------------------------------------------------------------------------------------------------ variances
+// ----------------------------------------------------------------------------------------------------------- variances
 
 void read_heston(const Table& t, const vector<AssetSpec>& assets, VarianceSpec& spec) {
   const std::size_t n = assets.size();
@@ -315,7 +315,7 @@ void read_variance(const Table& market, const MarketSpec& m, VarianceSpec& spec)
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------- jumps
+// --------------------------------------------------------------------------------------------------------------- jumps
 
 bool read_jump(const Table& t, JumpSpec& jump) {
   bool good = t.need("intensity", jump.intensity, intensity_range);
@@ -380,7 +380,7 @@ void read_jumps(const Table& market, const vector<AssetSpec>& assets, std::optio
   if (own) read_own_jumps(t, *own, assets, jumps.own);
 }
 
-// ------------------------------------------------------------------------------------------------------------- together
+// ------------------------------------------------------------------------------------------------------------ together
 
 /// What goes by bars, and how long they are.
 struct Bars {

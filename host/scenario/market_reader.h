@@ -10,8 +10,9 @@ namespace proofload::input {
 /// of those of the file; may be null.
 void read_models(const Table& market, MarketSpec&, const Recorded* recorded);
 
-/// What the parts of a scenario ask of each other: one bar for all that go by bars, and the grid is that bar (it is filled
-/// in); no more assets than can be stepped; no more jumps between two visits than are drawn. `top`: the document.
+/// What the parts of a scenario ask of each other: one bar for all that go by bars, and the grid is that bar (it is
+/// filled in); no more assets than can be stepped; no more jumps between two visits than are drawn. `top`: the
+/// document.
 void check_market(const Table& top, Scenario&);
 
 }  // namespace proofload::input

@@ -214,8 +214,8 @@ class Reader {
     }
   }
 
-  /// Those that the file declares, on top of their mechanism's; those that are their mechanism's alone wait until a route
-  /// names them.
+  /// Those that the file declares, on top of their mechanism's; those that are their mechanism's alone wait until a
+  /// route names them.
   void read_layers() {
     for (const NamedTable& t : named_tables(report_, top_.node, "layers", limit::layers)) {
       layer_names_.push_back(t.name);
@@ -520,8 +520,8 @@ bool stays(const string& name, const Node& root) {
          });
 }
 
-/// Every route crosses by this mechanism: what it says of a crossing of its own goes, what its venue's oracle does stays. Without
-/// a message the collateral lies where the liability is.
+/// Every route crosses by this mechanism: what it says of a crossing of its own goes, what its venue's oracle does
+/// stays. Without a message the collateral lies where the liability is.
 void set_mechanism(const string& name, Node& root) {
   const auto routes =
       std::find_if(root.members.begin(), root.members.end(), [](const Member& m) { return m.key == "routes"; });

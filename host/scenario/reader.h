@@ -16,8 +16,8 @@ namespace proofload {
 struct Overrides {
   std::optional<std::uint64_t> paths, seed;
   std::filesystem::path prices{};  ///< in place of stress.replay.file, which must be there; empty: the scenario's own
-  /// Of the file's catalogue: takes the place of every route's mechanism, layer and stages, except how its oracle notices; when it
-  /// sends no message the collateral lies on the route's liability chain. Empty: the scenario's own.
+  /// Of the file's catalogue: takes the place of every route's mechanism, layer and stages, except how its oracle
+  /// notices; when it sends no message the collateral lies on the route's liability chain. Empty: the scenario's own.
   std::string mechanism{};
 };
 

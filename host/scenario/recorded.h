@@ -1,4 +1,5 @@
-/// recorded.h -- what files held when a result was made, in the place of those files: whether it is taken, and whether it can be.
+/// recorded.h -- what files held when a result was made, in the place of those files: whether it is taken, and whether
+/// it can be.
 #pragma once
 #include <fmt/format.h>
 
@@ -24,7 +25,8 @@ inline bool stands_in(const Recorded& recorded, const std::string& file, const s
                     [](const AssetSpec& asset, const std::string& name) { return asset.name == name; });
 }
 
-/// Whether there are so many rows, each with a number for each asset; what is wrong is about `at`, which is called `what`.
+/// Whether there are so many rows, each with a number for each asset; what is wrong is about `at`, which is called
+/// `what`.
 inline bool check_recorded(Report& report, const Place& at, const std::string& what,
                            const std::vector<std::vector<double>>& rows, std::size_t fewest, std::size_t assets) {
   constexpr double largest = 1e6;  // of standard deviations or of log returns: beyond any that a file may hold

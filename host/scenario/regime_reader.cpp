@@ -41,7 +41,7 @@ void refuse_with_replay(const Table& t, const char* key, double value, const Str
                  "take one of them out");
 }
 
-// ------------------------------------------------------------------------------------------------------------- systemic
+// ------------------------------------------------------------------------------------------------------------ systemic
 
 /// A normal copula has no parameter of its own, so that its name alone is enough.
 void read_copula(const Table& t, const Node& n, SystemicSpec& systemic) {
@@ -101,7 +101,7 @@ void read_price_loadings(const Table& t, const MarketSpec& market, const StressS
                  fmt::format("multiply the loadings by {:.4f} or less", std::floor(room * 1e4) / 1e4));
 }
 
-// ---------------------------------------------------------------------------------------------------------- uncertainty
+// --------------------------------------------------------------------------------------------------------- uncertainty
 
 /// The table of the posterior law holds shapes, events + 1/2, up to 1e5 (laws.h).
 constexpr double most_events = 99999.0;
@@ -174,10 +174,10 @@ void check_dof(const Table& t, const MarketSpec& market, double error) {
                  fmt::format("give less than {}, or fit dof to more data", brief((innovation.dof - 2.0) / 2.0)));
 }
 
-// ---------------------------------------------------------------------------------------------------------------- state
+// --------------------------------------------------------------------------------------------------------------- state
 
-/// Whether fewer than one in a million outages last that long: then the law says nothing of how this one goes on, which would
-/// be read off the far end of a fit. A law with a mistake is reported where it is given.
+/// Whether fewer than one in a million outages last that long: then the law says nothing of how this one goes on, which
+/// would be read off the far end of a fit. A law with a mistake is reported where it is given.
 bool is_unheard_of(const LawSpec& duration, double since) {
   try {
     return law_quantile(duration, 1.0 - 1e-6) <= since;

@@ -1,7 +1,8 @@
 /// scenario.h -- a scenario as the user means it: natural units, every default filled in, immutable once read.
 ///
-/// The file format is the contract of DESIGN 4.1 (scenarios/README.md describes it for users). Units here: durations in seconds,
-/// volatilities and drifts per year (365 days), hazards per year, money in USD, haircuts / probabilities / recoveries as fractions.
+/// The file format is the contract of DESIGN 4.1 (scenarios/README.md describes it for users). Units here: durations in
+/// seconds, volatilities and drifts per year (365 days), hazards per year, money in USD, haircuts / probabilities /
+/// recoveries as fractions.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -37,8 +38,8 @@ enum class Scope {
   route
 };  ///< whose normal score a stage reads (DESIGN 1.3)
 
-/// An oracle that is pushed when the price has moved by `deviation` since the call, at the heartbeat at the latest. How far the
-/// heartbeat is at the call is uniform; the stage's law is the latency of the publication.
+/// An oracle that is pushed when the price has moved by `deviation` since the call, at the heartbeat at the latest. How
+/// far the heartbeat is at the call is uniform; the stage's law is the latency of the publication.
 struct TriggerSpec {
   double heartbeat = 0.0, deviation = 0.0;  ///< seconds; of the log price, in absolute value
 };
@@ -91,8 +92,8 @@ struct VarianceSpec {
   std::vector<double> initial;                                  ///< heston: annualised volatility at the call
   double bar = 0.0;                                             ///< gjr_garch: seconds
   std::vector<double> alpha, gamma, beta;                       ///< gjr_garch: per bar
-  std::vector<double>
-      forecast;  ///< gjr_garch: annualised volatility of the first bar; empty: start in the stationary law
+  /// gjr_garch: annualised volatility of the first bar; empty: start in the stationary law
+  std::vector<double> forecast;
 };
 
 /// Jumps of one asset of its own: Poisson with this intensity per year, log sizes normal.
@@ -109,10 +110,10 @@ struct JumpsSpec {
 
 struct MarketSpec {
   std::vector<AssetSpec> assets;
-  std::vector<std::vector<double>>
-      correlation;  ///< full, symmetric, positive definite; in the order of `assets`; or empty:
-  std::vector<std::vector<double>>
-      factors;  ///< [asset][factor] loadings of unit factors; own variance is 1 - sum of squares
+  /// full, symmetric, positive definite; in the order of `assets`; or empty:
+  std::vector<std::vector<double>> correlation;
+  /// [asset][factor] loadings of unit factors; own variance is 1 - sum of squares
+  std::vector<std::vector<double>> factors;
   InnovationSpec innovation;
   VarianceSpec variance;
   std::optional<JumpsSpec> jumps;
@@ -150,7 +151,8 @@ struct StressSpec {
   std::optional<ReplaySpec> replay;
 };
 
-/// Times at which a chain or a layer stands still: they begin with this rate while it runs, and last as long as the law says.
+/// Times at which a chain or a layer stands still: they begin with this rate while it runs, and last as long as the law
+/// says.
 struct OutageSpec {
   std::string name;
   double rate = 0.0;  ///< per year
@@ -212,13 +214,15 @@ struct SystemicSpec {
   double copula_dof = 0.0;     ///< Student copula of the delay scores; 0: normal
 };
 
-/// What is not known for certain, and how well it is known (drawn per path for predictive haircuts; per block for intervals).
+/// What is not known for certain, and how well it is known (drawn per path for predictive haircuts; per block for
+/// intervals).
 struct UncertaintySpec {
   double volatility = 0.0;   ///< relative standard error, of all volatilities at once
   double dof = 0.0;          ///< standard error of market.innovation.dof
   double correlation = 0.0;  ///< standard error of correlations (blocks only: marginal haircuts do not depend on them)
   double delays = 0.0;       ///< relative standard error of median delays, per chain, layer, oracle and route
-  /// A hazard known from `events` in `years` bridge-years: Gamma(events + 1/2, years) (Jeffreys). Layers of one `group` share it.
+  /// A hazard known from `events` in `years` bridge-years: Gamma(events + 1/2, years) (Jeffreys). Layers of one `group`
+  /// share it.
   struct Hazard {
     std::string layer, group;  ///< group "": the layer's own name
     double events = 0.0, years = 0.0;

@@ -75,7 +75,7 @@ void read_shocks(const Table& stress, const Node& list, const MarketSpec& market
   }
 }
 
-// --------------------------------------------------------------------------------------------------------------- replay
+// -------------------------------------------------------------------------------------------------------------- replay
 
 /// The names of the columns of a price file; nothing for a packed one, which read_prices unpacks.
 vector<string> header_of(const std::filesystem::path& file) {
@@ -158,7 +158,8 @@ class Replay {
   /// How many returns follow a call.
   std::size_t needed(double bar) const { return static_cast<std::size_t>(std::ceil(horizon_ / bar)); }
 
-  /// Whether this could have been cut from a file for the horizon. `bar`: as the scenario has it, 0 when it does not say.
+  /// Whether this could have been cut from a file for the horizon. `bar`: as the scenario has it, 0 when it does not
+  /// say.
   bool fits(const ReplaySpec& cut, bool random, double bar) const {
     return cut.bar >= 1.0 && cut.bar <= 40.0 * day && (bar == 0.0 || bar == cut.bar) && cut.calls >= 1 &&
            (random || cut.calls == 1) && cut.returns.size() >= needed(cut.bar) &&
@@ -183,7 +184,8 @@ class Replay {
     spec.returns = cut.returns;
   }
 
-  /// Whether there is such a file. One that a scenario names may well be missing: prices are not given away with scenarios.
+  /// Whether there is such a file. One that a scenario names may well be missing: prices are not given away with
+  /// scenarios.
   bool is_there(const Node& file, const std::filesystem::path& path) {
     std::error_code ignored;
     if (file.place.line == 0 || std::filesystem::exists(path, ignored))

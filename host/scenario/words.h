@@ -19,8 +19,8 @@ inline constexpr ScopeRow scope_rows[] = {{Scope::oracle, "oracle"},
 static_assert(rows_follow(scope_rows, &ScopeRow::scope, Scope::route));
 constexpr const char* scope_name(Scope scope) { return row_of(scope_rows, scope).name; }
 
-/// A stage of a message. Its normal score lies in a Philox block of its scope, four stages to a block (a quad): stages that routes use
-/// together share one, because a block costs the same for one score as for four.
+/// A stage of a message. Its normal score lies in a Philox block of its scope, four stages to a block (a quad): stages
+/// that routes use together share one, because a block costs the same for one score as for four.
 struct StageRow {
   StageName stage;
   const char* name;

@@ -100,7 +100,7 @@ double capital_of(const Scenario& s, const CollateralSpec& c, std::optional<doub
 /// "wrapped", or what its catalogue calls a variant of it: "wrapped-canonical".
 bool is_wrapped(const Choice& c) { return c.mechanism.name.starts_with("wrapped"); }
 
-// ---- dominance ------------------------------------------------------------------------------------------------------------
+// ---- dominance ------------------------------------------------------------------------------------------------------
 
 /// By which choices are compared: less is better.
 std::vector<Estimate> measures(const Choice& c, std::optional<std::size_t> confidence) {

@@ -1,4 +1,5 @@
-/// frontier.h -- the same collateral over many mechanisms: what each takes, what each relies on, and which are dominated.
+/// frontier.h -- the same collateral over many mechanisms: what each takes, what each relies on, and which are
+/// dominated.
 ///
 /// A frontier is the same scenario run once for each mechanism of its catalogue (Overrides::mechanism) on common random
 /// numbers: prices, oracles and chains draw the same, and so does whatever layer carries the message, so that two
@@ -6,7 +7,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,17 +25,17 @@ struct Crossing {
   Scenario scenario;
 };
 
-/// Makes a scenario that was read with Overrides::mechanism fit to be compared: its layer gets the name that it has in all
-/// crossings, and collateral other than `only` ("": none) goes. Throws Error when there is no such collateral, or the
-/// scenario's routes have another mechanism.
+/// Makes a scenario that was read with Overrides::mechanism fit to be compared: its layer gets the name that it has in
+/// all crossings, and collateral other than `only` ("": none) goes. Throws Error when there is no such collateral, or
+/// the scenario's routes have another mechanism.
 Crossing crossing(Scenario, const std::string& mechanism, const std::string& only = "");
 
 /// Reads the scenario once for each mechanism, in the order given. Throws Error for a mechanism that is named twice.
 std::vector<Crossing> read_crossings(const std::filesystem::path& scenario, const std::vector<std::string>& mechanisms,
                                      const std::string& only, const Overrides& overrides);
 
-/// Another choice that is at least as good by every measure and better by one; `clear` when a measure by which it is better
-/// differs by more than its interval (see `intervals`).
+/// Another choice that is at least as good by every measure and better by one; `clear` when a measure by which it is
+/// better differs by more than its interval (see `intervals`).
 struct Dominator {
   std::string mechanism;
   bool clear = false;
@@ -51,8 +52,8 @@ struct Choice {
   std::uint64_t failed = 0;  ///< paths on which it failed
   std::optional<double> loss_given_failure, exposure_cap_per_loss_budget;
   std::vector<HaircutAnswer> haircuts;
-  std::vector<std::optional<double>>
-      against_wrapped;         ///< per confidence: efficiency against the choice "wrapped"; absent without one
+  /// per confidence: efficiency against the choice "wrapped"; absent without one
+  std::vector<std::optional<double>> against_wrapped;
   double lock_up_cost = 0.0;   ///< capital x risk_free x (lock_up + mean_delay)
   double lock_up_error = 0.0;  ///< half of its interval: the sampling error of mean_delay, without that of bins
   double relaying_cost = 0.0;
@@ -108,8 +109,8 @@ struct Trilemma {
 };
 Trilemma trilemma(const Frontier&);
 
-/// Fills dominated_by and compared_at: a choice is dominated when another is at least as good by haircut at `compared_at`,
-/// failure probability, cost, p99 latency and wrap depth, and better by one of them.
+/// Fills dominated_by and compared_at: a choice is dominated when another is at least as good by haircut at
+/// `compared_at`, failure probability, cost, p99 latency and wrap depth, and better by one of them.
 void find_dominated(Frontier&);
 
 std::string frontier_table(const FrontierRun&);

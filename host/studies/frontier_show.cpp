@@ -1,9 +1,11 @@
-/// frontier_show.cpp -- a frontier for people (tables, and the trilemma in words), for programs (JSON) and for pictures (CSV).
+/// frontier_show.cpp -- a frontier for people (tables, and the trilemma in words), for programs (JSON) and for pictures
+/// (CSV).
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "answers/notes.h"
 #include "base/table.h"
@@ -15,7 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// ---- for people -------------------------------------------------------------------------------------------------------------
+// ---- for people -----------------------------------------------------------------------------------------------------
 
 std::string trust_list(const Frontier& f) {
   std::string text = "\nWhat each relies on (wrap depth: issuers between the token and the native asset)\n";
@@ -261,7 +263,7 @@ std::string trilemma(const Frontier& f, std::uint64_t paths) {
   return text + few_text(f) + cliff_text(f);
 }
 
-// ---- for programs -----------------------------------------------------------------------------------------------------------
+// ---- for programs ---------------------------------------------------------------------------------------------------
 
 Json number(std::optional<double> x) { return x && std::isfinite(*x) ? Json(*x) : Json(nullptr); }
 

@@ -42,8 +42,8 @@ class Checkpoints {
 
 bool stopped(const JobOptions& options) { return options.stop && options.stop(); }
 
-/// The blocks of an [uncertainty], after all paths of the main run. Those that an interrupted run left are kept if they are the same;
-/// a stop keeps those that are done.
+/// The blocks of an [uncertainty], after all paths of the main run. Those that an interrupted run left are kept if they
+/// are the same; a stop keeps those that are done.
 void run_blocks_of(JobOutcome& job, Backend& backend, const std::optional<Results>& before, const JobOptions& options,
                    Checkpoints& checkpoints) {
   Results& results = job.results;

@@ -16,8 +16,9 @@ struct Job {
   std::filesystem::path output;  ///< empty: nowhere
 };
 
-/// The file for the result of a scenario file: `output` itself, or a name in it where it is a folder, as it must be for `several`
-/// scenarios. Empty for an empty `output`. Throws Error for what could not be written, before the first path is run.
+/// The file for the result of a scenario file: `output` itself, or a name in it where it is a folder, as it must be for
+/// `several` scenarios. Empty for an empty `output`. Throws Error for what could not be written, before the first path
+/// is run.
 std::filesystem::path checked_output(const std::string& output, const std::string& scenario_file, bool several);
 
 /// Throws Error when two jobs would write one file.
@@ -42,9 +43,9 @@ struct JobOutcome {
   double block_seconds = 0.0;
 };
 
-/// Runs paths, then the blocks of an [uncertainty], and writes the output; or goes on from `before`, an earlier part of the same run. Every
-/// ten seconds what there is goes to output + ".part", which resuming takes and a whole result removes. Throws Error; paths that
-/// were run are written even when blocks fail.
+/// Runs paths, then the blocks of an [uncertainty], and writes the output; or goes on from `before`, an earlier part of
+/// the same run. Every ten seconds what there is goes to output + ".part", which resuming takes and a whole result
+/// removes. Throws Error; paths that were run are written even when blocks fail.
 JobOutcome run_job(const Job&, Backend&, const std::optional<Results>& before, const JobOptions&);
 
 }  // namespace proofload

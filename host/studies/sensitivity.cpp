@@ -106,8 +106,8 @@ double hit_share(const Ranges& run, int k, int left_out) {
   return hits / paths;
 }
 
-/// How far apart the two runs' figures are, as a derivative over `step` of the parameter. `figure`: of a run without a range. `grid`: the
-/// width of the grid on which both figures lie (a rounding of variance width^2 / 12 each).
+/// How far apart the two runs' figures are, as a derivative over `step` of the parameter. `figure`: of a run without a
+/// range. `grid`: the width of the grid on which both figures lie (a rounding of variance width^2 / 12 each).
 template <class Figure>
 Derivative derivative(const Ranges& up, const Ranges& down, double step, double grid, double level,
                       const Figure& figure) {
@@ -148,7 +148,8 @@ LawSpec milder(LawSpec law, double bump) {
   return law;
 }
 
-/// One side of a difference, with what the parameter is multiplied by. Severity has one side, `milder`, and the scenario as it is.
+/// One side of a difference, with what the parameter is multiplied by. Severity has one side, `milder`, and the
+/// scenario as it is.
 Scenario moved(const Scenario& scenario, Sensitive parameter, double factor) {
   Scenario s = scenario;
   switch (parameter) {

@@ -1,7 +1,8 @@
-/// sensitivity.h -- what moves a haircut: derivatives by differences on common random numbers, and the loadings of the stress factor.
+/// sensitivity.h -- what moves a haircut: derivatives by differences on common random numbers, and the loadings of the
+/// stress factor.
 #pragma once
 #include <array>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,8 +17,8 @@ namespace proofload {
 enum class Sensitive { volatility, delay, hazard, exposure, severity };
 inline constexpr int sensitives = 5;
 
-/// A derivative with its error, which contains the simulation's noise and the grid of haircuts (loss bins), not the curvature
-/// that a difference over a finite bump leaves (second order; severity: first).
+/// A derivative with its error, which contains the simulation's noise and the grid of haircuts (loss bins), not the
+/// curvature that a difference over a finite bump leaves (second order; severity: first).
 struct Derivative {
   double slope = 0.0, error = 0.0;  ///< per unit of the parameter; standard error
   double low = 0.0, high = 0.0;     ///< interval at run.interval: Student's t with ranges - 1 degrees of freedom
@@ -25,14 +26,14 @@ struct Derivative {
       elasticity_error;  ///< d ln / d ln; absent where the haircut or probability is not positive
 };
 
-/// What one parameter does to one collateral. `value` is the parameter now: annualised volatility of its asset; median delay in seconds
-/// from the call to the sale; failures per year of its layer, all causes together; exposure of its layer in seconds; mean fraction
-/// lost if its layer fails. Stress included.
+/// What one parameter does to one collateral. `value` is the parameter now: annualised volatility of its asset; median
+/// delay in seconds from the call to the sale; failures per year of its layer, all causes together; exposure of its
+/// layer in seconds; mean fraction lost if its layer fails. Stress included.
 struct ParameterSensitivity {
-  std::optional<double>
-      value;  ///< absent: nothing to vary (no layer, no random delay), or not known (volatility of a replay)
-  std::vector<std::optional<Derivative>>
-      haircuts;                         ///< per confidence; absent: value is, or paths are too few for a bound
+  /// absent: nothing to vary (no layer, no random delay), or not known (volatility of a replay)
+  std::optional<double> value;
+  /// per confidence; absent: value is, or paths are too few for a bound
+  std::vector<std::optional<Derivative>> haircuts;
   std::optional<Derivative> p_failure;  ///< absent: value is, or no path failed
 };
 
@@ -48,11 +49,12 @@ struct SensitivityOptions {
   int ranges = 16;                        ///< parts of the paths, for the error; 2 or more
 };
 
-/// Central differences: all volatilities at once (a haircut depends on that of its own asset), all hazards, all exposures, all delays, each
-/// times 1 +- bump, simulated with the same seed and paths, so that most of the noise cancels. The severity of failures moves to one
-/// side only, recoveries x to bump + (1 - bump) x, because a total loss has no worse side; a beta law keeps its concentration.
-/// The error is the delete-one-range jackknife of the difference (Shao and Wu 1989: consistent for quantiles when what is deleted grows
-/// with the sample), together with the width of a loss bin. Throws Error for options that make no sense and paths that are too few.
+/// Central differences: all volatilities at once (a haircut depends on that of its own asset), all hazards, all
+/// exposures, all delays, each times 1 +- bump, simulated with the same seed and paths, so that most of the noise
+/// cancels. The severity of failures moves to one side only, recoveries x to bump + (1 - bump) x, because a total loss
+/// has no worse side; a beta law keeps its concentration. The error is the delete-one-range jackknife of the difference
+/// (Shao and Wu 1989: consistent for quantiles when what is deleted grows with the sample), together with the width of
+/// a loss bin. Throws Error for options that make no sense and paths that are too few.
 std::vector<SensitivityAnswer> sensitivities(const Scenario&, Backend&, const SensitivityOptions& = {});
 
 /// Answers with a loading of the stress factor at a share of its value.
@@ -68,8 +70,9 @@ struct SystemicAnswer {
   std::vector<LoadingAnswer> rows;
 };
 
-/// Each loading of the scenario at none, half and all of its value, the others as they are; then all at once. Of a scenario without
-/// loadings an example of each alone. Common random numbers, so differences are less noisy than the haircuts.
+/// Each loading of the scenario at none, half and all of its value, the others as they are; then all at once. Of a
+/// scenario without loadings an example of each alone. Common random numbers, so differences are less noisy than the
+/// haircuts.
 SystemicAnswer systemic_sensitivities(const Scenario&, Backend&);
 
 /// For people and for programs.

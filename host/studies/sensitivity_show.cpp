@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "answers/notes.h"
 #include "base/table.h"
@@ -119,7 +120,8 @@ std::string systemic_table(const Scenario& s, const SystemicAnswer& all) {
   const auto cell = [](const LoadingAnswer& row, std::size_t k, std::size_t c) {
     return row.collateral.empty() ? std::string("-") : percent(row.collateral[k].haircuts[c].value, 2);
   };
-  // Rows come in threes: none, half, all of a loading. What they have in common, none of any or all of them, is shown once.
+  // Rows come in threes: none, half, all of a loading. What they have in common, none of any or all of them, is shown
+  // once.
   const std::size_t common = all.assumed ? 0 : 2, first = all.assumed ? 1 : 0;
   text +=
       fmt::format("Haircuts in %, on the same random numbers: {}\n",

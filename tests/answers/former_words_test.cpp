@@ -65,9 +65,7 @@ TEST_P(FormerWords, TheScenarioIsTheSamePlanInTheWordsOfToday) {
   const Compiled again = compile(parse_scenario(text, "effective.toml"));
   EXPECT_EQ(again.plan_hash, compile(r.scenario).plan_hash);
   constexpr std::uint32_t revision_of_then = 4;
-  if (kernel_revision == revision_of_then) {
-    EXPECT_EQ(again.plan_hash, then["plan_hash"]);
-  }
+  if (kernel_revision == revision_of_then) { EXPECT_EQ(again.plan_hash, then["plan_hash"]); }
   EXPECT_EQ(r.compiled.plan_hash, then["plan_hash"]);
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <boost/math/distributions/normal.hpp>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "market/backtest_verdict.h"
 #include "market/bar_forecast.h"

@@ -11,6 +11,7 @@
 #include <boost/math/distributions/normal.hpp>
 #include <cmath>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <regex>
 

@@ -876,7 +876,8 @@ TEST(Effective, ParsesBackToTheSameScenario) {
                   "{ weight = 0.2, kind = \"uniform\", min = 0, max = 1e-7 } ] }\nnetwork = \"n \\\"q\\\" "
                   "\\u00e9\"\ncommon_hazard = 1e-3\nstall = { kind = \"weibull\", shape = 0.3, scale = \"0.1s\" }");
   text +=
-      "weight = 3\n[portfolio]\nhaircut = 0.2\n[chains.\"a b\"]\n[routes.\"x.y\"]\ncollateral_chain = \"a b\"\nliability_chain = "
+      "weight = 3\n[portfolio]\nhaircut = 0.2\n[chains.\"a b\"]\n[routes.\"x.y\"]\ncollateral_chain = \"a "
+      "b\"\nliability_chain = "
       "\"\xc3\xa9\"\nstages = [ { name = \"other\", kind = \"gamma\", shape = 1.5, mean = \"3.3333m\" } ]\n";
   const Scenario a = parse_scenario(text, "t");
   const string once = effective_toml(a);

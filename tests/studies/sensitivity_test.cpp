@@ -10,6 +10,7 @@
 
 #include <boost/math/distributions/normal.hpp>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "tests/support.h"
 
