@@ -112,8 +112,8 @@ TEST(Scenario, ReadsValuesUnitsAndDefaults) {
 
 TEST(Scenario, ScopesFollowFromStageNames) {
   const std::pair<const char*, Scope> expected[] = {{"oracle", Scope::oracle},
-                                                    {"source_inclusion", Scope::collateral_chain},
-                                                    {"finality", Scope::collateral_chain},
+                                                    {"source_inclusion", Scope::liability_chain},
+                                                    {"finality", Scope::liability_chain},
                                                     {"proof", Scope::route},
                                                     {"challenge", Scope::route},
                                                     {"relay", Scope::route},
@@ -125,8 +125,8 @@ TEST(Scenario, ScopesFollowFromStageNames) {
     if (string(name) == "oracle" || string(name) == "relay") continue;  // already in the text
     EXPECT_EQ(parse_scenario(text, "t").routes[0].stages[1].scope, scope) << name;
     EXPECT_EQ(
-        parse_scenario(replaced(text, stage, stage + "scope = \"liability_chain\", "), "t").routes[0].stages[1].scope,
-        Scope::liability_chain);
+        parse_scenario(replaced(text, stage, stage + "scope = \"collateral_chain\", "), "t").routes[0].stages[1].scope,
+        Scope::collateral_chain);
   }
   const Scenario s = parse_scenario(valid, "t");
   EXPECT_EQ(s.routes[0].stages[0].scope, Scope::oracle);
@@ -876,7 +876,8 @@ TEST(Effective, ParsesBackToTheSameScenario) {
                   "{ weight = 0.2, kind = \"uniform\", min = 0, max = 1e-7 } ] }\nnetwork = \"n \\\"q\\\" "
                   "\\u00e9\"\ncommon_hazard = 1e-3\nstall = { kind = \"weibull\", shape = 0.3, scale = \"0.1s\" }");
   text +=
-      "weight = 3\n[portfolio]\nhaircut = 0.2\n[chains.\"a b\"]\n[routes.\"x.y\"]\ncollateral_chain = \"a b\"\nliability_chain = "
+      "weight = 3\n[portfolio]\nhaircut = 0.2\n[chains.\"a b\"]\n[routes.\"x.y\"]\ncollateral_chain = \"a "
+      "b\"\nliability_chain = "
       "\"\xc3\xa9\"\nstages = [ { name = \"other\", kind = \"gamma\", shape = 1.5, mean = \"3.3333m\" } ]\n";
   const Scenario a = parse_scenario(text, "t");
   const string once = effective_toml(a);
