@@ -36,11 +36,12 @@ inline std::string one_asset(double volatility, const std::string& more = "") {
                      more);
 }
 
-/// A route from chain `from` to chain b.
+/// A route whose collateral chain is a.
 inline std::string route(const std::string& name, const std::string& stages, const std::string& layer = "",
-                         const std::string& from = "a") {
-  return fmt::format("[routes.{}]\ncollateral_chain = \"{}\"\nliability_chain = \"b\"\nlayer = \"{}\"\nstages = [ {} ]\n", name, from, layer,
-                     stages);
+                         const std::string& liability_chain = "b") {
+  return fmt::format(
+      "[routes.{}]\ncollateral_chain = \"a\"\nliability_chain = \"{}\"\nlayer = \"{}\"\nstages = [ {} ]\n", name,
+      liability_chain, layer, stages);
 }
 
 inline std::string collateral(const std::string& name, const std::string& asset, const std::string& on, double haircut,

@@ -150,7 +150,7 @@ def relays(scenario, lanes, check):
     differ, matched = False, 0
     print("# Per route: the relay stage, then q25 / median / q75 measured -> fitted.")
     for name, route in scenario["routes"].items():
-        # The message leaves the chain of the liability and arrives on that of the collateral.
+        # The message leaves the liability chain and arrives on the collateral chain.
         lane = PROTOCOLS.get(route.get("layer", "")), route["liability_chain"], route["collateral_chain"]
         if lane not in lanes:
             print(f"{name}: not measured (no lane {lane[1]} -> {lane[2]} of layer {route.get('layer')})")

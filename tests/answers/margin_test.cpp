@@ -320,7 +320,7 @@ TEST(Stages, HaveTheQuantilesOfTheirLaws) {
   EXPECT_NEAR(relay.p999, 3.0 * 600.0 * std::log(1000.0), 1e-8);
   EXPECT_FALSE(relay.trigger);
   const StageAnswer& finality = all.routes[1].stages[0];
-  EXPECT_EQ(finality.scope, "collateral_chain");
+  EXPECT_EQ(finality.scope, "liability_chain");
   EXPECT_NEAR(finality.p50, 3.0 * 900.0, 1e-9);
   EXPECT_NEAR(finality.p99, 3.0 * (600.0 + 0.99 * 600.0), 1e-9);
 }

@@ -34,7 +34,7 @@ for r in range(routes):
     out += [f"[routes.r{r}]", f'collateral_chain = "c{r % 8}"', f'liability_chain = "d{r % engines}"']
     out += [f'layer = "l{r % layers}"', "stages = ["]
     out += [f'  {{ name = "oracle", {oracle} }},']
-    out += [f'  {{ name = "finality", scope = "liability_chain", kind = "uniform", min = "12.8m", max = "{19 + r % 5}m" }},']
+    out += [f'  {{ name = "finality", kind = "uniform", min = "12.8m", max = "{19 + r % 5}m" }},']
     out += [f'  {{ name = "relay", kind = "lognormal", median = "{60 + r}s", sigma = 0.8 }},']
     out += ['  { name = "destination_inclusion", kind = "constant", value = "6s" },', "]"]
 for k in range(collaterals):

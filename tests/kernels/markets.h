@@ -39,7 +39,7 @@ common_hazard = 2.0
 collateral_chain = "a"
 liability_chain = "b"
 layer = "bridge"
-stages = [ { name = "oracle", kind = "uniform", min = "0s", max = "60s" }, { name = "finality", kind = "gamma", shape = 3, mean = "20m" },
+stages = [ { name = "oracle", kind = "uniform", min = "0s", max = "60s" }, { name = "finality", scope = "collateral_chain", kind = "gamma", shape = 3, mean = "20m" },
            { name = "relay", kind = "mixture", of = [ { weight = 0.9, kind = "exponential", mean = "30s" }, { weight = 0.1, kind = "pareto", min = "10m", alpha = 1.2, cap = "5d" } ] } ]
 [routes.fast]
 collateral_chain = "a"

@@ -24,7 +24,7 @@ std::string book(const Dial& d) {
              "schema = 1\nname = \"c\"\n[run]\npaths = 100000\nseed = 7\nconfidence = [0.9, 0.99, 0.999]\nhorizon = "
              "\"40d\"\n") +
          one_asset(d.volatility, student_t(5.0)) +
-         chain_with("a", {Standstill{d.outage_rate, lognormal_time(d.outage, 0.8)}},
+         chain_with("b", {Standstill{d.outage_rate, lognormal_time(d.outage, 0.8)}},
                     fmt::format("forced_inclusion = {}\nreorg = {{ probability = {}, delay = {} }}\n",
                                 seconds(d.forced), d.reorg, law_in(lasting(day)))) +
          layer_with(
@@ -38,7 +38,7 @@ std::string book(const Dial& d) {
                       outages({Standstill{d.pause_rate, lasting(day), "pause"}})) +
          route("r",
                exponential("finality", 20 * minute) + ", { name = \"reorg\", kind = \"chain\" }, " +
-                   exponential("relay", d.relay) + ", " + constant("destination_inclusion", 12.0),
+                   exponential("relay", d.relay) + ", " + constant("source_inclusion", 12.0),
                "l") +
          collateral("k", "X", "r", 0.1, "sale = { size = 2e5, depth = 1e7 }") + "[systemic]\n" +
          key("delays", d.delays) + key("volatility", d.gamma) + key("hazards", d.eta) + key("outages", d.outages) +
@@ -200,7 +200,7 @@ Results run_parts(const Parts& p) {
   const std::string failing = "hazard = 3.0\nexposure = \"10d\"\nnetwork = \"n\"\ncommon_hazard = 1.0\n";
   return run_text(
       "schema = 1\nname = \"d\"\n[run]\npaths = 50000\nseed = 7\nhorizon = \"20d\"\nconfidence = [0.9, 0.99]\n" +
-      p.market + chain_with("a", {halt}) + chain_with("c", {halt}) + p.chains +
+      p.market + chain_with("b", {halt}) + chain_with("c", {halt}) + p.chains +
       layer_with("l", failing + outages({Standstill{10.0, lasting(day), "pause"}})) + layer_with("m", failing) +
       p.layers +
       route("x", exponential("source_inclusion", hour) + ", " + exponential("relay", hour) + p.x_stages, "l") +
@@ -235,11 +235,11 @@ TEST(Draws, OfOthersAreNotMovedByARouteAStageAnOutageOrALayer) {
   EXPECT_NE(counts_of(staged, xy, lm).delay, both.delay);
 
   p = {};
-  p.chains = chain_with("b", {Standstill{50.0, exponential_time(day)}});
+  p.chains = chain_with("a", {Standstill{50.0, exponential_time(day)}});
   EXPECT_EQ(counts_of(run_parts(p), xy, lm), both) << "outages of a chain on which neither waits";
   p.layers = layer_with(
       "k", "hazard = 0.0\nexposure = \"1h\"\n" + outages({Standstill{30.0, exponential_time(day), "pause"}}));
-  p.routes = route("z", exponential("oracle", hour), "k");
+  p.routes = route("z", exponential("destination_inclusion", hour), "k");
   p.collaterals = collateral("z", "X", "z", 0.1);
   EXPECT_EQ(counts_of(run_parts(p), xy, lm), both) << "and on which another one does";
 }

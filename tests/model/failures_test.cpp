@@ -150,7 +150,7 @@ void stall(std::vector<Row>& rows) {
   const auto outage = [](const World& w) { return Standstill{40.0 * w.delay, exponential_time(6 * hour), "halt"}; };
   const auto failed = [](const World& w) { return lost(2.0 * w.size * 20.0 / 365.0); };
   const auto scenario = [=](const World& w, bool halts) {
-    return clocks({at}) + (halts ? chain_with("a", {outage(w)}) : "") +
+    return clocks({at}) + (halts ? chain_with("b", {outage(w)}) : "") +
            Layer{"l",  2.0 * w.size,
                  20.0, 0.0,
                  0.0,  "",

@@ -305,11 +305,11 @@ TEST(Model, RoutesThatTakeEquallyLongSellAtOnePrice) {
   EXPECT_EQ(under(r, 0, 1), under(r, 0, 0));
 }
 
-/// Two routes to chain b; how often each is beyond a horizon of an hour, and how often either is.
+/// Two routes, the first of chain b and the other of `chain`; how often each is beyond a horizon of an hour, and how often either is.
 struct Lateness {
   std::uint64_t first, second, any;
 };
-Lateness lateness(const std::string& one, const std::string& other, const std::string& chain = "a",
+Lateness lateness(const std::string& one, const std::string& other, const std::string& chain = "b",
                   const std::string& layers = "", const std::string& on = "", const std::string& on_other = "") {
   const Results r =
       run_text(run_table(40'000, hour) + one_asset(0.5) + layers + route("r", one, on) +
@@ -351,11 +351,14 @@ TEST(Model, AScopeSaysWithWhomAScoreIsShared) {
   const auto scoped = [](const std::string& scope) {
     return fmt::format("{{ name = \"relay\", scope = \"{}\", kind = \"exponential\", mean = \"1h\" }}", scope);
   };
-  expect_together(lateness(scoped("liability_chain"), scoped("liability_chain"), "elsewhere"));
-  expect_together(lateness(scoped("oracle"), scoped("oracle"), "elsewhere"));
-  expect_together(lateness(exponential("oracle", hour), exponential("oracle", hour), "elsewhere"));
+  expect_together(lateness(scoped("collateral_chain"), scoped("collateral_chain"), "elsewhere"));
+  expect_together(lateness(scoped("oracle"), scoped("oracle")));
+  expect_independent(lateness(scoped("oracle"), scoped("oracle"), "elsewhere"));
+  expect_together(lateness(exponential("oracle", hour), exponential("oracle", hour)));
+  expect_independent(lateness(exponential("oracle", hour), exponential("oracle", hour), "elsewhere"));
   expect_independent(lateness(scoped("route"), scoped("route")));
-  expect_independent(lateness(scoped("collateral_chain"), scoped("collateral_chain"), "elsewhere"));
+  expect_together(lateness(scoped("liability_chain"), scoped("liability_chain")));
+  expect_independent(lateness(scoped("liability_chain"), scoped("liability_chain"), "elsewhere"));
   const std::string layers = layer("l", 0.0, 0.0) + layer("m", 0.0, 0.0);
   expect_together(lateness(scoped("layer"), scoped("layer"), "elsewhere", layers, "l", "l"));
   expect_independent(lateness(scoped("layer"), scoped("layer"), "elsewhere", layers, "l", "m"));

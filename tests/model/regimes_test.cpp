@@ -11,7 +11,12 @@ using namespace testing;  // NOLINT: the vocabulary of checks
 
 constexpr std::uint64_t n = 1'000'000;
 
-/// One asset, one route from chain a through these stages.
+/// A stage of what happens where the collateral is.
+std::string on_chain_a(const char* name, double time) {
+  return fmt::format("{{ name = \"{}\", scope = \"collateral_chain\", {} }}", name, lasting(time).text);
+}
+
+/// One asset, one route from chain b to chain a through these stages.
 std::string one_route(const std::string& stages, const std::string& layer = "") {
   return one_asset(0.8) + route("r", stages, layer) + collateral("k", "X", "r", 0.1);
 }
@@ -48,7 +53,7 @@ void stationary(std::vector<Row>& rows) {
     rows.push_back(
         {fmt::format("at_the_call_{}", kind.name),
          n,
-         [=](const World& w) { return chain_with("a", {outage(w)}) + one_route(constant("source_inclusion", base)); },
+         [=](const World& w) { return chain_with("b", {outage(w)}) + one_route(constant("source_inclusion", base)); },
          {check("P(it waits)", 4.0, &World::size), check("P(more than the median)", quantile_at(0.5), &World::shape),
           check("P(more than the 95 %)", quantile_at(0.05), &World::shape)},
          "40d"});
@@ -70,7 +75,7 @@ void beginning(std::vector<Row>& rows) {
         {fmt::format("begins_{}", kind.name),
          n,
          [=](const World& w) {
-           return chain_with("a", {outage(w)}) +
+           return chain_with("b", {outage(w)}) +
                   one_route(constant("source_inclusion", 4 * hour) + ", " + constant("finality", 8 * hour));
          },
          {check("P(it waits)", 0.3 * hour, &World::size), check("P(more than 3 h)", 3 * hour, &World::shape)},
@@ -97,7 +102,7 @@ void beginning(std::vector<Row>& rows) {
   }
   rows.push_back({"begins_in_a_random_part", n,
                   [=](const World& w) {
-                    return chain_with("a", {outage(w)}) +
+                    return chain_with("b", {outage(w)}) +
                            one_route(stage("source_inclusion", exponential_time(6 * hour * w.delay)));
                   },
                   checks, "40d"});
@@ -143,7 +148,7 @@ void later_parts(std::vector<Row>& rows) {
                   n,
                   [=](const World& w) {
                     return chain_with("a", {outage(w)}) +
-                           one_route(constant("source_inclusion", part) + ", " + constant("relay", relay) + ", " +
+                           one_route(on_chain_a("source_inclusion", part) + ", " + constant("relay", relay) + ", " +
                                      constant("destination_inclusion", part));
                   },
                   {check("P(it waits)", 0.3 * hour, &World::size), check("P(more than 5 h)", 5 * hour, &World::shape)},
@@ -170,7 +175,7 @@ void shared(std::vector<Row>& rows) {
        n,
        [=](const World& w) {
          return clocks({part + x0, proof + part + x1, part + x2}) + chain_with("a", {outage(w)}) +
-                chain_with("c", {other(w)}) + route("r0", constant("source_inclusion", part)) +
+                chain_with("c", {other(w)}) + route("r0", on_chain_a("source_inclusion", part)) +
                 route("r1", constant("challenge", proof) + ", " + constant("destination_inclusion", part)) +
                 route("r2", constant("source_inclusion", part), "", "c") + watch(0, "r0") + watch(1, "r1") +
                 watch(2, "r2");
@@ -208,7 +213,7 @@ void shared(std::vector<Row>& rows) {
        "40d"});
 }
 
-/// Which stage waits for whom: the oracle for chain b, inclusion where the message arrives for chain a, the relay for the layer.
+/// Which stage waits for whom: the oracle and what comes before a message has left for chain b, inclusion where the message arrives for chain a, the relay for the layer.
 void owners(std::vector<Row>& rows) {
   constexpr double part = 600.0, x = 2 * hour;
   const auto of = [](double rate, const char* name) { return Standstill{rate, exponential_time(8 * hour), name}; };
@@ -216,9 +221,9 @@ void owners(std::vector<Row>& rows) {
     const char *stage, *more;
     double rate;
   } const cases[] = {{"oracle", "", 40.0},
-                     {"source_inclusion", "", 80.0},
-                     {"source_inclusion", ", scope = \"liability_chain\"", 40.0},
-                     {"finality", "", 80.0},
+                     {"source_inclusion", "", 40.0},
+                     {"source_inclusion", ", scope = \"collateral_chain\"", 80.0},
+                     {"finality", "", 40.0},
                      {"publication", "", 40.0},
                      {"destination_inclusion", "", 80.0},
                      {"relay", "", 160.0},
@@ -266,7 +271,8 @@ void forced(std::vector<Row>& rows) {
       {"forced_inclusion",
        n,
        [=](const World& w) {
-         return chain_with("a", {outage(w)}, "forced_inclusion = \"12h\"\n") + one_asset(0.8) +
+         return chain_with("a", {outage(w)}, "forced_inclusion = \"12h\"\n") +
+                chain_with("b", {outage(w)}, "forced_inclusion = \"12h\"\n") + one_asset(0.8) +
                 route("r", constant("destination_inclusion", part)) + route("f", constant("finality", part)) +
                 collateral("k", "X", "r", 0.1) + collateral("l", "X", "f", 0.1);
        },
@@ -294,8 +300,8 @@ void states(std::vector<Row>& rows) {
     }
     rows.push_back({fmt::format("halted_{}", kind.name), n,
                     [=](const World& w) {
-                      return chain_with("a", {Standstill{40.0, law(w)}}) +
-                             one_route(constant("source_inclusion", part)) + "[state]\nhalted.a = \"5h\"\n";
+                      return chain_with("b", {Standstill{40.0, law(w)}}) +
+                             one_route(constant("source_inclusion", part)) + "[state]\nhalted.b = \"5h\"\n";
                     },
                     checks, "40d"});
   }
@@ -307,7 +313,7 @@ void states(std::vector<Row>& rows) {
       {"paused_layer",
        n,
        [=](const World& w) {
-         return chain_with("a", {outage(w)}) +
+         return chain_with("b", {outage(w)}) +
                 layer_with("l", "hazard = 0.0\nexposure = \"1h\"\n" + outages({pause(w)})) + one_asset(0.8) +
                 route("r", constant("relay", part), "l") + route("f", constant("finality", part)) +
                 collateral("k", "X", "r", 0.1) + collateral("l", "X", "f", 0.1) + "[state]\npaused.l = \"5h\"\n";
@@ -333,9 +339,9 @@ void states(std::vector<Row>& rows) {
                     n,
                     [=](const World& w) {
                       const Standstill other = second(w);
-                      return chain_with("a", first ? std::vector{known, other} : std::vector{other, known}) +
+                      return chain_with("b", first ? std::vector{known, other} : std::vector{other, known}) +
                              one_route(constant("finality", part)) +
-                             "[state]\nhalted.a = { since = \"1h\", outage = \"known\" }\n";
+                             "[state]\nhalted.b = { since = \"1h\", outage = \"known\" }\n";
                     },
                     {probability(
                         "P(the other lasts an hour longer)", n,
@@ -353,8 +359,8 @@ void states(std::vector<Row>& rows) {
       {"running",
        n,
        [=](const World& w) {
-         return chain_with("a", {runs(w)}) + one_route(constant("finality", 12 * hour)) +
-                "[state]\nrunning = [\"a\"]\n";
+         return chain_with("b", {runs(w)}) + one_route(constant("finality", 12 * hour)) +
+                "[state]\nrunning = [\"b\"]\n";
        },
        {probability(
            "P(an outage begins and lasts)", n,
@@ -372,7 +378,7 @@ void chain_laws(std::vector<Row>& rows) {
       {"reorg",
        n,
        [=](const World& w) {
-         return fmt::format("[chains.a]\nreorg = {{ probability = {:.17g}, delay = {} }}\n", 0.02 * w.size,
+         return fmt::format("[chains.b]\nreorg = {{ probability = {:.17g}, delay = {} }}\n", 0.02 * w.size,
                             law_in(reorg(w))) +
                 one_route(constant("relay", 60) + ", { name = \"reorg\", kind = \"chain\" }");
        },
@@ -389,7 +395,7 @@ void chain_laws(std::vector<Row>& rows) {
        n,
        [=](const World& w) {
          return fmt::format(
-                    "[chains.a]\nblock_time = {}\ninclusion = {{ kind = \"geometric\", probability = {:.17g}, "
+                    "[chains.b]\nblock_time = {}\ninclusion = {{ kind = \"geometric\", probability = {:.17g}, "
                     "block_time = {} }}\nfinality = {{ {} }}\n",
                     seconds(block), 0.2 / w.size, seconds(block),
                     uniform_time(12.8 * minute * w.delay, 19.2 * minute * w.delay).text) +

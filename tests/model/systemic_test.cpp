@@ -285,7 +285,7 @@ void together(std::vector<Row>& rows) {
       {"outages",
        n,
        [=](const World& w) {
-         return clocks({part + x, part + x}) + chain_with("a", {outage(w, 1.0)}) + chain_with("c", {outage(w, 1.0)}) +
+         return clocks({part + x, part + x}) + chain_with("b", {outage(w, 1.0)}) + chain_with("c", {outage(w, 1.0)}) +
                 route("r", constant("finality", part)) + route("q", constant("finality", part), "", "c") +
                 watch(0, "r") + watch(1, "q") + systemic(key("outages", eta(w)));
        },
@@ -403,7 +403,7 @@ void uncertain(std::vector<Row>& rows) {
   const double s0 = 0.8, m0 = hour, t0 = 5 * hour, t1 = 4 * hour, t2 = 6 * hour;
   const auto error = [](const World& w) { return 0.7 * w.size; };
   const auto spread = [=](const World& w) { return std::sqrt(s0 * s0 + error(w) * error(w)); };
-  // Two stages of one chain share their factor but not their scores: r and q from chain a, u from chain c.
+  // Two stages of one chain share their factor but not their scores: r and q leave chain b, u leaves chain c.
   const auto staged = [=](const char* name) {
     return fmt::format("{{ name = \"{}\", {} }}", name, lognormal_time(m0, s0).text);
   };
@@ -471,7 +471,7 @@ TEST(SystemicRows, AreSound) { are_sound(rows(), 0.4); }
 std::string book(const std::string& more) {
   return "schema = 1\nname = \"s\"\n[run]\npaths = 100000\nseed = 5\nconfidence = [0.99, 0.999]\n" +
          assets({{"X", 0.8}, {"Y", 0.6}}) + correlation(0.5) +
-         chain_with("a", {Standstill{40.0, lognormal_time(6 * hour, 0.8)}}) +
+         chain_with("b", {Standstill{40.0, lognormal_time(6 * hour, 0.8)}}) +
          layer("l", 3.0, 10.0,
                "network = \"n\"\ncommon_hazard = 1.0\nstall = { kind = \"exponential\", mean = \"1d\" }\n") +
          route("r", exponential("finality", hour) + ", " + exponential("relay", hour), "l") +

@@ -112,8 +112,8 @@ TEST(Scenario, ReadsValuesUnitsAndDefaults) {
 
 TEST(Scenario, ScopesFollowFromStageNames) {
   const std::pair<const char*, Scope> expected[] = {{"oracle", Scope::oracle},
-                                                    {"source_inclusion", Scope::collateral_chain},
-                                                    {"finality", Scope::collateral_chain},
+                                                    {"source_inclusion", Scope::liability_chain},
+                                                    {"finality", Scope::liability_chain},
                                                     {"proof", Scope::route},
                                                     {"challenge", Scope::route},
                                                     {"relay", Scope::route},
@@ -125,8 +125,8 @@ TEST(Scenario, ScopesFollowFromStageNames) {
     if (string(name) == "oracle" || string(name) == "relay") continue;  // already in the text
     EXPECT_EQ(parse_scenario(text, "t").routes[0].stages[1].scope, scope) << name;
     EXPECT_EQ(
-        parse_scenario(replaced(text, stage, stage + "scope = \"liability_chain\", "), "t").routes[0].stages[1].scope,
-        Scope::liability_chain);
+        parse_scenario(replaced(text, stage, stage + "scope = \"collateral_chain\", "), "t").routes[0].stages[1].scope,
+        Scope::collateral_chain);
   }
   const Scenario s = parse_scenario(valid, "t");
   EXPECT_EQ(s.routes[0].stages[0].scope, Scope::oracle);

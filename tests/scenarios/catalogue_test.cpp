@@ -41,12 +41,12 @@ assets = [ { name = "X", price = 1.0, volatility = 0.5 } ]
 const char* const chains_and_mechanisms = "include = [\"presets/chains.toml\", \"presets/mechanisms.toml\"]\n";
 const char* const tail = "[[collateral]]\nname = \"X\"\nasset = \"X\"\nroute = \"r\"\n";
 
-/// A scenario with one route r from ethereum to arbitrum, and `more` behind it.
+/// A scenario with one route r whose messages go from arbitrum to ethereum, and `more` behind it.
 string over(const string& mechanism, const string& more = "", const string& route_keys = "",
-            const string& from = "ethereum", const string& to = "arbitrum") {
+            const string& collateral_chain = "ethereum", const string& liability_chain = "arbitrum") {
   return string(chains_and_mechanisms) + head +
-         fmt::format("[routes.r]\ncollateral_chain = \"{}\"\nliability_chain = \"{}\"\nmechanism = \"{}\"\n{}\n", from,
-                     to, mechanism, route_keys) +
+         fmt::format("[routes.r]\ncollateral_chain = \"{}\"\nliability_chain = \"{}\"\nmechanism = \"{}\"\n{}\n",
+                     collateral_chain, liability_chain, mechanism, route_keys) +
          tail + more;
 }
 
@@ -461,7 +461,7 @@ vector<LawSpec> laws_between(const input::Catalogue::Entry& m, const string& lef
 
 /// Each mechanism between Ethereum and Arbitrum, run as any scenario is, against the sum of its stages' laws: at every
 /// edge of a delay bin the share of paths below. 200,000 paths are within 0.0037 of their law (Kolmogorov, 99 %), the
-/// discrete sum within 0.005. Tried: laws of `from` in place of `to` move 0.13 to 0.32 of the paths for most whose
+/// discrete sum within 0.005. Tried: laws of the wrong chain move 0.13 to 0.32 of the paths for most whose
 /// finality is a chain's (a custodian's, slow by itself, 0.04); a relay of Axelar that takes 10 % longer, of 90 s in 20
 /// minutes, moves 0.024. A bin is 1.5 to 3 % wide, so that of delays that are all in one or two, as a week's, only gross
 /// errors show.

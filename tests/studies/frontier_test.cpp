@@ -479,8 +479,8 @@ TEST(Frontier, SaysWhatIsWrongWithWhatItIsAskedFor) {
   EXPECT_NE(error_of([&] { crossing(parse_scenario(text, "test.toml"), "fast"); }).find("not every route crosses by"),
             string::npos);
   const string at_home =
-      head() + catalogue + testing::route("r", constant("relay", 1), "", "b") + collateral("X", "X", "r", 0.1);
-  EXPECT_NE(error_of([&] { crossing_of(at_home, "fast"); }).find("goes from b to itself"), string::npos);
+      head() + catalogue + testing::route("r", constant("relay", 1), "", "a") + collateral("X", "X", "r", 0.1);
+  EXPECT_NE(error_of([&] { crossing_of(at_home, "fast"); }).find("goes from a to itself"), string::npos);
   EXPECT_EQ(error_of([&] { crossing_of(at_home, "wrapped"); }), "no error");
   EXPECT_NE(error_of([&] { run_frontier({}, *cpu()); }).find("no mechanism is named"), string::npos);
 
