@@ -1,4 +1,5 @@
-// hashes.cpp -- the names of problems and answers, for comparing builds: one line "scenario plan tally" for each scenario file.
+// hashes.cpp -- the names of problems and answers, for comparing builds: one line "scenario plan tally" for each
+// scenario file.
 //   hashes LANES PATHS SCENARIO...
 #include <fmt/format.h>
 

@@ -1,4 +1,5 @@
-/// support.h -- scenario text from its parts, and its results along the command line's own path: parse_scenario, run_scenario.
+/// support.h -- scenario text from its parts, and its results along the command line's own path: parse_scenario,
+/// run_scenario.
 #pragma once
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // Results of before the chains of a route were named after what lies on them: they open, and say what they said.
-// The files are of commit 6bc4cd7, without the edges of their bins, which are most of a small file and which nobody reads;
-// beside each is what `show --json` of that commit printed.
+// The files are of commit 6bc4cd7, without the edges of their bins, which are most of a small file and which nobody
+// reads; beside each is what `show --json` of that commit printed.
 #include <gtest/gtest.h>
 #include <hdf5.h>
 

@@ -1,4 +1,5 @@
-// Margins, exposure caps, risk rates and capital efficiency against closed forms: on counts that a test chooses, and on small runs.
+// Margins, exposure caps, risk rates and capital efficiency against closed forms: on counts that a test chooses, and on
+// small runs.
 #include "answers/margin.h"
 #include "scenario/reader.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 using namespace testing;
 
-// ---- formulas ----------------------------------------------------------------------------------------------------------------
+// ---- formulas -------------------------------------------------------------------------------------------------------
 
 TEST(RequiredMargin, IsWhatTheHaircutLeavesForTheLiability) {
   MarginSpec margin;
@@ -109,7 +110,7 @@ TEST(FixedDelay, IsTheSumOfConstantStages) {
   EXPECT_FALSE(fixed_delay(s, route)) << "the price decides when its oracle notices";
 }
 
-// ---- counts ------------------------------------------------------------------------------------------------------------------
+// ---- counts ---------------------------------------------------------------------------------------------------------
 
 /// Paths of the first collateral of `two_collaterals` (haircut 10 %, hazard 0.05 a year), counted and kept.
 struct Paths {
@@ -353,7 +354,7 @@ TEST(Outages, AreUnderWayAsOftenAsTheyLast) {
   EXPECT_EQ(outages()[1].under_way, 0.0);
 }
 
-// ---- runs --------------------------------------------------------------------------------------------------------------------
+// ---- runs -----------------------------------------------------------------------------------------------------------
 
 constexpr double volatility = 0.8, drift = -0.3, delay = 4.0 * hour, oracle_time = 60.0, block_time = 12.0,
                  covered = 0.97, recovery = 0.7, window = 72.0 * hour, own_hazard = 4.0, network_hazard = 1.0;
@@ -387,7 +388,8 @@ double exact_haircut(double seconds, double confidence, double sigma = volatilit
   return -std::expm1((drift - 0.5 * sigma * sigma) * t + sigma * std::sqrt(t) * normal_score(1.0 - confidence));
 }
 
-/// E[(K - S)+] of a log-normal price that was 1: a Black-Scholes put with the drift in place of the rate, not discounted.
+/// E[(K - S)+] of a log-normal price that was 1: a Black-Scholes put with the drift in place of the rate, not
+/// discounted.
 double put(double strike, double sigma = volatility) {
   const double t = delay / year, s = sigma * std::sqrt(t), d1 = (-std::log(strike) + drift * t) / s + 0.5 * s;
   return strike * normal(s - d1) - std::exp(drift * t) * normal(-d1);
@@ -395,7 +397,8 @@ double put(double strike, double sigma = volatility) {
 
 bool holds(double low, double exact, double high) { return low <= exact && exact <= high; }
 
-// A volatility that is off by 1 % moves the margin by four of its standard errors beyond the interval at 99 %; at 99.9 %, 3 % do.
+// A volatility that is off by 1 % moves the margin by four of its standard errors beyond the interval at 99 %; at 99.9
+// %, 3 % do.
 TEST(MarginRuns, AgreeWithTheClosedFormOfAFixedDelay) {
   const Answers all = answer(small_run());
   const CollateralAnswer& plain = all.collateral[0];
@@ -412,7 +415,8 @@ TEST(MarginRuns, AgreeWithTheClosedFormOfAFixedDelay) {
   }
 }
 
-// The error is detected where volatility is off by 2 % (calls: 8 % of the put), and what is recovered by 0.1 % (failures).
+// The error is detected where volatility is off by 2 % (calls: 8 % of the put), and what is recovered by 0.1 %
+// (failures).
 TEST(RateRuns, AgreeWithPuts) {
   const Answers all = answer(small_run());
   const RiskRate plain = *all.collateral[0].risk_rate, risky = *all.collateral[1].risk_rate;
@@ -463,7 +467,8 @@ TEST(ExposureRuns, AgreeWithTheExactProbability) {
   for (const HaircutAnswer& h : risky.haircuts) EXPECT_TRUE(h.beyond_cliff);
 }
 
-// Quantiles of 2 million paths have standard errors of 4.5e-5 at 99 %: a volatility that is 3 % off (1.2e-3) is detected.
+// Quantiles of 2 million paths have standard errors of 4.5e-5 at 99 %: a volatility that is 3 % off (1.2e-3) is
+// detected.
 TEST(EfficiencyRuns, CompareWithOneChainAndWithTheWrappedToken) {
   const Answers all = answer(small_run());
   const HaircutAnswer& h = all.collateral[0].haircuts[0];

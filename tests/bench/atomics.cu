@@ -1,7 +1,9 @@
-// atomics.cu -- how many counters a second a GPU bumps: red.global.add.u32 at random places of arrays of several sizes, hot ones too.
+// atomics.cu -- how many counters a second a GPU bumps: red.global.add.u32 at random places of arrays of several sizes,
+// hot ones too.
 //
-// The engine's tallies are such counters (kernels/cuda.cu): 404 kB a loss histogram, 1.2 MB for three, 10 MB for the multi-chain book.
-// Prints one JSON line; each figure is the median of seven launches, and every launch is checked: no count may be lost.
+// The engine's tallies are such counters (kernels/cuda.cu): 404 kB a loss histogram, 1.2 MB for three, 10 MB for the
+// multi-chain book. Prints one JSON line; each figure is the median of seven launches, and every launch is checked: no
+// count may be lost.
 #include <cuda_runtime.h>
 
 #include <algorithm>

@@ -159,8 +159,8 @@ TEST(Bits, PairsAreCountedOnlyWhenAskedAndNothingElseChanges) {
   EXPECT_EQ(alone.sums, pairs.sums);
 }
 
-/// results/reference/tallies.json holds hashes of earlier builds: "the bits have not moved". When they have to move, raise
-/// kernel_revision and run this test with PROOFLOAD_UPDATE_REFERENCE=1.
+/// results/reference/tallies.json holds hashes of earlier builds: "the bits have not moved". When they have to move,
+/// raise kernel_revision and run this test with PROOFLOAD_UPDATE_REFERENCE=1.
 TEST(Bits, HaveNotMoved) {
   const fs::path file = "results/reference/tallies.json";
   nlohmann::ordered_json now;

@@ -1,4 +1,5 @@
-// curand_words.cpp -- cuRAND's Philox4x32-10, compiled for the host. Apart from Random123: both define a global mulhilo32.
+// curand_words.cpp -- cuRAND's Philox4x32-10, compiled for the host. Apart from Random123: both define a global
+// mulhilo32.
 #define QUALIFIERS static inline __host__ __device__
 #include <cuda_runtime.h>
 #include <curand_kernel.h>

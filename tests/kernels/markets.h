@@ -12,7 +12,8 @@
 
 namespace proofload {
 
-/// A book in which a tenth of the paths see a failed layer, most of those a stall, and everything else that a plan can hold.
+/// A book in which a tenth of the paths see a failed layer, most of those a stall, and everything else that a plan can
+/// hold.
 inline Scenario stormy() {
   return parse_scenario(R"(
 schema = 1
@@ -66,8 +67,8 @@ route = "fast"
                         "stormy");
 }
 
-/// The stormy book of twenty assets and six factors, an oracle each, and a route that nobody uses: more assets than a Philox block has
-/// words, more messages than sales.
+/// The stormy book of twenty assets and six factors, an oracle each, and a route that nobody uses: more assets than a
+/// Philox block has words, more messages than sales.
 inline Scenario crowded() {
   Scenario s = stormy();
   s.market.grid = {};
@@ -91,7 +92,8 @@ inline Scenario crowded() {
   return s;
 }
 
-/// Chains and layers that stand still, shared verifiers, bonds, the stress factor, and parameters that are not known for certain.
+/// Chains and layers that stand still, shared verifiers, bonds, the stress factor, and parameters that are not known
+/// for certain.
 inline void disturb(Scenario& s) {
   const auto law = [](LawKind kind, double LawSpec::*key, double value) {
     LawSpec spec;

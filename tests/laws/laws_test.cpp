@@ -496,8 +496,8 @@ TEST(Geometric, HasTheQuantilesOfBlocks) {
   EXPECT_NEAR(law_quantile(geometric(1.0, 12.0), 0.3), 3.6, 1e-14);
 }
 
-// A piece that is lost, or that has the probability of its neighbour, shows in the weights; q^k for k blocks too many in
-// the tail shows in the mean.
+// A piece that is lost, or that has the probability of its neighbour, shows in the weights; q^k for k blocks too many
+// in the tail shows in the mean.
 TEST(Geometric, IsAMixtureOfBlocks) {
   for (const double p : {0.97, 0.6, 0.35, 0.2, 0.013}) {
     const LawSpec spec = geometric(p, 12.0);

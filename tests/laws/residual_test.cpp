@@ -1,5 +1,5 @@
-// residual_test.cpp -- what is left of an outage, and the laws of a hazard, of shocks and of a copula whose parameters are
-// not certain, against renewal theory and Boost in double precision.
+// residual_test.cpp -- what is left of an outage, and the laws of a hazard, of shocks and of a copula whose parameters
+// are not certain, against renewal theory and Boost in double precision.
 #include <boost/math/distributions/students_t.hpp>
 #include <boost/math/special_functions/beta.hpp>
 #include <boost/math/special_functions/gamma.hpp>
@@ -109,8 +109,8 @@ std::vector<Known> known_laws() {
 
 // ---------------------------------------------------------------------------------------------- under way at random
 
-// The residual's distribution function is the integral of P(D > t) / E D. With `residual = false` in residual_parts, the law
-// of D itself, every law without a closed form fails here.
+// The residual's distribution function is the integral of P(D > t) / E D. With `residual = false` in residual_parts,
+// the law of D itself, every law without a closed form fails here.
 TEST(Residual, HasTheDensityOfRenewalTheory) {
   for (const auto& [name, spec, above, kinks, error] : known_laws())
     for (const double p : {1e-6, 0.01, 0.2, 0.5, 0.8, 0.99, 0.9999}) {

@@ -1,4 +1,5 @@
-// survival_test.cpp -- delays with censored ones against published estimates, and tails against the law they are drawn from.
+// survival_test.cpp -- delays with censored ones against published estimates, and tails against the law they are drawn
+// from.
 #include "laws/survival.h"
 #include "base/error.h"
 #include "scenario/reader.h"
@@ -64,8 +65,8 @@ TEST(KaplanMeier, WithoutCensoringIsTheShareThatIsLonger) {
   EXPECT_THROW(kaplan_meier({{std::nan("")}}), Error);
 }
 
-// Exponential delays watched for an exponential time: half of them censored. Were the censored ones left out, the median
-// would be half of what it is; were they taken for deliveries, too.
+// Exponential delays watched for an exponential time: half of them censored. Were the censored ones left out, the
+// median would be half of what it is; were they taken for deliveries, too.
 TEST(Reduced, LawOfCensoredDelaysIsThatOfTheDelays) {
   std::mt19937_64 bits(7);
   std::vector<Observation> observations;
@@ -254,7 +255,7 @@ TEST(Tail, BeginsAtItsShare) {
   EXPECT_THROW(reduce_observations(observations, TailRequest{}, law), Error);  // 15 in half of it
 }
 
-// ---------------------------------------------------------------------------------------------- as scenarios write them
+// --------------------------------------------------------------------------------------------- as scenarios write them
 
 class File : public testing::Test {
  protected:

@@ -1,5 +1,5 @@
-// Fits return what the data were made with: parameters over many repetitions against their own standard errors, on simulators
-// written here, with the standard library's generators and none of the engine's code.
+// Fits return what the data were made with: parameters over many repetitions against their own standard errors, on
+// simulators written here, with the standard library's generators and none of the engine's code.
 #include "market/fit.h"
 
 #include <fmt/format.h>
@@ -38,8 +38,9 @@ double student(Generator& g, double dof) {
 struct Repetitions {
   vector<Parameter> estimates;
 
-  /// Empty when the errors (estimate - truth) / standard error have a mean within `bias` + 3.5 / sqrt(n) of 0 and a deviation in a
-  /// band around 1; else what is wrong. Few repetitions decide: 3.5 standard errors are passed by chance once in 2,000 times.
+  /// Empty when the errors (estimate - truth) / standard error have a mean within `bias` + 3.5 / sqrt(n) of 0 and a
+  /// deviation in a band around 1; else what is wrong. Few repetitions decide: 3.5 standard errors are passed by chance
+  /// once in 2,000 times.
   std::string complaint(double truth, double bias = 0.0) const {
     const double n = static_cast<double>(estimates.size());
     double mean = 0.0, square = 0.0, level = 0.0;
@@ -70,7 +71,7 @@ vector<Repetitions> repeat(std::size_t count, const Make& make) {
   return out;
 }
 
-// ---- one history ------------------------------------------------------------------------------------------------------------
+// ---- one history ----------------------------------------------------------------------------------------------------
 
 TEST(StudentFits, RecoverDeviationAndDof) {
   const double dof = 5.0, stdev = 0.01;
@@ -224,8 +225,8 @@ TEST(GarchFits, AreQuick) {
   EXPECT_LT(taken.count() / 10.0, 0.2);  // 2 ms on a quiet machine; sanitizers and neighbours take their time
 }
 
-// What is resampled is scaled to variance 1 when a scenario reads it. Under a t likelihood residuals of fat tails may have
-// another variance, and the model would forget its level; the quasi-likelihood keeps it.
+// What is resampled is scaled to variance 1 when a scenario reads it. Under a t likelihood residuals of fat tails may
+// have another variance, and the model would forget its level; the quasi-likelihood keeps it.
 TEST(GarchFits, QuasiLikelihoodGivesResidualsOfUnitVarianceWhateverTheirLaw) {
   double t_variance = 0.0, quasi_variance = 0.0;
   for (std::uint64_t seed = 0; seed < 10; ++seed) {
@@ -322,7 +323,7 @@ TEST(HestonFits, RecoverTheMomentsOfManyYears) {
   }
 }
 
-// ---- several assets ---------------------------------------------------------------------------------------------------------
+// ---- several assets -------------------------------------------------------------------------------------------------
 
 const vector<std::string> letters{"A", "B", "C", "D", "E", "F", "G", "H"};
 
@@ -484,7 +485,7 @@ TEST(CommonJumps, BeliefSplitsABarBetweenJumpAndDiffusion) {
   EXPECT_NEAR(large.jump, -0.1 * 0.0025 / (0.0025 + diffusive), 1e-4);
 }
 
-// ---- diagnostics ------------------------------------------------------------------------------------------------------------
+// ---- diagnostics ----------------------------------------------------------------------------------------------------
 
 TEST(Diagnostics, LjungBoxSeesClusters) {
   int small = 0;
@@ -526,7 +527,7 @@ TEST(BadReturns, AreRefused) {
   EXPECT_THROW(fit_heston(vector<double>(1000, 0.01), 1), Error);
 }
 
-// ---- the command ------------------------------------------------------------------------------------------------------------
+// ---- the command ----------------------------------------------------------------------------------------------------
 
 class FitCommand : public ::testing::Test {
  protected:

@@ -1,4 +1,5 @@
-// Prices that go bar by bar against closed forms: GJR-GARCH, bootstrapped residuals, replayed records. checks.h says what a check is.
+// Prices that go bar by bar against closed forms: GJR-GARCH, bootstrapped residuals, replayed records. checks.h says
+// what a check is.
 #include <algorithm>
 #include <array>
 #include <boost/math/distributions/chi_squared.hpp>
@@ -39,7 +40,7 @@ Folder& folder() {
   return f;
 }
 
-// ---- GJR-GARCH ---------------------------------------------------------------------------------------------------------------
+// ---- GJR-GARCH ------------------------------------------------------------------------------------------------------
 
 /// One asset's bars of an hour; variances are those of a bar's log return.
 struct Garch {
@@ -60,7 +61,8 @@ struct Garch {
   }
 };
 
-/// Sales after `bars` bars each, on routes r0, r1, ...; thresholds lie `score` deviations of the forecast below the start.
+/// Sales after `bars` bars each, on routes r0, r1, ...; thresholds lie `score` deviations of the forecast below the
+/// start.
 std::string sales(const std::vector<double>& bars, const std::vector<double>& haircuts) {
   std::string text;
   for (std::size_t i = 0; i < bars.size(); ++i)
@@ -225,7 +227,7 @@ void garch_student(std::vector<Row>& rows) {
                        &World::correlation, joint_under(0, 3))}});
 }
 
-// ---- the stationary law ------------------------------------------------------------------------------------------------------
+// ---- the stationary law ---------------------------------------------------------------------------------------------
 
 /// E[z^2i], i = 0 .. 4, of a standard normal, and of a Student-t of variance 1.
 constexpr std::array<double, 5> normal_moments{1.0, 1.0, 3.0, 15.0, 105.0};
@@ -236,8 +238,8 @@ std::array<double, 5> student_moments(double dof) {
   return m;
 }
 
-/// E[h^k] / V^k, k = 0 .. 4, of the stationary variance of GJR-GARCH: h' = omega + (a z^2 + b) h, a = alpha + gamma in half of the cases;
-/// E[h'^k] from the binomial theorem and E[z^2i] (`shock`).
+/// E[h^k] / V^k, k = 0 .. 4, of the stationary variance of GJR-GARCH: h' = omega + (a z^2 + b) h, a = alpha + gamma in
+/// half of the cases; E[h'^k] from the binomial theorem and E[z^2i] (`shock`).
 std::array<double, 5> variance_moments(double alpha, double gamma, double beta,
                                        const std::array<double, 5>& shock = normal_moments) {
   const double omega = 1.0 - alpha - 0.5 * gamma - beta;
@@ -260,7 +262,8 @@ std::array<double, 5> variance_moments(double alpha, double gamma, double beta,
   return m;
 }
 
-/// Four independent assets A0 .. A3, sold after `bars` bars: 4 samples a path for the price of the padding. Drift of the log price 0.
+/// Four independent assets A0 .. A3, sold after `bars` bars: 4 samples a path for the price of the padding. Drift of
+/// the log price 0.
 std::string four(double s, const std::string& model, const std::vector<double>& bars) {
   std::vector<Asset> list;
   for (int i = 0; i < 4; ++i) list.push_back({fmt::format("A{}", i), s, 0.5 * s * s});
@@ -273,7 +276,8 @@ std::string four(double s, const std::string& model, const std::vector<double>& 
   }
   return text;
 }
-/// Sample mean of (X / unit)^power over the four assets sold at bars[b], and its sample standard error; from bins' midpoints.
+/// Sample mean of (X / unit)^power over the four assets sold at bars[b], and its sample standard error; from bins'
+/// midpoints.
 struct Moment {
   double mean = 0.0, error = 0.0;
 };
@@ -326,9 +330,10 @@ void garch_stationary(std::vector<Row>& rows) {
   }
 }
 
-// ---- bootstrap ---------------------------------------------------------------------------------------------------------------
+// ---- bootstrap ------------------------------------------------------------------------------------------------------
 
-/// Rows of residuals of two assets, as the scenario reads them and standardised: skewed, one after the other alike, and correlated.
+/// Rows of residuals of two assets, as the scenario reads them and standardised: skewed, one after the other alike, and
+/// correlated.
 struct Residuals {
   static constexpr int n = 160;
   std::vector<double> x, y;
@@ -371,7 +376,8 @@ struct Residuals {
     for (std::size_t i = 0; i < n; ++i) sum += f(i) / n;
     return sum;
   }
-  /// Mean of f(i, j) over two consecutive bars: the row after i, or any row when a block of mean length `block` bars ends.
+  /// Mean of f(i, j) over two consecutive bars: the row after i, or any row when a block of mean length `block` bars
+  /// ends.
   template <class Function>
   double over_pairs(double block, const Function& f) const {
     return over_rows([&](std::size_t i) {
@@ -515,7 +521,7 @@ void bootstrap(std::vector<Row>& rows) {
                   "100h"});
 }
 
-// ---- replay ------------------------------------------------------------------------------------------------------------------
+// ---- replay ---------------------------------------------------------------------------------------------------------
 
 /// A record of two assets, an hour a row.
 struct Prices {
@@ -623,10 +629,10 @@ INSTANTIATE_TEST_SUITE_P(Quick, BarsError, ::testing::ValuesIn(errors_that_run(r
 INSTANTIATE_TEST_SUITE_P(Slow, BarsError, ::testing::ValuesIn(errors_that_run(rows(), true)), row_name);
 TEST(BarsRows, AreSound) { are_sound(rows(), 0.25); }
 
-// ---- what needs other intervals, or none --------------------------------------------------------------------------------------
+// ---- what needs other intervals, or none ----------------------------------------------------------------------------
 
-/// Row 9: E[r^4] of GARCH(1, 1) from the stationary start, for returns over m bars. With alpha = .08, beta = .90 the eighth moment is
-/// infinite, so that no exact standard error exists: six sample ones stand for the interval.
+/// Row 9: E[r^4] of GARCH(1, 1) from the stationary start, for returns over m bars. With alpha = .08, beta = .90 the
+/// eighth moment is infinite, so that no exact standard error exists: six sample ones stand for the interval.
 class Kurtosis : public ::testing::TestWithParam<double> {};
 TEST_P(Kurtosis, OfGarchIsThePublishedOne) {
   const double alpha = GetParam();
@@ -671,7 +677,8 @@ TEST_P(Kurtosis, OfGarchIsThePublishedOne) {
 
 INSTANTIATE_TEST_SUITE_P(Slow, Kurtosis, ::testing::Values(0.08));
 
-/// One bar of a bootstrap has the law of the rows, each as often as any other: no path elsewhere, and Pearson's chi-square over rows.
+/// One bar of a bootstrap has the law of the rows, each as often as any other: no path elsewhere, and Pearson's
+/// chi-square over rows.
 TEST(Bootstrap, DrawsEveryRowEquallyOften) {
   const Residuals& r = residuals();
   constexpr std::uint64_t n = 1'000'000;
@@ -724,7 +731,8 @@ int only_bin(const Results& r, int k) {
   return *at == r.tally.paths ? int(at - counts) : -1;
 }
 
-/// From a fixed call every price is known: the recorded ratio at a bar's close, a straight line of its logarithm in between.
+/// From a fixed call every price is known: the recorded ratio at a bar's close, a straight line of its logarithm in
+/// between.
 TEST(Replay, GivesTheRecordedPrices) {
   const Prices& p = prices();
   const std::vector<double> bars = {1, 2, 5, 20, 1.5, 2.25, 19.9};

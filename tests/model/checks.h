@@ -1,9 +1,10 @@
 /// checks.h -- scenarios against closed forms, and the proof that each comparison would see an error.
 ///
-/// A Row is a scenario as a user writes it, run along the command line's own path. A Check passes when the exact value lies in the
-/// interval that the program itself reports (or that the exact standard error gives) at `level`. A check that counts states the relative
-/// error of the probability that it detects with 90 %, from the binomial law and nothing else; a planted run moves one parameter of the
-/// scenario until the *closed form* is off by the error that is detected with 99.9 %, and must fail.
+/// A Row is a scenario as a user writes it, run along the command line's own path. A Check passes when the exact value
+/// lies in the interval that the program itself reports (or that the exact standard error gives) at `level`. A check
+/// that counts states the relative error of the probability that it detects with 90 %, from the binomial law and
+/// nothing else; a planted run moves one parameter of the scenario until the *closed form* is off by the error that is
+/// detected with 99.9 %, and must fail.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -29,7 +30,7 @@ namespace proofload::testing {
 inline constexpr double level = 0.999995, false_alarm = 1.0 - level, family_wise = 1e-3;
 inline constexpr double minute = 60.0, hour = 3600.0, day = 86400.0, year = 365.0 * day;
 
-// ---- mathematics -------------------------------------------------------------------------------------------------------------
+// ---- mathematics ----------------------------------------------------------------------------------------------------
 
 inline double normal(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
 inline double normal_score(double p) { return boost::math::quantile(boost::math::normal(), p); }
@@ -45,7 +46,8 @@ double integral(const Function& f, double a, double b, int panels = 1) {
   return sum;
 }
 
-/// P(X < a, Y < b), standard normals of correlation rho: Phi(a) Phi(b) and an integral over the angle (Drezner and Wesolowsky 1990).
+/// P(X < a, Y < b), standard normals of correlation rho: Phi(a) Phi(b) and an integral over the angle (Drezner and
+/// Wesolowsky 1990).
 inline double bivariate(double a, double b, double rho) {
   const auto f = [&](double angle) {
     const double s = std::sin(angle), c2 = 1.0 - s * s;
@@ -61,8 +63,8 @@ double over_normal(const Function& f, double kink = 0.0) {
   return integral(g, -9.0, kink, 9) + integral(g, kink, 9.0, 9);
 }
 
-/// Mean of f(w), w the mixing variance of a unit-variance Student-t: (dof - 2) / chi-square(dof). The trapezoidal rule in the
-/// logarithm of chi-square converges faster than any power of its step.
+/// Mean of f(w), w the mixing variance of a unit-variance Student-t: (dof - 2) / chi-square(dof). The trapezoidal rule
+/// in the logarithm of chi-square converges faster than any power of its step.
 template <class Function>
 double over_mixer(double dof, const Function& f) {
   constexpr double step = 0.125;
@@ -95,10 +97,10 @@ double solve(const Function& f, double y, double low, double high) {
   return 0.5 * (low + high);
 }
 
-// ---- what a check is ---------------------------------------------------------------------------------------------------------
+// ---- what a check is ------------------------------------------------------------------------------------------------
 
-/// What a planted error multiplies; a row says which of them its scenario and its closed forms know. Tests with other parameters have a
-/// World of their own, with the level and the seed of its rows.
+/// What a planted error multiplies; a row says which of them its scenario and its closed forms know. Tests with other
+/// parameters have a World of their own, with the level and the seed of its rows.
 struct World {
   static constexpr double level = testing::level;
   static constexpr int seed = 20261123;
@@ -165,8 +167,8 @@ std::vector<RowIn<W>> rows_of(std::initializer_list<void (*)(std::vector<RowIn<W
   return rows;
 }
 
-/// Relative error of a probability p that n trials detect with this power, upwards: p's own Clopper-Pearson acceptance region against
-/// the binomial law of p (1 + error). Exact, no normal approximation.
+/// Relative error of a probability p that n trials detect with this power, upwards: p's own Clopper-Pearson acceptance
+/// region against the binomial law of p (1 + error). Exact, no normal approximation.
 inline double detected_error(double trials, double p, double power, double at_level = level) {
   const auto at_least = [&](double x, double q) { return x <= 0.0 ? 1.0 : boost::math::ibeta(x, trials - x + 1.0, q); };
   double accepted = std::floor(trials * p), rejected = trials;  // the least count that the check rejects
@@ -185,7 +187,8 @@ CheckIn<W> probability(std::string name, std::uint64_t n, std::type_identity_t<E
       std::move(measure), exact, [=](double power) { return detected_error(double(n), exact(W{}), power, W::level); }};
 }
 
-/// A quantile `value`, exceeded with probability `tail` that is 1 - confidence in the unmoved world: the count of losses beyond decides.
+/// A quantile `value`, exceeded with probability `tail` that is 1 - confidence in the unmoved world: the count of
+/// losses beyond decides.
 template <class W>
 CheckIn<W> quantile(std::string name, std::uint64_t n, double value, std::type_identity_t<ExactIn<W>> tail,
                     double W::*knob, Measure measure) {
@@ -207,7 +210,7 @@ CheckIn<W> mean(std::string name, std::type_identity_t<ExactIn<W>> exact, double
           false};
 }
 
-// ---- scenarios ---------------------------------------------------------------------------------------------------------------
+// ---- scenarios ------------------------------------------------------------------------------------------------------
 
 struct Asset {
   std::string name;
@@ -230,7 +233,7 @@ inline std::string student_t(double dof) {
 }
 inline double loss(double log_price) { return -std::expm1(log_price); }
 
-// ---- what is read off a result -----------------------------------------------------------------------------------------------
+// ---- what is read off a result --------------------------------------------------------------------------------------
 
 inline Estimate counted(std::uint64_t x, std::uint64_t n) { return proportion(x, n, level); }
 /// At the level that the scenario asks for.
@@ -279,7 +282,7 @@ inline Measure with_error(std::function<double(const Results&, const Answers&)> 
   };
 }
 
-// ---- the tests ---------------------------------------------------------------------------------------------------------------
+// ---- the tests ------------------------------------------------------------------------------------------------------
 
 inline constexpr double stated_power = 0.90, planted_power = 0.999;
 

@@ -1,18 +1,21 @@
-// Simulated probabilities, haircuts and shortfalls against closed forms, and the proof that each comparison would see an error.
+// Simulated probabilities, haircuts and shortfalls against closed forms, and the proof that each comparison would see
+// an error.
 //
-// Every row is a scenario as a user writes it, run along the command line's own path. A check passes when the exact value lies in the
-// interval that the program itself reports, at the level 1 - 1e-5 (`run.interval`); with at most 100 checks (a test counts them) the
-// suite as a whole raises a false alarm with a probability of 1e-3 or less, whatever the seed and however the checks depend on each other.
-// (Counts have exact binomial intervals; those of means are normal, with thousands of paths behind each.)
-// The seed is fixed and every machine computes the same bits, so what passed once passes everywhere.
+// Every row is a scenario as a user writes it, run along the command line's own path. A check passes when the exact
+// value lies in the interval that the program itself reports, at the level 1 - 1e-5 (`run.interval`); with at most 100
+// checks (a test counts them) the suite as a whole raises a false alarm with a probability of 1e-3 or less, whatever
+// the seed and however the checks depend on each other. (Counts have exact binomial intervals; those of means are
+// normal, with thousands of paths behind each.) The seed is fixed and every machine computes the same bits, so what
+// passed once passes everywhere.
 //
-// Each check states the relative error (of the probability that it counts) that it would detect with a probability of 90 %, from the
-// binomial law and nothing else. To prove it, a planted-error run moves one parameter of the scenario until the *closed form* is off by
-// the error that is detected with 99.9 %, about 1.3 times as much (so that the outcome does not hang on the one seed), and must fail.
+// Each check states the relative error (of the probability that it counts) that it would detect with a probability of
+// 90 %, from the binomial law and nothing else. To prove it, a planted-error run moves one parameter of the scenario
+// until the *closed form* is off by the error that is detected with 99.9 %, about 1.3 times as much (so that the
+// outcome does not hang on the one seed), and must fail.
 //
-// A row needs N p >= 1,000. Those of the reference table that would take more than 6e8 paths are left out: a fixed delay
-// of 1 h and 5 % (p = 1.0e-9), of 24 h and 20 % (5.5e-8), and three log-normal stages and 10 % (9.1e-11). They wait for
-// importance sampling. The trivariate orthant has no counter: joint tails are counted for pairs.
+// A row needs N p >= 1,000. Those of the reference table that would take more than 6e8 paths are left out: a fixed
+// delay of 1 h and 5 % (p = 1.0e-9), of 24 h and 20 % (5.5e-8), and three log-normal stages and 10 % (9.1e-11). They
+// wait for importance sampling. The trivariate orthant has no counter: joint tails are counted for pairs.
 #include <boost/math/distributions/binomial.hpp>
 #include <boost/math/quadrature/gauss_kronrod.hpp>
 #include <boost/math/quadrature/tanh_sinh.hpp>
@@ -33,7 +36,7 @@ using testing::with_error, testing::year;
 
 constexpr double level = 0.99999;
 
-// ---- mathematics of the reference table: log price of drift m = -s^2/2 per year ----------------------------------------------
+// ---- mathematics of the reference table: log price of drift m = -s^2/2 per year -------------------------------------
 
 /// P(basis S(d)/S(0) < y) after d seconds; `extra` is the variance of an independent log-normal factor of median 1.
 double below(double y, double d, double s, double extra = 0.0) {
@@ -100,10 +103,10 @@ double over_uniform(double a, double b, const std::function<double(double)>& f) 
   return boost::math::quadrature::gauss_kronrod<double, 61>::integrate(f, a, b, 12, 1e-13) / (b - a);
 }
 
-// ---- what a check is ---------------------------------------------------------------------------------------------------------
+// ---- what a check is ------------------------------------------------------------------------------------------------
 
-/// The parameters that a planted error moves. `delay`, `hazard` and `correlation` multiply the durations, hazards and correlations of a
-/// scenario, 2 - `severity` multiplies recoveries.
+/// The parameters that a planted error moves. `delay`, `hazard` and `correlation` multiply the durations, hazards and
+/// correlations of a scenario, 2 - `severity` multiplies recoveries.
 struct World {
   static constexpr double level = proofload::level;
   static constexpr int seed = 20261122;
@@ -120,7 +123,7 @@ using Knob = double World::*;
 using Exact = testing::ExactIn<World>;
 using Row = testing::RowIn<World>;
 
-// ---- what is read off a result -----------------------------------------------------------------------------------------------
+// ---- what is read off a result --------------------------------------------------------------------------------------
 
 Estimate counted_share(double share, const Results& r) {
   return counted(static_cast<std::uint64_t>(std::llround(share * static_cast<double>(r.tally.paths))), r);
@@ -177,7 +180,7 @@ Measure unresolved() {
   return [](const Results& r, const Answers& a) { return counted(a.unresolved, r); };
 }
 
-// ---- scenarios ---------------------------------------------------------------------------------------------------------------
+// ---- scenarios ------------------------------------------------------------------------------------------------------
 
 std::string two_assets(double volatility, double correlation) {
   return fmt::format(
@@ -194,9 +197,10 @@ std::function<std::string(const World&)> simple(double haircut, std::function<st
   };
 }
 
-// ---- the rows ----------------------------------------------------------------------------------------------------------------
+// ---- the rows -------------------------------------------------------------------------------------------------------
 
-/// Row 1: log-normal price at a fixed time. Row 11: its value at risk and expected shortfall; and the put that E[(1-h-Y)+] is.
+/// Row 1: log-normal price at a fixed time. Row 11: its value at risk and expected shortfall; and the put that
+/// E[(1-h-Y)+] is.
 void fixed_delay(std::vector<Row>& rows) {
   constexpr std::uint64_t many = 20'000'000, n = 4'000'000;
   rows.push_back({"fixed_1h",
@@ -280,8 +284,9 @@ void gamma_delay(std::vector<Row>& rows) {
     double shape, value;
     std::uint64_t paths;
   } const gammas[] = {
-      // The reference table misprints 7.899398229597823e-6 as 7.89939829597823e-6 (it lost a 2): quadrature in 30 digits
-      // over pieces [0, .1, 1, 2, 5, 10, 20, 40, 80, 160, 400] of the gamma variate gives 7.89939822959781854e-6.
+      // The reference table misprints 7.899398229597823e-6 as 7.89939829597823e-6 (it lost a 2): quadrature in 30
+      // digits over pieces [0, .1, 1, 2, 5, 10, 20, 40, 80, 160, 400] of the gamma variate gives
+      // 7.89939822959781854e-6.
       {"gamma_3", 3.0, 7.89939822959782e-6, 160'000'000},
       {"gamma_half", 0.5, 3.80514393400815e-4, n}};
   for (const auto& g : gammas) {
@@ -329,7 +334,8 @@ void three_stages(std::vector<Row>& rows) {
   }
 }
 
-/// Row 6: Marshall and Olkin's shocks. Only hazard times exposure matters: 10 times the table's rates over a tenth of its year.
+/// Row 6: Marshall and Olkin's shocks. Only hazard times exposure matters: 10 times the table's rates over a tenth of
+/// its year.
 void joint_failures(std::vector<Row>& rows) {
   constexpr std::uint64_t n = 2'000'000;
   const auto layer = [](const std::string& name, double hazard, double common, const std::string& network) {
@@ -372,7 +378,8 @@ void joint_failures(std::vector<Row>& rows) {
                        .as_published(0.00115884720511685, 1e-13)}});
 }
 
-/// Row 7: two correlated assets at one time, one asset at two times (its correlation is sqrt(d1 / d2)), with and without a grid.
+/// Row 7: two correlated assets at one time, one asset at two times (its correlation is sqrt(d1 / d2)), with and
+/// without a grid.
 void joint_tails(std::vector<Row>& rows) {
   const auto haircut_at = [](double score, double d) { return loss_quantile(normal(score), d, 0.8); };
   struct {
@@ -591,7 +598,7 @@ const std::vector<Row>& rows() {
   return all;
 }
 
-// ---- the tests ---------------------------------------------------------------------------------------------------------------
+// ---- the tests ------------------------------------------------------------------------------------------------------
 
 class ClosedForm : public ::testing::TestWithParam<const Row*> {};
 TEST_P(ClosedForm, LiesInTheIntervalOfTheProgram) { testing::lies_in_the_interval(*GetParam()); }

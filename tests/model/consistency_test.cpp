@@ -1,5 +1,6 @@
-// What must hold whatever the numbers, in a book where everything of a messaging layer is in force: which way a haircut moves on common
-// random numbers, what a single chain has in common with it, that its attribution sums, and whose draws nothing else moves.
+// What must hold whatever the numbers, in a book where everything of a messaging layer is in force: which way a haircut
+// moves on common random numbers, what a single chain has in common with it, that its attribution sums, and whose draws
+// nothing else moves.
 #include <algorithm>
 
 #include "tests/model/outages.h"
@@ -9,7 +10,7 @@ namespace {
 
 using namespace testing;  // NOLINT: the vocabulary of checks
 
-// ---- which way a haircut moves -----------------------------------------------------------------------------------------------
+// ---- which way a haircut moves --------------------------------------------------------------------------------------
 
 struct Dial {
   double volatility = 0.8, relay = hour, hazard = 1.0, verifier_hazard = 0.5, exposure = 2 * day, recovery = 0.6,
@@ -65,8 +66,9 @@ TEST_P(BookHaircutRises, WithEachValue) {
     before = now;
   }
 }
-// Where failures decide (99.9 %), where delays do (99 %). Common random numbers: no statistics, but quantiles of 100,000 paths. The stress
-// factor's volatility keeps the mean variance: only the far tail must rise, by 1.2 % from none to 0.8, and at once.
+// Where failures decide (99.9 %), where delays do (99 %). Common random numbers: no statistics, but quantiles of
+// 100,000 paths. The stress factor's volatility keeps the mean variance: only the far tail must rise, by 1.2 % from
+// none to 0.8, and at once.
 INSTANTIATE_TEST_SUITE_P(Consistency, BookHaircutRises,
                          ::testing::Values(Rise{"volatility", &Dial::volatility, {0.4, 0.6, 0.8, 1.2}},
                                            Rise{"delay", &Dial::relay, {600.0, hour, 6 * hour, day}},
@@ -101,10 +103,10 @@ TEST(Consistency, HaircutFallsWithTheBond) {
   }
 }
 
-// ---- one chain, and what the parts sum to ------------------------------------------------------------------------------------
+// ---- one chain, and what the parts sum to ---------------------------------------------------------------------------
 
-/// When the message takes an oracle and one block, and nothing fails or stands still, the haircut is that of a single chain, path by
-/// path, whatever the prices: all of it is the price's. Planted: a second more, and a hazard.
+/// When the message takes an oracle and one block, and nothing fails or stands still, the haircut is that of a single
+/// chain, path by path, whatever the prices: all of it is the price's. Planted: a second more, and a hazard.
 TEST(Consistency, OracleAndOneBlockAreASingleChain) {
   const auto run = [](const std::string& market, const std::string& oracle, double inclusion, double hazard) {
     return run_text("schema = 1\nname = \"s\"\n[run]\npaths = 50000\nseed = 7\nconfidence = [0.9, 0.99, 0.999]\n" +
@@ -164,10 +166,10 @@ TEST(Consistency, AttributionSums) {
   }
 }
 
-// ---- whose draws nothing else moves ------------------------------------------------------------------------------------------
+// ---- whose draws nothing else moves ---------------------------------------------------------------------------------
 
-/// Everything about delays and failures that is counted for what has these names; prices apart, whose increments are addressed by the rank
-/// of the visit (host/plan/compile.cpp): another delay on the way moves those, and only those.
+/// Everything about delays and failures that is counted for what has these names; prices apart, whose increments are
+/// addressed by the rank of the visit (host/plan/compile.cpp): another delay on the way moves those, and only those.
 struct Counts {
   std::vector<std::uint64_t> delay, late, failed;
   bool operator==(const Counts&) const = default;
@@ -244,8 +246,8 @@ TEST(Draws, OfOthersAreNotMovedByARouteAStageAnOutageOrALayer) {
   EXPECT_EQ(counts_of(run_parts(p), xy, lm), both) << "and on which another one does";
 }
 
-/// With fixed delays (and so the same visits) the losses are the same too, bin by bin: layers, outages that hold up others and failures
-/// do not touch the prices.
+/// With fixed delays (and so the same visits) the losses are the same too, bin by bin: layers, outages that hold up
+/// others and failures do not touch the prices.
 TEST(Draws, OfPricesAreNotMovedWhereTheVisitsStay) {
   const auto run = [](const std::string& layers, const std::string& on) {
     return run_text("schema = 1\nname = \"d\"\n[run]\npaths = 50000\nseed = 7\nconfidence = [0.9]\n" +

@@ -1,5 +1,6 @@
-// Failures of messaging layers against theory: shocks that a network or a set of verifiers shares, exposures, bonds, the cost of
-// corruption, stalls, the cliff (DESIGN 1.4). checks.h says what a check is and how it proves that it would see an error.
+// Failures of messaging layers against theory: shocks that a network or a set of verifiers shares, exposures, bonds,
+// the cost of corruption, stalls, the cliff (DESIGN 1.4). checks.h says what a check is and how it proves that it would
+// see an error.
 #include <algorithm>
 
 #include "tests/model/outages.h"
@@ -35,9 +36,9 @@ struct Layer {
   double rate() const { return hazard + network + verifiers; }
 };
 
-/// Marshall and Olkin (1967): own shocks, those of a network, those of a verifier set; P(T_i < e_i, T_j < e_j) with exposures that differ.
-/// Errors: one shock for network and verifiers of a name; a shared shock drawn per layer; the marginal rate without one of the three;
-/// one exposure for both.
+/// Marshall and Olkin (1967): own shocks, those of a network, those of a verifier set; P(T_i < e_i, T_j < e_j) with
+/// exposures that differ. Errors: one shock for network and verifiers of a name; a shared shock drawn per layer; the
+/// marginal rate without one of the three; one exposure for both.
 void joint_laws(std::vector<Row>& rows) {
   const auto layers = [](const World& w) {
     return std::vector<Layer>{{"one", 0.3 * w.size, 20.0, 0.5 * w.correlation, 0.4 * w.shape},
@@ -97,7 +98,8 @@ void exposures(std::vector<Row>& rows) {
                   "40d"});
 }
 
-/// Bonds make good part of a loss, and never more than it; hazards rise with what is to be had. Recoveries without price risk.
+/// Bonds make good part of a loss, and never more than it; hazards rise with what is to be had. Recoveries without
+/// price risk.
 void bonds(std::vector<Row>& rows) {
   const std::string secured = "secured = 500e6\n", any = "recovery = { kind = \"uniform\", min = 0.2, max = 1.0 }\n";
   const auto share = [](const World& w) { return 0.25 * w.size; };
@@ -143,7 +145,8 @@ void bonds(std::vector<Row>& rows) {
             &World::delay, both_fail(1, 1))}});
 }
 
-/// A failed layer stands still; who was not hit does not wait. Outages come on top: the stall begins when the message would have arrived.
+/// A failed layer stands still; who was not hit does not wait. Outages come on top: the stall begins when the message
+/// would have arrived.
 void stall(std::vector<Row>& rows) {
   const double relay = hour, at = 9 * hour;
   const auto whole = [](const World& w) { return exponential_time(12 * hour * w.shape); };
@@ -197,7 +200,7 @@ INSTANTIATE_TEST_SUITE_P(Quick, FailuresError, ::testing::ValuesIn(errors_that_r
 INSTANTIATE_TEST_SUITE_P(Slow, FailuresError, ::testing::ValuesIn(errors_that_run(rows(), true)), row_name);
 TEST(FailuresRows, AreSound) { are_sound(rows(), 0.15); }
 
-// ---- what no interval is needed for ------------------------------------------------------------------------------------------
+// ---- what no interval is needed for ---------------------------------------------------------------------------------
 
 std::string head(std::uint64_t paths) {
   return fmt::format(

@@ -1,7 +1,7 @@
 // Heston's model by Andersen's QE scheme against Fourier inversion, and its bias against the size of the step.
 //
-// Time is limited to 40 d, so the years of the literature are run faster: with every rate (mean reversion, drift), the variances and the
-// volatility of variance times c, the law at T / c is the law at T.
+// Time is limited to 40 d, so the years of the literature are run faster: with every rate (mean reversion, drift), the
+// variances and the volatility of variance times c, the law at T / c is the law at T.
 #include <algorithm>
 #include <complex>
 #include <random>
@@ -15,7 +15,7 @@ namespace {
 using namespace testing;  // NOLINT: the vocabulary of checks
 using Complex = std::complex<double>;
 
-// ---- Fourier inversion -------------------------------------------------------------------------------------------------------
+// ---- Fourier inversion ----------------------------------------------------------------------------------------------
 
 /// Log price X(T) = (drift - v / 2) dt + sqrt(v) dW + Merton's jumps, S(0) = 1; per year.
 struct Heston {
@@ -25,8 +25,8 @@ struct Heston {
   Heston faster(double c) const {
     return {c * kappa, c * theta, c * xi, rho, c * v0, c * drift, c * intensity, jump_mean, jump_deviation};
   }
-  /// E[e^{zX}] in the form that needs no branch of the logarithm to be chosen ("little trap", Albrecher et al. 2007). `mixer`: what the
-  /// variance of the price's own shock is multiplied by (with rho = 0 that is all of its shock).
+  /// E[e^{zX}] in the form that needs no branch of the logarithm to be chosen ("little trap", Albrecher et al. 2007).
+  /// `mixer`: what the variance of the price's own shock is multiplied by (with rho = 0 that is all of its shock).
   Complex moment(Complex z, double t, double mixer = 1.0) const {
     const Complex b = kappa - rho * xi * z, d = std::sqrt(b * b - xi * xi * (mixer * z * z - z)), g = (b - d) / (b + d);
     const Complex fall = std::exp(-d * t);
@@ -38,7 +38,8 @@ struct Heston {
         (std::exp(z * jump_mean + 0.5 * z * z * jump_deviation * jump_deviation) - 1.0 - z * compensator);
     return std::exp(z * drift * t + c + of_v0 * v0 + jumps);
   }
-  /// E[((K - S)+)^n]; n = 0: P(S < K). The transform of the pay-off, n! K^(z + n) / (z (z + 1) .. (z + n)), on the line Re z = -1/2.
+  /// E[((K - S)+)^n]; n = 0: P(S < K). The transform of the pay-off, n! K^(z + n) / (z (z + 1) .. (z + n)), on the line
+  /// Re z = -1/2.
   double put(int n, double k, double t, double mixer = 1.0) const {
     const auto f = [&](double u) {
       const Complex z(-0.5, u);
@@ -120,7 +121,7 @@ Measure loss_over(int k, double h) {
   };
 }
 
-// ---- rows --------------------------------------------------------------------------------------------------------------------
+// ---- rows -----------------------------------------------------------------------------------------------------------
 
 constexpr double span = 36.5 * day, tenth = 0.1;  // a tenth of a year
 
@@ -238,7 +239,8 @@ void composed(std::vector<Row>& rows) {
                            fmt::format("[stress]\nvolatility = {:.17g}\n", 1.5 * w.size);
                   },
                   {check(0.3, &World::size, stressed)}});
-  // Student-t: one mixer for the price's own shocks. Without leverage that is all of them, and the law a mixture of known ones.
+  // Student-t: one mixer for the price's own shocks. Without leverage that is all of them, and the law a mixture of
+  // known ones.
   const auto unlevered = [](const World& w) {
     Heston h = coin(w);
     h.rho = 0.0;
@@ -307,7 +309,8 @@ TEST_P(HestonRowError, IsSeen) { rejects_a_planted_error(*GetParam()); }
 INSTANTIATE_TEST_SUITE_P(Quick, HestonRowError, ::testing::ValuesIn(errors_that_run(rows(), false)), row_name);
 INSTANTIATE_TEST_SUITE_P(Slow, HestonRowError, ::testing::ValuesIn(errors_that_run(rows(), true)), row_name);
 
-/// The published price is a call's: parity makes it of the put, E[(K - S)+] discounted, and of E[S]. Two inversions agree.
+/// The published price is a call's: parity makes it of the put, E[(K - S)+] discounted, and of E[S]. Two inversions
+/// agree.
 TEST(Fourier, GivesThePublishedPrice) {
   const double forward = kaya({}).moment(1.0, tenth).real();
   EXPECT_NEAR(forward, std::exp(0.0319), 1e-13);
@@ -317,9 +320,10 @@ TEST(Fourier, GivesThePublishedPrice) {
 
 TEST(HestonRows, AreSound) { are_sound(rows(), 0.15); }
 
-// ---- bias --------------------------------------------------------------------------------------------------------------------
+// ---- bias -----------------------------------------------------------------------------------------------------------
 
-/// The three cases of Andersen (2008). Calls at 60, 100 and 140, undiscounted, as the literature quotes them for the first two.
+/// The three cases of Andersen (2008). Calls at 60, 100 and 140, undiscounted, as the literature quotes them for the
+/// first two.
 struct Case {
   const char* name;
   Heston model;
@@ -350,7 +354,8 @@ double put_of(const Results& r, double k) {
   return sum;
 }
 
-/// The same scheme in double precision, from the paper: QE with psi_c = 3/2 and the price of equation (33) with gamma1 = gamma2 = 1/2.
+/// The same scheme in double precision, from the paper: QE with psi_c = 3/2 and the price of equation (33) with gamma1
+/// = gamma2 = 1/2.
 struct Reference {
   double put[3] = {}, error[3] = {};
   Reference(const Case& c, int per_year, int paths) {
@@ -393,8 +398,9 @@ struct Reference {
 
 class Bias : public ::testing::TestWithParam<const Case*> {};
 
-/// Steps of a year have the scheme's own bias, as another implementation has it; it falls with the step, and steps of 1/32 year have none
-/// that a million paths would show: 4.6 standard errors, of 0.02 to 0.04 per cent of the spot. Planted: a vol_of_vol that is 10 % larger.
+/// Steps of a year have the scheme's own bias, as another implementation has it; it falls with the step, and steps of
+/// 1/32 year have none that a million paths would show: 4.6 standard errors, of 0.02 to 0.04 per cent of the spot.
+/// Planted: a vol_of_vol that is 10 % larger.
 TEST_P(Bias, ShrinksWithTheStep) {
   constexpr std::uint64_t n = 250'000;
   const Case& c = *GetParam();

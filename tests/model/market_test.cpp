@@ -1,5 +1,6 @@
-// Prices against closed forms: Student-t shocks, Merton's jumps, observers on the grid, factors, stress overlays. (Variance that
-// moves: heston_test.cpp, bars_test.cpp.) checks.h says what a check is and how it proves that it would see an error.
+// Prices against closed forms: Student-t shocks, Merton's jumps, observers on the grid, factors, stress overlays.
+// (Variance that moves: heston_test.cpp, bars_test.cpp.) checks.h says what a check is and how it proves that it would
+// see an error.
 
 #include <algorithm>
 
@@ -12,7 +13,7 @@ namespace {
 
 using namespace testing;  // NOLINT: the vocabulary of checks
 
-// ---- closed forms ------------------------------------------------------------------------------------------------------------
+// ---- closed forms ---------------------------------------------------------------------------------------------------
 
 /// Log price X(t) = drift t + Brownian motion + jumps; times in seconds, rates per year.
 struct Jumps {
@@ -57,8 +58,8 @@ double bivariate_t(double dof, double a, double b, double rho) {
   return over_mixer(dof, [&](double w) { return bivariate(a / std::sqrt(w) / unit, b / std::sqrt(w) / unit, rho); });
 }
 
-/// P(a discretely watched Gaussian walk is below x < 0 at any of the dates 1 .. k) for k = 1 .. m: steps N(drift, deviation^2), the
-/// density above x carried from date to date by Gauss-Legendre quadrature.
+/// P(a discretely watched Gaussian walk is below x < 0 at any of the dates 1 .. k) for k = 1 .. m: steps N(drift,
+/// deviation^2), the density above x carried from date to date by Gauss-Legendre quadrature.
 std::vector<double> first_passage(double x, double drift, double deviation, int m) {
   const double top = drift * m + 7.0 * deviation * std::sqrt(double(m)), width = 3.0 * deviation;
   std::vector<double> at, weight;
@@ -96,7 +97,7 @@ std::vector<double> first_passage(double x, double drift, double deviation, int 
   return passed;
 }
 
-// ---- rows --------------------------------------------------------------------------------------------------------------------
+// ---- rows -----------------------------------------------------------------------------------------------------------
 
 /// Row 3 of the reference table, by common jumps, by own ones, and through a grid.
 void merton(std::vector<Row>& rows) {
@@ -130,7 +131,8 @@ void merton(std::vector<Row>& rows) {
   }
 }
 
-/// Two sales and a price-layer time between them in one cell of a 1 h grid, with jumps: all have the law of theory, also together.
+/// Two sales and a price-layer time between them in one cell of a 1 h grid, with jumps: all have the law of theory,
+/// also together.
 void one_cell(std::vector<Row>& rows) {
   constexpr std::uint64_t n = 3'000'000;
   const auto model = [](const World& w) {
@@ -235,7 +237,8 @@ void student_rows(std::vector<Row>& rows) {
                        haircut(0, 1))},
                   "30d"});
 
-  // One mixer over the whole path: two times are bivariate t, with and without a grid; so is the bridged price-layer time.
+  // One mixer over the whole path: two times are bivariate t, with and without a grid; so is the bridged price-layer
+  // time.
   for (const char* grid : {"", "grid = { step = \"7h\" }\n"}) {
     const auto scale = [](double d) { return t_scale(4.0, 0.8, d); };
     const double early = 6 * hour, he = loss(-2.0 * scale(early)), hl = loss(-3.0 * scale(day));
@@ -349,7 +352,8 @@ void observers(std::vector<Row>& rows) {
                      probability("the book's worst date", n, exact, &World::volatility, least_beyond(0.2))},
                     "10d"});
   }
-  // Half of the book stands still: it loses 10 % when the other half loses 20 %. The weights come from the collaterals, two of one asset.
+  // Half of the book stands still: it loses 10 % when the other half loses 20 %. The weights come from the collaterals,
+  // two of one asset.
   rows.push_back({"worst_date_of_a_book",
                   n,
                   [=](const World& w) {
@@ -406,7 +410,7 @@ void observers(std::vector<Row>& rows) {
                       &World::volatility, breach(0))}});
 }
 
-// ---- factors -----------------------------------------------------------------------------------------------------------------
+// ---- factors --------------------------------------------------------------------------------------------------------
 
 constexpr int factor_assets = 20;
 std::vector<std::vector<double>> loadings(double scale = 1.0) {
@@ -581,7 +585,7 @@ void factors(std::vector<Row>& rows) {
   }
 }
 
-// ---- stress ------------------------------------------------------------------------------------------------------------------
+// ---- stress ---------------------------------------------------------------------------------------------------------
 
 void stress(std::vector<Row>& rows) {
   constexpr std::uint64_t n = 1'000'000;
@@ -754,9 +758,10 @@ INSTANTIATE_TEST_SUITE_P(Quick, MarketError, ::testing::ValuesIn(errors_that_run
 INSTANTIATE_TEST_SUITE_P(Slow, MarketError, ::testing::ValuesIn(errors_that_run(rows(), true)), row_name);
 TEST(MarketRows, AreSound) { are_sound(rows(), 0.5); }
 
-// ---- what no interval is needed for ------------------------------------------------------------------------------------------
+// ---- what no interval is needed for ---------------------------------------------------------------------------------
 
-/// Row 4, tail dependence: the conditional probabilities that student_t_joint_far checks one of do fall to the published limit.
+/// Row 4, tail dependence: the conditional probabilities that student_t_joint_far checks one of do fall to the
+/// published limit.
 TEST(StudentT, JointTailsTendToTheirDependence) {
   const double limit = 2.0 * student(5.0, -std::sqrt(5.0 * 0.5 / 1.5));
   EXPECT_NEAR(limit, 0.2531699951, 1e-10);
@@ -799,7 +804,8 @@ TEST(Stress, ShockIsFeltFromItsTimeOn) {
   EXPECT_EQ(breaches(5), 0u);
 }
 
-/// 12 assets by their factors and by the matrix that these make: every pair's joint count, by the two-sample normal test.
+/// 12 assets by their factors and by the matrix that these make: every pair's joint count, by the two-sample normal
+/// test.
 TEST(Factors, AgreeWithTheFullMatrix) {
   constexpr int n = 12;
   constexpr double score = -1.6;
@@ -836,7 +842,8 @@ TEST(Factors, AgreeWithTheFullMatrix) {
   EXPECT_GT(planted, most);
 }
 
-/// Row 4, multivariate: w'X of eight assets is a t as well; a loss of w'X is none of [portfolio]'s, so this reads the log prices.
+/// Row 4, multivariate: w'X of eight assets is a t as well; a loss of w'X is none of [portfolio]'s, so this reads the
+/// log prices.
 TEST(StudentT, LinearPortfolioOfEightAssets) {
   constexpr double sp = 0.025324882999, rho = 0.3;
   const double s = sp * std::sqrt(365.0 * 8.0 / (1.0 + 7.0 * rho));  // so that the mean return has deviation sp

@@ -1,5 +1,6 @@
-// What must hold whatever the numbers: which way a haircut moves, what is shared between routes and what is not, and that a run is the
-// same run however it is split. Few paths, no statistics: everything here is an order or an equality of counts.
+// What must hold whatever the numbers: which way a haircut moves, what is shared between routes and what is not, and
+// that a run is the same run however it is split. Few paths, no statistics: everything here is an order or an equality
+// of counts.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -59,7 +60,7 @@ int collateral_at(const Results& r, const std::string& name) {
   return static_cast<int>(std::find_if(v.begin(), v.end(), [&](const auto& x) { return x.name == name; }) - v.begin());
 }
 
-// ---- which way a haircut moves -----------------------------------------------------------------------------------------------
+// ---- which way a haircut moves --------------------------------------------------------------------------------------
 
 struct Dial {
   double volatility = 0.8, delay = hour, hazard = 4.0, exposure = day, recovery = 0.8, stall = 0.0;
@@ -118,7 +119,7 @@ TEST(Model, TheCliffIsWhereMorePathsFailThanTheConfidenceLeaves) {
             1e-3);  // and without failures nothing changed
 }
 
-// ---- one chain ---------------------------------------------------------------------------------------------------------------
+// ---- one chain ------------------------------------------------------------------------------------------------------
 
 TEST(Model, WithoutALayerAndWithOneBlockAMessageIsASingleChain) {
   const std::string oracle = "{ name = \"oracle\", kind = \"gamma\", shape = 1.5, mean = \"52s\" }";
@@ -139,7 +140,7 @@ TEST(Model, WithoutALayerAndWithOneBlockAMessageIsASingleChain) {
   }
 }
 
-// ---- a book with everything in it --------------------------------------------------------------------------------------------
+// ---- a book with everything in it -----------------------------------------------------------------------------------
 
 const std::string mixed_stage =
     "{ name = \"other\", kind = \"mixture\", of = [ { weight = 0.9, kind = \"constant\", value = \"0s\" }, "
@@ -147,7 +148,8 @@ const std::string mixed_stage =
 const std::string finality = "{ name = \"finality\", kind = \"uniform\", min = \"13m\", max = \"19m\" }";
 const std::string stalls = "stall = { kind = \"lognormal\", median = \"24h\", p99 = \"14d\" }\n";
 
-/// Two assets over two routes of two layers on one network. The arguments but `asset` go in front of what is there, so that all of it moves up.
+/// Two assets over two routes of two layers on one network. The arguments but `asset` go in front of what is there, so
+/// that all of it moves up.
 std::string book(double volatility, const std::string& layers = "", const std::string& routes = "",
                  const std::string& collaterals = "", const std::string& asset = "") {
   const std::string network = "network = \"n\"\ncommon_hazard = 2.0\n";
@@ -196,7 +198,7 @@ TEST(Model, HistogramsHoldEveryPathOnce) {
   EXPECT_EQ(total(part(r, r.tally.layout.book(), loss_bins)), 30'001u);
 }
 
-// ---- random numbers belong to names ------------------------------------------------------------------------------------------
+// ---- random numbers belong to names ---------------------------------------------------------------------------------
 
 /// What the book's own objects drew. Volatility 0: proceeds are basis and recovery, and nothing of the price path.
 void expect_same_draws(const Results& before, const Results& after) {
@@ -280,7 +282,7 @@ TEST(Model, AnotherNameOrSeedIsAnotherDraw) {
   EXPECT_EQ(a.compiled.plan_hash, seed.compiled.plan_hash);
 }
 
-// ---- what is shared ----------------------------------------------------------------------------------------------------------
+// ---- what is shared -------------------------------------------------------------------------------------------------
 
 TEST(Model, CollateralsOfOneRouteAndAssetSeeOnePath) {
   for (const char* grid : {"", "grid = { step = \"13m\" }\n"}) {
@@ -305,7 +307,8 @@ TEST(Model, RoutesThatTakeEquallyLongSellAtOnePrice) {
   EXPECT_EQ(under(r, 0, 1), under(r, 0, 0));
 }
 
-/// Two routes, the first of chain b and the other of `chain`; how often each is beyond a horizon of an hour, and how often either is.
+/// Two routes, the first of chain b and the other of `chain`; how often each is beyond a horizon of an hour, and how
+/// often either is.
 struct Lateness {
   std::uint64_t first, second, any;
 };
@@ -414,7 +417,7 @@ TEST(Model, AMessageBeyondTheHorizonBringsNothing) {
   EXPECT_EQ(late(r, 0), under(r, 0, 0));
 }
 
-// ---- sales and the book ------------------------------------------------------------------------------------------------------
+// ---- sales and the book ---------------------------------------------------------------------------------------------
 
 TEST(Model, SaleCostsMapTheLossesWithoutThem) {
   const std::string sale = "sale = { size = 1e4, depth = 4e4, exponent = 0.5, cost = 100.0, bonus = 0.05 }";
@@ -455,10 +458,10 @@ TEST(Model, ABookLosesWhatItsPartsLose) {  // without randomness: 2/3 recovers h
   EXPECT_NEAR(*answer(r).portfolio->haircuts[0].value, 2.0 / 3.0 * 0.5 + 1.0 / 3.0 * 0.3, 2e-5);
 }
 
-// ---- outcomes that are not numbers -------------------------------------------------------------------------------------------
+// ---- outcomes that are not numbers ----------------------------------------------------------------------------------
 
-// No volatility and drift that a scenario file may hold can overflow a price within 40 days, so the scenario is spoilt after it was read: a
-// drift at which the price leaves the floats exactly when the message takes longer than `limit`.
+// No volatility and drift that a scenario file may hold can overflow a price within 40 days, so the scenario is spoilt
+// after it was read: a drift at which the price leaves the floats exactly when the message takes longer than `limit`.
 TEST(Model, TheLowestPathThatIsNotFiniteIsNamed) {
   constexpr double limit = 6 * hour;
   const Scenario sane = parse_scenario(
@@ -504,7 +507,7 @@ TEST(Model, TheLowestPathThatIsNotFiniteIsNamed) {
   }
 }
 
-// ---- a run is one run --------------------------------------------------------------------------------------------------------
+// ---- a run is one run -----------------------------------------------------------------------------------------------
 
 TEST(Model, BatchesDoNotMatter) {
   const std::string text = run_table(100'003) + book(0.8) + portfolio;

@@ -1,5 +1,5 @@
-/// outages.h -- how long a message waits where chains and layers stand still, by theory (DESIGN 1.3), and how a test reads delays off a
-/// result: from the histogram of a route at the edge of a bin, or by clocks. Layers that fail.
+/// outages.h -- how long a message waits where chains and layers stand still, by theory (DESIGN 1.3), and how a test
+/// reads delays off a result: from the histogram of a route at the edge of a bin, or by clocks. Layers that fail.
 #pragma once
 #include <bit>
 
@@ -7,7 +7,7 @@
 
 namespace proofload::testing {
 
-// ---- how delays are read -----------------------------------------------------------------------------------------------------
+// ---- how delays are read --------------------------------------------------------------------------------------------
 
 /// The bin of the delay histogram whose lower edge is nearest to this time, and that edge: thresholds without rounding.
 inline int delay_bin_at(double seconds) {
@@ -30,8 +30,9 @@ inline Measure later(int route, double seconds) {
   };
 }
 
-/// Assets T0, T1, ... that stand still but for a fall by half at these times: whoever counts on 3/4 of one is under-collateralised iff the
-/// sale is at that time or later. So `under` counts late sales and `joint_under` sales that are late together.
+/// Assets T0, T1, ... that stand still but for a fall by half at these times: whoever counts on 3/4 of one is
+/// under-collateralised iff the sale is at that time or later. So `under` counts late sales and `joint_under` sales
+/// that are late together.
 inline std::string clocks(const std::vector<double>& at) {
   std::string list = "[market]\nassets = [\n", matrix = "correlation = [\n", falls = "[stress]\nshocks = [\n";
   for (std::size_t i = 0; i < at.size(); ++i) {
@@ -48,7 +49,7 @@ inline std::string watch(int i, const std::string& on, const std::string& more =
   return collateral(fmt::format("w{}", i), fmt::format("T{}", i), on, 0.25, more);
 }
 
-// ---- outages -----------------------------------------------------------------------------------------------------------------
+// ---- outages --------------------------------------------------------------------------------------------------------
 
 /// A law of durations: as a scenario has it, and what theory needs of it. Times in seconds.
 struct Duration {
@@ -107,8 +108,9 @@ struct Standstill {
   /// P(begins within t | not under way)
   double begins(double t) const { return -std::expm1(-per_second() * t); }
 
-  /// P(a part that is reached at `from` and lasts `part` waits for more than x, the beginning not before `earliest`): the one outage
-  /// was under way at the call and is not over, or began before and is not over, or begins while the part goes on.
+  /// P(a part that is reached at `from` and lasts `part` waits for more than x, the beginning not before `earliest`):
+  /// the one outage was under way at the call and is not over, or began before and is not over, or begins while the
+  /// part goes on.
   double waits(double x, double from, double part, double earliest = 0.0) const {
     const double r = per_second(), p = under_way();
     const double before = integral([&](double s) { return r * std::exp(-r * s) * duration.beyond(from - s + x); },
@@ -133,7 +135,7 @@ inline std::string layer_with(const std::string& name, const std::string& more) 
   return fmt::format("[layers.{}]\n{}", name, more);
 }
 
-// ---- failures ----------------------------------------------------------------------------------------------------------------
+// ---- failures -------------------------------------------------------------------------------------------------------
 
 /// P(a shock of this rate times time has come)
 inline double lost(double load) { return -std::expm1(-load); }

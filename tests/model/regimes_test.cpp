@@ -1,5 +1,5 @@
-// Chains and layers that stand still, messages that are sent again or queue, against theory (DESIGN 1.3). checks.h says what a check is
-// and how it proves that it would see an error; outages.h has the theory of an outage.
+// Chains and layers that stand still, messages that are sent again or queue, against theory (DESIGN 1.3). checks.h says
+// what a check is and how it proves that it would see an error; outages.h has the theory of an outage.
 #include <algorithm>
 
 #include "tests/model/outages.h"
@@ -36,8 +36,8 @@ const Kind kinds[] = {
     {"uniform", [](double f) { return uniform_time(6 * hour * f, 42 * hour * f); }},
     {"mixture", [](double f) { return either_time(0.9, lasting(2 * hour * f), lognormal_time(5 * day * f, 0.5)); }}};
 
-/// An outage at the call: the stationary probability (error: r E[D]), and the law of what is left (errors: the law of D itself; for a
-/// mixture, the components' own weights in place of length-biased ones).
+/// An outage at the call: the stationary probability (error: r E[D]), and the law of what is left (errors: the law of D
+/// itself; for a mixture, the components' own weights in place of length-biased ones).
 void stationary(std::vector<Row>& rows) {
   for (const Kind& kind : kinds) {
     constexpr double base = 60.0;
@@ -60,8 +60,9 @@ void stationary(std::vector<Row>& rows) {
   }
 }
 
-/// An outage that begins while the message is on the chain (errors: none begins; or it begins only if the part has not yet been reached;
-/// or what remains of it is not all of it), in a part of two stages (error: only its first stage counts).
+/// An outage that begins while the message is on the chain (errors: none begins; or it begins only if the part has not
+/// yet been reached; or what remains of it is not all of it), in a part of two stages (error: only its first stage
+/// counts).
 void beginning(std::vector<Row>& rows) {
   for (const Kind& kind : {kinds[0], kinds[1], kinds[2]}) {
     constexpr double part = 12 * hour;
@@ -108,8 +109,8 @@ void beginning(std::vector<Row>& rows) {
                   checks, "40d"});
 }
 
-/// A part that is reached late waits only if the outage is under way then (errors: it waits for the whole of an outage that was over, or
-/// for the whole of one that was half over), and a message does not wait twice.
+/// A part that is reached late waits only if the outage is under way then (errors: it waits for the whole of an outage
+/// that was over, or for the whole of one that was half over), and a message does not wait twice.
 void later_parts(std::vector<Row>& rows) {
   constexpr double relay = 6 * hour, part = 600.0;
   for (const Kind& kind : {kinds[0], kinds[1], kinds[2]}) {
@@ -155,7 +156,8 @@ void later_parts(std::vector<Row>& rows) {
                   "40d"});
 }
 
-/// Routes of one chain wait for the same outage, those of another chain for another one (errors: a draw per route; one for all).
+/// Routes of one chain wait for the same outage, those of another chain for another one (errors: a draw per route; one
+/// for all).
 void shared(std::vector<Row>& rows) {
   constexpr double part = 600.0, proof = 3 * hour, x0 = 2 * hour, x1 = 3 * hour, x2 = 2 * hour;
   const auto outage = [](const World& w) { return Standstill{80.0 * w.size, lognormal_time(5 * hour * w.shape, 0.8)}; };
@@ -213,7 +215,8 @@ void shared(std::vector<Row>& rows) {
        "40d"});
 }
 
-/// Which stage waits for whom: the oracle and what comes before a message has left for chain b, inclusion where the message arrives for chain a, the relay for the layer.
+/// Which stage waits for whom: the oracle and what comes before a message has left for chain b, inclusion where the
+/// message arrives for chain a, the relay for the layer.
 void owners(std::vector<Row>& rows) {
   constexpr double part = 600.0, x = 2 * hour;
   const auto of = [](double rate, const char* name) { return Standstill{rate, exponential_time(8 * hour), name}; };
@@ -283,7 +286,8 @@ void forced(std::vector<Row>& rows) {
        "40d"});
 }
 
-/// What is known at the call: a chain has been down for a while (error: the law of D, or of the residual at a random time), or runs.
+/// What is known at the call: a chain has been down for a while (error: the law of D, or of the residual at a random
+/// time), or runs.
 void states(std::vector<Row>& rows) {
   constexpr double part = 600.0, since = 5 * hour;
   for (const Kind& kind : {kinds[0], kinds[1], kinds[3], kinds[4]}) {
@@ -329,8 +333,9 @@ void states(std::vector<Row>& rows) {
             "P(the chain waits)", n, [=](const World& w) { return outage(w).waits(there - part, 0.0, part); },
             &World::size, later(1, there))},
        "40d"});
-  // One of two outages is known to last 9 h more. The other one only matters if it is under way then, or begins in the part that is left:
-  // what is over by then has been waited for already (error: the waits for outages at the same time are added).
+  // One of two outages is known to last 9 h more. The other one only matters if it is under way then, or begins in the
+  // part that is left: what is over by then has been waited for already (error: the waits for outages at the same time
+  // are added).
   for (const bool first : {true, false}) {
     const Standstill known{1.0, lasting(10 * hour), "known"};
     const auto second = [](const World& w) { return Standstill{1500.0 * w.size, lasting(2 * hour), "other"}; };
@@ -449,14 +454,15 @@ INSTANTIATE_TEST_SUITE_P(Quick, RegimesError, ::testing::ValuesIn(errors_that_ru
 INSTANTIATE_TEST_SUITE_P(Slow, RegimesError, ::testing::ValuesIn(errors_that_run(rows(), true)), row_name);
 TEST(RegimesRows, AreSound) { are_sound(rows(), 0.5); }
 
-// ---- what no interval is needed for ------------------------------------------------------------------------------------------
+// ---- what no interval is needed for ---------------------------------------------------------------------------------
 
 std::string head(std::uint64_t paths, const std::string& more = "") {
   return fmt::format("schema = 1\nname = \"r\"\n[run]\npaths = {}\nseed = 5\nhorizon = \"40d\"\n{}", paths, more);
 }
 std::uint64_t count_under(const Results& r, int i, int j) { return r.tally.counts[r.tally.layout.under(i, j)]; }
 
-/// A chain that is certainly down waits exactly for what is left, and a forced inclusion for its cap: no path is a second early or late.
+/// A chain that is certainly down waits exactly for what is left, and a forced inclusion for its cap: no path is a
+/// second early or late.
 TEST(Regimes, WaitToTheSecond) {
   const double part = 600.0;
   const auto text = [&](const std::string& more, double left) {
@@ -472,7 +478,8 @@ TEST(Regimes, WaitToTheSecond) {
   }
 }
 
-/// Sales of the limit or more wait in the governor's queue, smaller ones of the same route do not; the wait is the layer's, to the second.
+/// Sales of the limit or more wait in the governor's queue, smaller ones of the same route do not; the wait is the
+/// layer's, to the second.
 TEST(Governor, QueuesBySize) {
   const std::string layer =
       layer_with("l", "hazard = 0.0\nexposure = \"1h\"\nqueue = { above = 250e3, delay = \"24h\" }\n");

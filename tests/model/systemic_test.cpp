@@ -1,5 +1,5 @@
-// One stress factor, and parameters that are not known for certain, against theory (DESIGN 1.5). checks.h says what a check is and how it
-// proves that it would see an error.
+// One stress factor, and parameters that are not known for certain, against theory (DESIGN 1.5). checks.h says what a
+// check is and how it proves that it would see an error.
 #include <algorithm>
 
 #include "tests/model/outages.h"
@@ -22,10 +22,10 @@ double bivariate_t(double dof, double a, double b, double rho) {
   return over_mixer(dof, [&](double w) { return bivariate(a / std::sqrt(w) / unit, b / std::sqrt(w) / unit, rho); });
 }
 
-// ---- the factor --------------------------------------------------------------------------------------------------------------
+// ---- the factor -----------------------------------------------------------------------------------------------------
 
-/// Hazards times exp(eta G - eta^2 / 2) on one path: all of them, own, of networks and of verifiers (errors: a draw per layer; the mean
-/// hazard not kept; only own hazards multiplied).
+/// Hazards times exp(eta G - eta^2 / 2) on one path: all of them, own, of networks and of verifiers (errors: a draw per
+/// layer; the mean hazard not kept; only own hazards multiplied).
 void hazards(std::vector<Row>& rows) {
   const auto eta = [](const World& w) { return 1.2 * w.correlation; };
   const auto mean = [=](const World& w, auto f) {
@@ -62,8 +62,8 @@ Measure price_layer_beyond(double h) {
 double on_the_bins(double h) { return std::round(h * 1e5) * 1e-5; }
 std::string block_of(double s) { return fmt::format("[chains.a]\nblock_time = {}\n", seconds(s)); }
 
-/// Volatility times exp(gamma G - gamma^2), one for all assets; the drift of the log price stays (error: mean variance not kept). On the
-/// way to the sale too, at the price layer; and jumps keep their size.
+/// Volatility times exp(gamma G - gamma^2), one for all assets; the drift of the log price stays (error: mean variance
+/// not kept). On the way to the sale too, at the price layer; and jumps keep their size.
 void volatilities(std::vector<Row>& rows) {
   const auto scale = [](const World& w, double g) {
     const double gamma = 0.4 * w.correlation;
@@ -125,8 +125,9 @@ void volatilities(std::vector<Row>& rows) {
                       &World::size, under(0))}});
 }
 
-/// Prices fall with G: x gains -b sigma sqrt(t) G and the Brownian correlation gives way, so that at a fixed time nothing is seen of it
-/// (errors: marginals or correlations that move); at two times and together with the delays it is.
+/// Prices fall with G: x gains -b sigma sqrt(t) G and the Brownian correlation gives way, so that at a fixed time
+/// nothing is seen of it (errors: marginals or correlations that move); at two times and together with the delays it
+/// is.
 void prices(std::vector<Row>& rows) {
   const double d = day, early = 6 * hour, s = 0.8, b = 0.6, rho = 0.5;
   const auto at = [=](double score, double t) { return loss(score * s * std::sqrt(t / year)); };
@@ -169,7 +170,8 @@ void prices(std::vector<Row>& rows) {
                         return bivariate(-2.0, -2.0, (1.0 - q) * std::sqrt(early / d) + q);
                       },
                       &World::size, joint_under(0, 1))}});
-  // Prices fall when delays are long: given the delay's score z, the price's is normal with mean -b l z and variance 1 - b^2 l^2.
+  // Prices fall when delays are long: given the delay's score z, the price's is normal with mean -b l z and variance 1
+  // - b^2 l^2.
   const auto delay = [](const World& w, double z) { return 3 * hour * w.delay * std::exp(0.9 * z); };
   const double l = 0.7, h = 0.05;
   for (const char* grid : {"", "grid = { step = \"2h\" }\n"}) {
@@ -341,11 +343,12 @@ void together(std::vector<Row>& rows) {
                       &World::correlation, joint_under(0, 1))}});
 }
 
-// ---- what is not known for certain -------------------------------------------------------------------------------------------
+// ---- what is not known for certain ----------------------------------------------------------------------------------
 
 /// Predictive probabilities: the parameter is drawn on every path.
 void uncertain(std::vector<Row>& rows) {
-  // k events in T years: P(no failure in w) = (1 + w / T)^-(k + 1/2). One draw per group (error: per layer), and none for what others know.
+  // k events in T years: P(no failure in w) = (1 + w / T)^-(k + 1/2). One draw per group (error: per layer), and none
+  // for what others know.
   const double e0 = 40.0 / 365.0, e1 = 60.0 / 365.0;
   const auto known = [](double events, double years, const char* group) {
     return fmt::format("{{ events = {:.17g}, years = {:.17g}, group = \"{}\" }}", events, years, group);
@@ -466,7 +469,7 @@ TEST_P(SystemicError, IsSeen) { rejects_a_planted_error(*GetParam()); }
 INSTANTIATE_TEST_SUITE_P(Quick, SystemicError, ::testing::ValuesIn(errors_that_run(rows(), false)), row_name);
 TEST(SystemicRows, AreSound) { are_sound(rows(), 0.4); }
 
-// ---- what no interval is needed for ------------------------------------------------------------------------------------------
+// ---- what no interval is needed for ---------------------------------------------------------------------------------
 
 std::string book(const std::string& more) {
   return "schema = 1\nname = \"s\"\n[run]\npaths = 100000\nseed = 5\nconfidence = [0.99, 0.999]\n" +
@@ -489,7 +492,8 @@ TEST(Systemic, LoadingsOfZeroChangeNothing) {
     EXPECT_NE(run_text(book(systemic(key(name, 0.01)))).tally.counts, plain.tally.counts) << name;
 }
 
-/// What one loading does not touch keeps its counts: failures under loaded delays' outages and prices, delays under loaded hazards.
+/// What one loading does not touch keeps its counts: failures under loaded delays' outages and prices, delays under
+/// loaded hazards.
 TEST(Systemic, ALoadingMovesOnlyWhatItLoads) {
   const Results plain = run_text(book(""));
   const auto counts = [](const Results& r, std::size_t first, std::size_t size) {

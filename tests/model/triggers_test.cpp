@@ -1,5 +1,5 @@
-// Oracles that are pushed when the price has moved, against theory: the first passage of |x| through the deviation at the dates of the
-// grid, or the heartbeat. checks.h says what a check is and how it proves that it would see an error.
+// Oracles that are pushed when the price has moved, against theory: the first passage of |x| through the deviation at
+// the dates of the grid, or the heartbeat. checks.h says what a check is and how it proves that it would see an error.
 #include <algorithm>
 #include <map>
 
@@ -13,8 +13,8 @@ using namespace testing;  // NOLINT: the vocabulary of checks
 constexpr std::uint64_t n = 1'000'000;
 constexpr double sigma = 0.8, deviation = 0.005, heartbeat = hour, step = minute;
 
-/// A driftless walk that is looked at every `dt` and stopped where it is beyond +-b at a date: the density of those that go on, carried
-/// from date to date by Gauss-Legendre quadrature.
+/// A driftless walk that is looked at every `dt` and stopped where it is beyond +-b at a date: the density of those
+/// that go on, carried from date to date by Gauss-Legendre quadrature.
 class Watched {
  public:
   Watched(double volatility, double b, double dt) : s_(volatility * std::sqrt(dt / year)), b_(b) {
@@ -164,8 +164,8 @@ void rows_of_delays(std::vector<Row>& rows) {
                       &World::volatility, later(0, s))}});
 }
 
-/// The price at the sale: what moved the oracle is in it, overshoot and all (error: the price of a time that does not depend on it). And
-/// at the price layer, oracle + one block.
+/// The price at the sale: what moved the oracle is in it, overshoot and all (error: the price of a time that does not
+/// depend on it). And at the price layer, oracle + one block.
 void rows_of_prices(std::vector<Row>& rows) {
   const double latency = 60.0, relay = 4 * minute, block = 5 * minute, h = 0.009, hp = 0.011;
   rows.push_back(
@@ -193,8 +193,8 @@ void rows_of_prices(std::vector<Row>& rows) {
             })}});
 }
 
-/// An outage of the chain where the message arrives is met when the message is there, oracle and all (error: it is met as if the message
-/// had left at the call). Outages are short and frequent here, so that a few minutes matter.
+/// An outage of the chain where the message arrives is met when the message is there, oracle and all (error: it is met
+/// as if the message had left at the call). Outages are short and frequent here, so that a few minutes matter.
 void rows_of_outages(std::vector<Row>& rows) {
   constexpr double part = 32.0;
   const auto outage = [](const World& w) {
@@ -240,8 +240,8 @@ TEST_P(TriggersError, IsSeen) { rejects_a_planted_error(*GetParam()); }
 INSTANTIATE_TEST_SUITE_P(Quick, TriggersError, ::testing::ValuesIn(errors_that_run(rows(), false)), row_name);
 TEST(TriggersRows, AreSound) { are_sound(rows(), 0.06); }
 
-/// The theory above against the literature: a walk that is looked at now and then is stopped like one that is watched all the time with a
-/// barrier that is 0.5826 deviations of a step further away (Broadie, Glasserman and Kou 1997).
+/// The theory above against the literature: a walk that is looked at now and then is stopped like one that is watched
+/// all the time with a barrier that is 0.5826 deviations of a step further away (Broadie, Glasserman and Kou 1997).
 TEST(FirstPassage, IsThatOfAShiftedBarrier) {
   const double dt = 10.0, shift = 0.5826 * sigma * std::sqrt(dt / year);
   const auto watched_always = [&](double b, double t) {  // series of the heat equation between absorbing walls
@@ -261,7 +261,7 @@ TEST(FirstPassage, IsThatOfAShiftedBarrier) {
   }
 }
 
-// ---- who shares an update ----------------------------------------------------------------------------------------------------
+// ---- who shares an update -------------------------------------------------------------------------------------------
 
 /// Routes to chains `one` and `two`, an asset for each; unresolved at `horizon` means that the oracle took longer.
 Results two_routes(const std::string& one, const std::string& two, double horizon, const std::string& more = "") {
@@ -276,7 +276,8 @@ Results two_routes(const std::string& one, const std::string& two, double horizo
       more);
 }
 
-/// Routes to one chain wait for one update of an asset's price; on two chains the heartbeats differ, and the price is the same.
+/// Routes to one chain wait for one update of an asset's price; on two chains the heartbeats differ, and the price is
+/// the same.
 TEST(Oracles, AreSharedByTheRoutesToAChain) {
   const double horizon = 30 * minute + 30.0;
   const auto late = [](const Results& r, int k) { return r.tally.counts[r.tally.layout.late(k)]; };
@@ -293,8 +294,8 @@ TEST(Oracles, AreSharedByTheRoutesToAChain) {
       << "as if they watched two prices";
 }
 
-/// A chain that is known to be down until then holds a message up until then, however late the oracle was within that time: the wait is
-/// for the end of the outage, not for as long as the outage lasts from the call.
+/// A chain that is known to be down until then holds a message up until then, however late the oracle was within that
+/// time: the wait is for the end of the outage, not for as long as the outage lasts from the call.
 TEST(Oracles, DoNotPostponeTheEndOfAnOutage) {
   const double part = 600.0, left = 19 * hour;
   const Results r = run_text(std::string("schema = 1\nname = \"t\"\n[run]\npaths = 4000\nseed = 5\n") +

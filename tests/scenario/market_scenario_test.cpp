@@ -1,4 +1,5 @@
-/// market_scenario_test.cpp -- [market]'s models and [stress] as a scenario writes them: what is read, what is refused and why.
+/// market_scenario_test.cpp -- [market]'s models and [stress] as a scenario writes them: what is read, what is refused
+/// and why.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -52,7 +53,7 @@ Scenario read(const string& market, const string& stress = "", const string& cor
   return parse_scenario(scenario(market, stress, correlation), "test.toml");
 }
 
-// ------------------------------------------------------------------------------------------------------------ the models
+// ---------------------------------------------------------------------------------------------------------- the models
 
 TEST(Market, DefaultsAreGaussianConstantAndWithoutJumps) {
   const Scenario s = read("");
@@ -161,7 +162,7 @@ TEST(Market, Stress) {
   EXPECT_EQ(x.shocks[1].at, 0.0);
 }
 
-// ---------------------------------------------------------------------------------------------------------- many assets
+// --------------------------------------------------------------------------------------------------------- many assets
 
 /// n assets a0, a1, ..., of which a0 is the collateral.
 string many(std::size_t n, const string& correlation, const string& market = "", const string& stress = "") {
@@ -499,9 +500,10 @@ TEST(BadMarket, AllErrorsAtOnce) {
       std::is_sorted(found.begin(), found.end(), [](const Problem& a, const Problem& b) { return a.line < b.line; }));
 }
 
-// ------------------------------------------------------------------------------------------------------------- bootstrap
+// ----------------------------------------------------------------------------------------------------------- bootstrap
 
-/// A file of `rows` residuals of ETH and BTC that are neither centred nor of unit variance, in the other order, behind a time.
+/// A file of `rows` residuals of ETH and BTC that are neither centred nor of unit variance, in the other order, behind
+/// a time.
 string residuals(int rows, vector<vector<double>>* out = nullptr) {
   std::mt19937 random(5);
   std::normal_distribution<double> normal;
@@ -636,7 +638,7 @@ TEST_F(Folder, StationarityOfABootstrapGoesByItsOwnLosses) {
   EXPECT_TRUE(problems_of(replaced(garch(0.26), bootstrap, ""), root).empty());
 }
 
-// ---------------------------------------------------------------------------------------------------------------- replay
+// -------------------------------------------------------------------------------------------------------------- replay
 
 constexpr std::int64_t march_12 = 1583971200;  // 2020-03-12T00:00:00Z
 
@@ -831,7 +833,7 @@ TEST_F(Folder, ReplayStepsEveryAsset) {
   EXPECT_TRUE(problems_of(many(16, factors(16, 2, 0.5), "", stress), root).empty());
 }
 
-// ------------------------------------------------------------------------------------------------ the effective scenario
+// ---------------------------------------------------------------------------------------------- the effective scenario
 
 void expect_same(const JumpSpec& a, const JumpSpec& b) {
   EXPECT_EQ(a.intensity, b.intensity);
@@ -945,7 +947,7 @@ TEST_F(Folder, EffectiveParsesBackToTheSameScenarioAnywhere) {
       }
 }
 
-// -------------------------------------------------------------------------------------------------------------- includes
+// ------------------------------------------------------------------------------------------------------------ includes
 
 TEST_F(Folder, AnIncluderReplacesModelsAndTheCorrelation) {
   write("fit/market.toml",

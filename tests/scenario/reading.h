@@ -1,4 +1,5 @@
-/// reading.h -- what tests of the scenario reader share: texts that are changed, the problems that are found in them, files to include.
+/// reading.h -- what tests of the scenario reader share: texts that are changed, the problems that are found in them,
+/// files to include.
 #pragma once
 #include <gtest/gtest.h>
 #include <unistd.h>

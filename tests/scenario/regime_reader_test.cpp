@@ -1,5 +1,5 @@
-/// regime_reader_test.cpp -- [systemic], [uncertainty], [state] and [margin]: what is read, what is refused and why; and that the
-/// effective scenario says all that a scenario can say.
+/// regime_reader_test.cpp -- [systemic], [uncertainty], [state] and [margin]: what is read, what is refused and why;
+/// and that the effective scenario says all that a scenario can say.
 #include "scenario/regime_reader.h"
 #include "scenario/effective.h"
 #include "scenario/reader.h"
@@ -22,8 +22,8 @@ namespace {
 using std::string, std::vector;
 using testing::expect_one, testing::Folder, testing::replaced;
 
-/// Two assets, two chains with outages, two layers. $TABLES stands where the tables under test go, the other words where the keys
-/// go that they depend on.
+/// Two assets, two chains with outages, two layers. $TABLES stands where the tables under test go, the other words
+/// where the keys go that they depend on.
 const char* const base = R"(schema = 1
 name = "base"
 [run]
@@ -90,7 +90,7 @@ void expect_range(const string& table, const string& key, const vector<string>& 
   for (const auto& value : refused) expect_one(with(value), "# here", {fmt::format("{}.{}", table, key)});
 }
 
-// ------------------------------------------------------------------------------------------------------------- systemic
+// ------------------------------------------------------------------------------------------------------------ systemic
 
 TEST(Systemic, DefaultsAreIndependenceAndCertainty) {
   for (const char* tables : {"", "[systemic]\n[state]\n[margin]"}) {
@@ -153,7 +153,8 @@ TEST(Systemic, PricesGoWithRandomPathsOfConstantVariance) {
              "prices = ", {"market.variance is heston", "variance = \"constant\""});
   expect_one(scenario(prices, "variance = { kind = \"gjr_garch\", bar = \"1h\", alpha = 0.1, gamma = 0, beta = 0.8 }"),
              "prices = ", {"market.variance is gjr_garch"});
-  // R - b b' is a covariance up to b' R^-1 b = 1. With correlation 0.8: 2 b^2 / 1.8 for equal loadings, 2 b^2 / 0.2 for opposite ones
+  // R - b b' is a covariance up to b' R^-1 b = 1. With correlation 0.8: 2 b^2 / 1.8 for equal loadings, 2 b^2 / 0.2 for
+  // opposite ones
   EXPECT_NO_THROW(read("[systemic]\nprices = 0.9486"));
   expect_one(scenario("[systemic]\nprices = 0.9487"),
              "prices = ", {"no covariance", "multiply the loadings by 0.9999"});
@@ -197,7 +198,7 @@ TEST(Systemic, PricesHaveAFullMatrix) {
   expect_one(text, "prices = 0.3", {"there are 19 assets", "at most 16"});
 }
 
-// ---------------------------------------------------------------------------------------------------------- uncertainty
+// --------------------------------------------------------------------------------------------------------- uncertainty
 
 TEST(Uncertainty, ReadsEveryKey) {
   const Scenario s = read(R"([uncertainty]
@@ -277,7 +278,7 @@ TEST(Uncertainty, OneGroupHasOneHazard) {
              "hazards.wormhole", {"group \"axelar\""});
 }
 
-// ---------------------------------------------------------------------------------------------------------------- state
+// --------------------------------------------------------------------------------------------------------------- state
 
 TEST(State, ReadsWhatStandsStillAndWhatRuns) {
   const StateSpec s = read(R"([state]
@@ -348,7 +349,7 @@ TEST(State, NothingBothRunsAndStandsStill) {
              "running = ", {"\"axelar\" is running, and in state.paused"});
 }
 
-// --------------------------------------------------------------------------------------------------------------- margin
+// -------------------------------------------------------------------------------------------------------------- margin
 
 TEST(Margin, ReadsEveryKey) {
   const MarginSpec m = read(R"([margin]
@@ -390,7 +391,7 @@ TEST(Regimes, JointUnderIsTrueOrFalse) {
   expect_one(scenario("", "", "joint_under = 1"), "joint_under", {"run.joint_under = 1", "true or false"});
 }
 
-// ------------------------------------------------------------------------------------------------ the effective scenario
+// ---------------------------------------------------------------------------------------------- the effective scenario
 
 /// What the effective scenario of `text` says, once it has been shown to say the same when it is read again.
 string effective(const string& text) {
@@ -457,8 +458,8 @@ loss_budget = 1e5)",
                       "risk_free = 0.04\nloss_budget = 100000.0\n", "[layers.wormhole]\nhazard = 0.125\n"});
 }
 
-/// Every key of chains, layers, mechanisms and routes. The stage that is out of the ordinary order comes from a mechanism: the
-/// effective scenario must keep it there.
+/// Every key of chains, layers, mechanisms and routes. The stage that is out of the ordinary order comes from a
+/// mechanism: the effective scenario must keep it there.
 const char* const crossing = R"(schema = 1
 name = "crossing"
 [run]

@@ -463,8 +463,8 @@ vector<LawSpec> laws_between(const input::Catalogue::Entry& m, const string& lef
 /// edge of a delay bin the share of paths below. 200,000 paths are within 0.0037 of their law (Kolmogorov, 99 %), the
 /// discrete sum within 0.005. Tried: laws of the wrong chain move 0.13 to 0.32 of the paths for most whose
 /// finality is a chain's (a custodian's, slow by itself, 0.04); a relay of Axelar that takes 10 % longer, of 90 s in 20
-/// minutes, moves 0.024. A bin is 1.5 to 3 % wide, so that of delays that are all in one or two, as a week's, only gross
-/// errors show.
+/// minutes, moves 0.024. A bin is 1.5 to 3 % wide, so that of delays that are all in one or two, as a week's, only
+/// gross errors show.
 class Crossing : public ::testing::TestWithParam<string> {};
 
 TEST_P(Crossing, TakesTheSumOfItsStages) {

@@ -47,7 +47,8 @@ const vector<Crisis> crises = {
 const fs::path scenarios = "scenarios/crises", records = "../shared/data/stress";
 fs::path scenario_of(const Crisis& c) { return scenarios / (c.name + ".toml"); }
 
-/// A column of a price file as the file's own words: times as text, which sort as they are. Nothing of host/input/prices.h.
+/// A column of a price file as the file's own words: times as text, which sort as they are. Nothing of
+/// host/input/prices.h.
 std::map<string, string> column_of(const fs::path& file, const string& name) {
   std::ifstream in(file);
   std::map<string, string> rows;
@@ -121,7 +122,8 @@ class Crises : public ::testing::TestWithParam<Crisis> {
       if (column == GetParam().column) return name;
     throw std::logic_error("no asset has the column " + GetParam().column);
   }
-  /// The crisis with further routes of constant delays, over which the asset is sold for its price. `haircuts`: one for each delay.
+  /// The crisis with further routes of constant delays, over which the asset is sold for its price. `haircuts`: one for
+  /// each delay.
   Scenario with_constant_delays(const vector<double>& seconds, const vector<double>& haircuts) const {
     const Crisis& c = GetParam();
     string text = fmt::format(
@@ -221,7 +223,8 @@ TEST_P(Crises, ConstantDelaysHaveTheRecordsQuantiles) {
   }
 }
 
-/// The path that begins at the worst row, found among the paths by its being under-collateralised, loses what the file says.
+/// The path that begins at the worst row, found among the paths by its being under-collateralised, loses what the file
+/// says.
 TEST_P(Crises, TheWorstPathIsTheRecords) {
   const Crisis& c = GetParam();
   const Record record(c, shipped());

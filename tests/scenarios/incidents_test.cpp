@@ -1,5 +1,6 @@
-// incidents_test.cpp -- scenarios/incidents against the record: what the program says of KelpDAO 2026, Multichain 2023 and Harmony
-// 2022, and what the same figures give by arithmetic done here, from the recorded ones and not from the scenario files.
+// incidents_test.cpp -- scenarios/incidents against the record: what the program says of KelpDAO 2026, Multichain 2023
+// and Harmony 2022, and what the same figures give by arithmetic done here, from the recorded ones and not from the
+// scenario files.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -38,8 +39,9 @@ struct Incident {
 };
 void PrintTo(const Incident& i, std::ostream* out) { *out << i.file; }
 
-// Facts D1 and D2. rsETH: redeemable for 1.07 ETH, 1,723 USD at worst with ETH near 2,300; 28 to 30 % below that. Multichain: 0.70, then
-// 0.22. Harmony: 0.30. Hazards: GMP networks with one verifier 0.08 a year, federated bridges 0.08 and 0.15.
+// Facts D1 and D2. rsETH: redeemable for 1.07 ETH, 1,723 USD at worst with ETH near 2,300; 28 to 30 % below that.
+// Multichain: 0.70, then 0.22. Harmony: 0.30. Hazards: GMP networks with one verifier 0.08 a year, federated bridges
+// 0.08 and 0.15.
 constexpr double worst_rseth = 1.0 - 1723.0 / (1.07 * 2300.0);
 const std::vector<Incident> incidents = {
     {"kelpdao-2026",
@@ -112,8 +114,9 @@ class Replay : public ::testing::TestWithParam<Incident> {
   }
 };
 
-// Sees a recovery that is applied twice or not at all, a failure that some path escapes, a delay in other units: any of them moves
-// these haircuts by a hundred bins. Tried with recovery from 0.68, with exposure = "1s" and with the sale after 77 hours.
+// Sees a recovery that is applied twice or not at all, a failure that some path escapes, a delay in other units: any of
+// them moves these haircuts by a hundred bins. Tried with recovery from 0.68, with exposure = "1s" and with the sale
+// after 77 hours.
 TEST_P(Replay, OfTheDayNeedsTheHaircutOfTheRecordedFall) {
   const Incident& incident = GetParam();
   const Answers& all = answers(incident);
@@ -136,7 +139,8 @@ TEST_P(Replay, OfTheDayNeedsTheHaircutOfTheRecordedFall) {
   }
 }
 
-// Sees a policy that is compared with another loss than the haircut is a quantile of. Tried with haircut = 0.30 in the file.
+// Sees a policy that is compared with another loss than the haircut is a quantile of. Tried with haircut = 0.30 in the
+// file.
 TEST_P(Replay, OfTheDayLeavesThePolicyInForceUnderWaterOnEveryPath) {
   const Incident& incident = GetParam();
   const Answers& all = answers(incident);
@@ -155,8 +159,9 @@ TEST_P(Replay, OfTheDayLeavesThePolicyInForceUnderWaterOnEveryPath) {
   }
 }
 
-// Sees an exposure that is not what failures are counted over, and a cliff that is not where the failure probability is. Tried
-// with exposure = "77h", with hazard = 0.05, and with a cliff at p_failure > 2 (1 - confidence) in statistics.cpp.
+// Sees an exposure that is not what failures are counted over, and a cliff that is not where the failure probability
+// is. Tried with exposure = "77h", with hazard = 0.05, and with a cliff at p_failure > 2 (1 - confidence) in
+// statistics.cpp.
 TEST_P(Replay, OfTheYearsBeforeHasItsCliffWhereTheReactionTimeSays) {
   const Incident& incident = GetParam();
   const Answers& all = answers(incident);
@@ -191,8 +196,8 @@ INSTANTIATE_TEST_SUITE_P(Incidents, Replay, ::testing::ValuesIn(incidents), [](c
   return name;
 });
 
-// What the cap would have meant, in dollars and from the record alone: 89,567 rsETH were posted, at 1.07 ETH of 2,300 USD, and a
-// venue that can bear 10 million could have held what the program's cap says, a sixth of that.
+// What the cap would have meant, in dollars and from the record alone: 89,567 rsETH were posted, at 1.07 ETH of 2,300
+// USD, and a venue that can bear 10 million could have held what the program's cap says, a sixth of that.
 TEST(Replays, TheExposureToRsEthWasSixTimesItsCap) {
   Overrides overrides;
   overrides.paths = 200'000;

@@ -1,5 +1,5 @@
-// Parameters that are not known: the laws of what is drawn for a block, the blocks' haircuts against theory, their interval, and what a
-// result file keeps of them.
+// Parameters that are not known: the laws of what is drawn for a block, the blocks' haircuts against theory, their
+// interval, and what a result file keeps of them.
 #include "studies/blocks.h"
 #include "answers/result_file.h"
 #include "plan/compile.h"
@@ -71,9 +71,10 @@ constexpr double kolmogorov_bound = 2.3;  // exceeded with probability 5e-5 (Kol
 
 double normal(double x, double deviation) { return boost::math::cdf(boost::math::normal(0.0, deviation), x); }
 
-/// 4,000 blocks. The test of Kolmogorov sees a standard error that is wrong by 10 % (the distance of N(0, 1.1^2) from N(0, 1) is 0.023, here
-/// 1.46 / sqrt(n), to which sampling adds) in half of the cases, and one wrong by 20 % nearly always; a hazard of Gamma(events, years), without
-/// the half, is 0.1 away at 2 events, 6 / sqrt(n). Tried with events + 0 and with a volatility error of 0.12 instead of 0.1.
+/// 4,000 blocks. The test of Kolmogorov sees a standard error that is wrong by 10 % (the distance of N(0, 1.1^2) from
+/// N(0, 1) is 0.023, here 1.46 / sqrt(n), to which sampling adds) in half of the cases, and one wrong by 20 % nearly
+/// always; a hazard of Gamma(events, years), without the half, is 0.1 away at 2 events, 6 / sqrt(n). Tried with events
+/// + 0 and with a volatility error of 0.12 instead of 0.1.
 TEST(Uncertainty, DrawsFromTheLawsThatItSays) {
   const Scenario s = uncertain();
   std::vector<double> volatility, dof, correlation, relay, hazard;
@@ -199,7 +200,8 @@ bool positive_definite(std::vector<std::vector<double>> a) {
   return true;
 }
 
-/// However large the error: correlations stay a correlation matrix, also of what stress factor loadings leave, and their mean moves by it.
+/// However large the error: correlations stay a correlation matrix, also of what stress factor loadings leave, and
+/// their mean moves by it.
 TEST(Uncertainty, KeepsCorrelationsPositiveDefinite) {
   Scenario s = uncertain();
   s.market.assets.resize(4, s.market.assets[0]);
@@ -250,9 +252,10 @@ TEST(Uncertainty, KeepsCorrelationsPositiveDefinite) {
   }
 }
 
-/// Failures within exposure E, hazard Gamma(k + 1/2, T): P = 1 - (T / (T + E))^(k + 1/2) over all blocks (a Gamma mixture of Poisson laws is
-/// negative binomial), and quantiles of the blocks' p_failure are 1 - exp(-quantile E). 600 blocks of 20,000 paths: the mean has a
-/// standard error of 1.9 % of itself; without the half, the mean is 30 % less at one event, and with k + 1 30 % more. Tried with both.
+/// Failures within exposure E, hazard Gamma(k + 1/2, T): P = 1 - (T / (T + E))^(k + 1/2) over all blocks (a Gamma
+/// mixture of Poisson laws is negative binomial), and quantiles of the blocks' p_failure are 1 - exp(-quantile E). 600
+/// blocks of 20,000 paths: the mean has a standard error of 1.9 % of itself; without the half, the mean is 30 % less at
+/// one event, and with k + 1 30 % more. Tried with both.
 TEST(Uncertainty, BlocksAreGammaPoissonTogether) {
   constexpr double events = 1.0, years = 2.0, exposure = 0.2;  // years
   constexpr int blocks = 600;
@@ -301,8 +304,8 @@ double haircut(double volatility) {
   return 1.0 - std::exp(-0.5 * volatility * volatility * d + volatility * std::sqrt(d) * z);
 }
 
-/// Each block's haircut is the closed form at its own volatility, within its simulation error (density at the quantile, 20,000 paths:
-/// about 1.3 % of it); parameters of another block, or paths that all blocks share, are seen.
+/// Each block's haircut is the closed form at its own volatility, within its simulation error (density at the quantile,
+/// 20,000 paths: about 1.3 % of it); parameters of another block, or paths that all blocks share, are seen.
 TEST(Uncertainty, BlockHaircutsAreThoseOfTheirParameters) {
   const Scenario s = gaussian(64 * 20'000, 0.2, 64);
   const BlockHaircuts blocks = run_blocks(s, *cpu());
@@ -322,9 +325,9 @@ TEST(Uncertainty, BlockHaircutsAreThoseOfTheirParameters) {
   EXPECT_LT(std::abs(lag), 0.6 * squares) << "blocks have paths of their own";
 }
 
-/// An interval over B = 39 blocks at 95 % holds one more draw with probability 38/40 whatever the law (here lognormal, skewed). 20,000
-/// intervals: a rank that is wrong by one gives 0.90, a standard error being 0.0015. (A mean +- t interval would give 0.957 here, with all
-/// of its misses above.)
+/// An interval over B = 39 blocks at 95 % holds one more draw with probability 38/40 whatever the law (here lognormal,
+/// skewed). 20,000 intervals: a rank that is wrong by one gives 0.90, a standard error being 0.0015. (A mean +- t
+/// interval would give 0.957 here, with all of its misses above.)
 TEST(Uncertainty, IntervalHoldsOneMoreDraw) {
   std::mt19937_64 random(3);
   std::lognormal_distribution<double> skewed(0.0, 1.0);
@@ -343,9 +346,9 @@ TEST(Uncertainty, IntervalHoldsOneMoreDraw) {
   EXPECT_NEAR(above / double(trials), 0.025, 0.0045);
 }
 
-/// End to end: the haircut at a volatility from the same law lies in the interval of 39 blocks in 95 % of seeds or more, because
-/// block noise widens it. 40 seeds: 32 or fewer happen with a probability of 2e-4 at 95 %. Without drawn parameters the interval holds
-/// the simulation noise alone, and about 22 of 40 would do. Tried.
+/// End to end: the haircut at a volatility from the same law lies in the interval of 39 blocks in 95 % of seeds or
+/// more, because block noise widens it. 40 seeds: 32 or fewer happen with a probability of 2e-4 at 95 %. Without drawn
+/// parameters the interval holds the simulation noise alone, and about 22 of 40 would do. Tried.
 TEST(Uncertainty, IntervalContainsParameterError) {
   const auto backend = cpu(1);
   std::mt19937_64 random(1);

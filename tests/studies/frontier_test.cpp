@@ -95,7 +95,7 @@ string error_of(Do what) {
   return "no error";
 }
 
-// ---- who dominates whom -----------------------------------------------------------------------------------------------------
+// ---- who dominates whom ---------------------------------------------------------------------------------------------
 
 TEST(Frontier, NamesWhoDominatesWhomAndNobodyElse) {
   const FrontierRun run = frontier_of({"fast", "fast-twin", "slow", "risky", "riskier", "locked"});
@@ -187,7 +187,7 @@ TEST(Frontier, ComparesAtTheHighestConfidenceThatEveryChoiceHasBoundsFor) {
   EXPECT_TRUE(dominators(f, "a").empty() && dominators(f, "b").empty());  // all else is equal
 }
 
-// ---- common random numbers --------------------------------------------------------------------------------------------------
+// ---- common random numbers ------------------------------------------------------------------------------------------
 
 // Sees a layer that keeps its mechanism's name: tried without the renaming, when the twins' failures differ by chance.
 TEST(Frontier, MechanismsShareTheirRandomNumbers) {
@@ -201,7 +201,7 @@ TEST(Frontier, MechanismsShareTheirRandomNumbers) {
   }
 }
 
-// ---- what takes the place of a route's own crossing -------------------------------------------------------------------------
+// ---- what takes the place of a route's own crossing -----------------------------------------------------------------
 
 // The same scenario written by hand: the oracle of the route, the stage of the mechanism, no layer.
 TEST(Frontier, AMechanismTakesTheRoutesPlaceExceptForItsOracle) {
@@ -225,7 +225,7 @@ TEST(Frontier, AMechanismTakesTheRoutesPlaceExceptForItsOracle) {
   }
 }
 
-// ---- what it costs ----------------------------------------------------------------------------------------------------------
+// ---- what it costs --------------------------------------------------------------------------------------------------
 
 TEST(Frontier, CostsAreCapitalTimesRateTimesTimeAndTheMessage) {
   const FrontierRun run = frontier_of({"fast", "slow", "locked", "random"});
@@ -271,7 +271,8 @@ TEST(Frontier, EfficiencyIsAgainstASingleChainAndAgainstWrapped) {
     EXPECT_DOUBLE_EQ(*named(f, "slow").against_wrapped[i],
                      (1.0 - *named(f, "slow").haircuts[i].value) / (1.0 - wrapped));
   }
-  // 6 h against oracle and one block of the chain of the collateral; log-normal, at 90 %; standard error 0.2 of a thousandth
+  // 6 h against oracle and one block of the chain of the collateral; log-normal, at 90 %; standard error 0.2 of a
+  // thousandth
   const auto loss = [](double seconds) {
     const double s = 0.8 * std::sqrt(seconds / year);
     return -std::expm1(-1.2815515655446004 * s - 0.5 * s * s);
@@ -280,7 +281,7 @@ TEST(Frontier, EfficiencyIsAgainstASingleChainAndAgainstWrapped) {
   EXPECT_FALSE(frontier_of({"slow"}).frontiers[0].choices[0].against_wrapped[0]);
 }
 
-// ---- what the verdict may say ------------------------------------------------------------------------------------------------
+// ---- what the verdict may say ---------------------------------------------------------------------------------------
 
 bool has(const string& text, const string& words) {
   // lines are broken at 120 columns: any run of blanks is one
@@ -394,7 +395,7 @@ TEST(Trilemma, IntervalsOfP99AndOfCostsAreThoseOfTheory) {
   EXPECT_NEAR(c.lock_up_error, half, 0.03 * half);  // the deviation of 1e5 exponentials: to 0.5 %; bins: to 1.6 %
 }
 
-// ---- what people and programs read ------------------------------------------------------------------------------------------
+// ---- what people and programs read ----------------------------------------------------------------------------------
 
 TEST(Frontier, TablesSayWhoDominatesAndWhatIsGivenUp) {
   const FrontierRun run = frontier_of({"fast", "slow", "risky", "riskier"});
@@ -467,7 +468,7 @@ TEST(Frontier, JsonAndCsvHoldTheSameFigures) {
   }
 }
 
-// ---- bad input --------------------------------------------------------------------------------------------------------------
+// ---- bad input ------------------------------------------------------------------------------------------------------
 
 TEST(Frontier, SaysWhatIsWrongWithWhatItIsAskedFor) {
   const string text = head() + catalogue + own_way;

@@ -1,8 +1,9 @@
 // Sensitivities against closed forms, through scenarios as a user writes them.
 //
-// With Gaussian prices of volatility s, a fixed delay of d years and no failures the haircut is h = 1 - exp(-s^2 d / 2 + s sqrt(d) z),
-// z the normal score of 1 - confidence, and its derivatives are elementary. A difference over a finite bump is compared with that
-// difference of the closed form (what is estimated), and the difference with the derivative (what is meant).
+// With Gaussian prices of volatility s, a fixed delay of d years and no failures the haircut is h = 1 - exp(-s^2 d / 2
+// + s sqrt(d) z), z the normal score of 1 - confidence, and its derivatives are elementary. A difference over a finite
+// bump is compared with that difference of the closed form (what is estimated), and the difference with the derivative
+// (what is meant).
 #include "studies/sensitivity.h"
 #include "scenario/reader.h"
 
@@ -45,8 +46,8 @@ const Derivative& derivative(const SensitivityAnswer& answer, Sensitive paramete
   return *answer.parameters[static_cast<std::size_t>(parameter)].haircuts[confidence];
 }
 
-/// 4 million paths: 1 % of dh/d(volatility) is four of its standard errors, so a wrong factor (a step counted once instead of twice, days for
-/// seconds) or an error of 1 % in a bump is seen. Tried with bump 0.05 read as 0.0505.
+/// 4 million paths: 1 % of dh/d(volatility) is four of its standard errors, so a wrong factor (a step counted once
+/// instead of twice, days for seconds) or an error of 1 % in a bump is seen. Tried with bump 0.05 read as 0.0505.
 TEST(Sensitivity, OfGaussianHaircutsIsTheClosedForm) {
   const auto all = sensitivities(scenario_of(4'000'000, 1), *cpu());
   ASSERT_EQ(all.size(), 1u);
@@ -68,9 +69,9 @@ TEST(Sensitivity, OfGaussianHaircutsIsTheClosedForm) {
     EXPECT_FALSE(all[0].parameters[static_cast<std::size_t>(parameter)].value) << "there is no layer";
 }
 
-/// Intervals at 95 % over 150 seeds: the difference of the closed form lies in 142.5 of them on average, in 132 or fewer with a probability
-/// of 0.1 % (binomial), were they exact. A standard error of half its size covers in 72 %, 108 on average; one without the jackknife's
-/// factor (ranges - 1), in 25 %. Tried with both.
+/// Intervals at 95 % over 150 seeds: the difference of the closed form lies in 142.5 of them on average, in 132 or
+/// fewer with a probability of 0.1 % (binomial), were they exact. A standard error of half its size covers in 72 %, 108
+/// on average; one without the jackknife's factor (ranges - 1), in 25 %. Tried with both.
 TEST(Sensitivity, IntervalsContainTheTruth) {
   constexpr int seeds = 150;
   const double up = haircut(0.99, 1.05 * volatility, delay), down = haircut(0.99, 0.95 * volatility, delay);
@@ -95,8 +96,8 @@ std::string layer_text(const std::string& law = "{ kind = \"constant\", value = 
                      law);
 }
 
-/// P(failure) = 1 - exp(-hazard * exposure), exposure longer than the delay. Both derivatives to 1 %: an exposure that would be moved with the
-/// hazard, or a step of one bump instead of two, doubles or halves them.
+/// P(failure) = 1 - exp(-hazard * exposure), exposure longer than the delay. Both derivatives to 1 %: an exposure that
+/// would be moved with the hazard, or a step of one bump instead of two, doubles or halves them.
 TEST(Sensitivity, OfFailureProbabilitiesIsTheClosedForm) {
   const auto all = sensitivities(scenario_of(2'000'000, 3, layer_text()), *cpu());
   const auto p = [](double h, double e) { return 1.0 - std::exp(-h * e / year); };
@@ -117,9 +118,10 @@ TEST(Sensitivity, OfFailureProbabilitiesIsTheClosedForm) {
   EXPECT_EQ(by_volatility.p_failure->slope, 0.0) << "common random numbers: no path fails for another volatility";
 }
 
-/// Beyond the cliff every loss that matters is one of a failed path: 1 - h = recovery * q, q the price at which P(failed and below) is
-/// 1 - confidence. So dh / d(severity) is q, whatever the bump; a recovery that moved by the bump of itself instead of that of the
-/// severity would give 1.5 times as much. Laws that spread around the same mean move by the same mean.
+/// Beyond the cliff every loss that matters is one of a failed path: 1 - h = recovery * q, q the price at which
+/// P(failed and below) is 1 - confidence. So dh / d(severity) is q, whatever the bump; a recovery that moved by the
+/// bump of itself instead of that of the severity would give 1.5 times as much. Laws that spread around the same mean
+/// move by the same mean.
 TEST(Sensitivity, OfSeverityIsThePriceBeyondTheCliff) {
   const double p = 1.0 - std::exp(-hazard * exposure / year), d = delay / year;
   const double q = std::exp(-0.5 * volatility * volatility * d + volatility * std::sqrt(d) * score(0.01 / p));
@@ -137,8 +139,8 @@ TEST(Sensitivity, OfSeverityIsThePriceBeyondTheCliff) {
   }
 }
 
-/// Laws that are narrow around the constant: as for that, up to their width. A law that were not moved would give 0, one whose
-/// mean moved by another amount than what the derivative is divided by (its own bump, 0.6 for 0.4) 1.4.
+/// Laws that are narrow around the constant: as for that, up to their width. A law that were not moved would give 0,
+/// one whose mean moved by another amount than what the derivative is divided by (its own bump, 0.6 for 0.4) 1.4.
 TEST(Sensitivity, MovesEveryRecoveryLaw) {
   for (const std::string law :
        {"{ kind = \"uniform\", min = 0.55, max = 0.65 }", "{ kind = \"beta\", mean = 0.6, stdev = 0.01 }",
@@ -147,7 +149,8 @@ TEST(Sensitivity, MovesEveryRecoveryLaw) {
     const auto& severity = all[0].parameters[static_cast<std::size_t>(Sensitive::severity)];
     ASSERT_TRUE(severity.value) << law;
     EXPECT_NEAR(*severity.value, 0.4, 1e-9) << law;
-    // q is 0.916. Of a spread law the least recoveries matter, and those at the end of these move by up to 0.45 / 0.4 times the mean.
+    // q is 0.916. Of a spread law the least recoveries matter, and those at the end of these move by up to 0.45 / 0.4
+    // times the mean.
     EXPECT_GT(severity.haircuts[0]->slope, 0.90) << law;
     EXPECT_LT(severity.haircuts[0]->slope, 1.05) << law;
   }
