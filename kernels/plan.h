@@ -32,7 +32,7 @@ enum class Purpose : std::uint32_t {
   /// asset / 4
   price = 1,
   price_layer,  ///< the bridge to the price-layer time: name id 0, rank = reading of that asset << 4 | asset / 4
-  oracle,  ///< scores shared by (destination chain, asset): word asset % 4 of rank (stage name << 4 | asset / 4) << 1
+  oracle,  ///< scores shared by (liability chain, asset): word asset % 4 of rank (stage name << 4 | asset / 4) << 1
   chain,   ///< scores shared by a chain
   route,   ///< scores of one route
   layer_stage,  ///< scores shared by a layer
