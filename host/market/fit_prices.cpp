@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -17,7 +16,6 @@ namespace {
 
 using std::string, std::vector;
 
-constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 constexpr const char* model_names[] = {"gaussian", "student_t", "gjr_garch", "bootstrap", "merton", "heston"};
 constexpr std::size_t fewest_residuals = 100;  // rows: what a scenario takes
 constexpr double most_persistence = 0.9995;    // with the residuals' own kappa
