@@ -1,6 +1,7 @@
 #include "run/backend.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -165,10 +166,8 @@ const Lanes& pick_lanes(const std::string& wanted) {
   }
 #endif
   if (wanted == "auto" || wanted == "scalar") return scalar::lanes;
-  throw Error(fmt::format("--lanes {} (this build has no such lanes) use auto, scalar{}", wanted,
-                          has_avx512() ? ", avx2 or avx512"
-                          : has_avx2() ? " or avx2"
-                                       : ""));
+  throw Error(fmt::format("--lanes {} (this build has no such lanes, or the CPU) use auto or one of {}", wanted,
+                          fmt::join(usable_lanes(), ", ")));
 }
 
 }  // namespace
