@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "answers/answer.h"
 #include "answers/notes.h"
 #include "base/error.h"
+#include "base/json_number.h"
 #include "base/table.h"
 #include "base/words.h"
 
@@ -74,8 +74,6 @@ const CollateralAnswer* find(const Answers& all, const std::string& name) {
       std::find_if(all.collateral.begin(), all.collateral.end(), [&](const auto& c) { return c.name == name; });
   return at == all.collateral.end() ? nullptr : &*at;
 }
-
-Json number(std::optional<double> x) { return x && std::isfinite(*x) ? Json(*x) : Json(nullptr); }
 
 }  // namespace
 
@@ -237,14 +235,14 @@ Json compare_json(const Comparison& c) {
     out["differences"].push_back({{"collateral", d.collateral},
                                   {"with", d.with},
                                   {"figure", d.figure},
-                                  {"confidence", number(d.confidence)},
-                                  {"first", number(d.first)},
-                                  {"other", number(d.other)},
-                                  {"difference", number(d.difference)},
-                                  {"standard_error", number(d.error)},
-                                  {"low", number(d.low)},
-                                  {"high", number(d.high)},
-                                  {"p_value", number(d.p_value)},
+                                  {"confidence", json_number(d.confidence)},
+                                  {"first", json_number(d.first)},
+                                  {"other", json_number(d.other)},
+                                  {"difference", json_number(d.difference)},
+                                  {"standard_error", json_number(d.error)},
+                                  {"low", json_number(d.low)},
+                                  {"high", json_number(d.high)},
+                                  {"p_value", json_number(d.p_value)},
                                   {"significant", d.significant}});
   }
   return out;

@@ -61,9 +61,9 @@ std::optional<std::size_t> wrapped_alternative(const Scenario& scenario, std::si
     return scenario.routes[route_index(scenario, scenario.collateral[i].route)];
   };
   if (called_wrapped(route_of(k))) return std::nullopt;
-  const auto first = [&](const auto& is_wrapped) -> std::optional<std::size_t> {
+  const auto first = [&](const auto& suits) -> std::optional<std::size_t> {
     for (std::size_t i = 0; i < scenario.collateral.size(); ++i) {
-      if (scenario.collateral[i].asset == scenario.collateral[k].asset && is_wrapped(route_of(i))) return i;
+      if (scenario.collateral[i].asset == scenario.collateral[k].asset && suits(route_of(i))) return i;
     }
     return std::nullopt;
   };

@@ -1,86 +1,86 @@
 // show_json.cpp -- a result for programs; show.cpp has the tables.
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "answers/answer.h"
 #include "answers/notes.h"
 #include "answers/show.h"
+#include "base/json_number.h"
 
 namespace proofload {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json number(std::optional<double> x) { return x && std::isfinite(*x) ? Json(*x) : Json(nullptr); }
-
 Json estimate(const Estimate& e) {
-  return {{"estimate", number(e.estimate)}, {"low", number(e.low)}, {"high", number(e.high)}};
+  return {{"estimate", json_number(e.estimate)}, {"low", json_number(e.low)}, {"high", json_number(e.high)}};
 }
 
 Json under(const CollateralAnswer& c) {
   if (!c.policy_haircut) return nullptr;
-  Json out = {{"haircut", number(c.policy_haircut)}};
+  Json out = {{"haircut", json_number(c.policy_haircut)}};
   out.update(estimate(c.p_under));
-  out["mean_shortfall"] = number(c.mean_shortfall);
+  out["mean_shortfall"] = json_number(c.mean_shortfall);
   return out;
 }
 
 Json haircut(const HaircutAnswer& h) {
   return {{"confidence", h.confidence},
-          {"value", number(h.value)},
-          {"low", number(h.low)},
-          {"high", number(h.high)},
-          {"expected_shortfall", number(h.expected_shortfall)},
-          {"expected_shortfall_low", number(h.expected_shortfall_low)},
-          {"expected_shortfall_high", number(h.expected_shortfall_high)}};
+          {"value", json_number(h.value)},
+          {"low", json_number(h.low)},
+          {"high", json_number(h.high)},
+          {"expected_shortfall", json_number(h.expected_shortfall)},
+          {"expected_shortfall_low", json_number(h.expected_shortfall_low)},
+          {"expected_shortfall_high", json_number(h.expected_shortfall_high)}};
 }
 
 /// What is added to every haircut, behind what else it has.
 void add_margin(Json& out, const HaircutAnswer& h) {
   out["required_margin"] = nullptr;
   if (h.margin) {
-    out["required_margin"] = {{"value", number(h.margin)},
-                              {"low", number(h.margin_low)},
-                              {"high", number(h.margin_high)},
-                              {"closed_form", number(h.margin_closed_form)}};
+    out["required_margin"] = {{"value", json_number(h.margin)},
+                              {"low", json_number(h.margin_low)},
+                              {"high", json_number(h.margin_high)},
+                              {"closed_form", json_number(h.margin_closed_form)}};
   }
   out["parameter_interval"] = nullptr;
   if (h.parameter_low)
-    out["parameter_interval"] = {{"low", number(h.parameter_low)}, {"high", number(h.parameter_high)}};
+    out["parameter_interval"] = {{"low", json_number(h.parameter_low)}, {"high", json_number(h.parameter_high)}};
 }
 
 Json risk_rate(const std::optional<RiskRate>& rate) {
   if (!rate) return nullptr;
-  return {{"value", number(rate->value)},
-          {"low", number(rate->low)},
-          {"high", number(rate->high)},
-          {"standard_error", number(rate->error)},
-          {"risk_free", number(rate->risk_free)},
-          {"calls", number(rate->calls)},
-          {"calls_standard_error", number(rate->calls_error)},
-          {"failures", number(rate->failures)},
-          {"failures_standard_error", number(rate->failures_error)},
-          {"hazard", number(rate->hazard)}};
+  return {{"value", json_number(rate->value)},
+          {"low", json_number(rate->low)},
+          {"high", json_number(rate->high)},
+          {"standard_error", json_number(rate->error)},
+          {"risk_free", json_number(rate->risk_free)},
+          {"calls", json_number(rate->calls)},
+          {"calls_standard_error", json_number(rate->calls_error)},
+          {"failures", json_number(rate->failures)},
+          {"failures_standard_error", json_number(rate->failures_error)},
+          {"hazard", json_number(rate->hazard)}};
 }
 
 Json exposure_cap(const CollateralAnswer& c) {
   if (!c.exposure_cap_low) return nullptr;
-  return {
-      {"value", number(c.exposure_cap)}, {"low", number(c.exposure_cap_low)}, {"high", number(c.exposure_cap_high)}};
+  return {{"value", json_number(c.exposure_cap)},
+          {"low", json_number(c.exposure_cap_low)},
+          {"high", json_number(c.exposure_cap_high)}};
 }
 
 Json collateral(const CollateralAnswer& c) {
   Json haircuts = Json::array();
   for (const auto& h : c.haircuts) {
     Json one = haircut(h);
-    one["given_no_failure"] = number(h.given_no_failure);
+    one["given_no_failure"] = json_number(h.given_no_failure);
     one["beyond_cliff"] = h.beyond_cliff;
-    one["attribution"] = {{"price", number(h.attribution.price)},
-                          {"latency", number(h.attribution.latency)},
-                          {"failure", number(h.attribution.failure)},
-                          {"liquidity", number(h.attribution.liquidity)}};
+    one["attribution"] = {{"price", json_number(h.attribution.price)},
+                          {"latency", json_number(h.attribution.latency)},
+                          {"failure", json_number(h.attribution.failure)},
+                          {"liquidity", json_number(h.attribution.liquidity)}};
     add_margin(one, h);
-    one["capital_efficiency"] = {{"single_chain", number(h.efficiency)}, {"wrapped", number(h.efficiency_wrapped)}};
+    one["capital_efficiency"] = {{"single_chain", json_number(h.efficiency)},
+                                 {"wrapped", json_number(h.efficiency_wrapped)}};
     haircuts.push_back(std::move(one));
   }
   return {{"name", c.name},
@@ -89,14 +89,14 @@ Json collateral(const CollateralAnswer& c) {
           {"p_under", under(c)},
           {"p_failure", estimate(c.p_failure)},
           {"haircuts", std::move(haircuts)},
-          {"loss_given_failure", number(c.loss_given_failure)},
-          {"exposure_cap_per_loss_budget", number(c.exposure_cap_per_loss_budget)},
+          {"loss_given_failure", json_number(c.loss_given_failure)},
+          {"exposure_cap_per_loss_budget", json_number(c.exposure_cap_per_loss_budget)},
           {"unresolved", c.unresolved},
           {"p_breach", c.p_breach ? estimate(*c.p_breach) : Json(nullptr)},
-          {"exposure_cap_per_loss_budget_low", number(c.exposure_cap_per_loss_budget_low)},
-          {"exposure_cap_per_loss_budget_high", number(c.exposure_cap_per_loss_budget_high)},
+          {"exposure_cap_per_loss_budget_low", json_number(c.exposure_cap_per_loss_budget_low)},
+          {"exposure_cap_per_loss_budget_high", json_number(c.exposure_cap_per_loss_budget_high)},
           {"exposure_cap", exposure_cap(c)},
-          {"highest_priced_confidence", number(c.highest_priced_confidence)},
+          {"highest_priced_confidence", json_number(c.highest_priced_confidence)},
           {"risk_rate", risk_rate(c.risk_rate)},
           {"wrapped_alternative", c.wrapped ? Json(*c.wrapped) : Json(nullptr)}};
 }
@@ -104,7 +104,7 @@ Json collateral(const CollateralAnswer& c) {
 /// The book's price at its worst grid date.
 Json minimum(const Answers& all) {
   if (!all.minimum) return nullptr;
-  Json breach = {{"haircut", number(all.portfolio->policy_haircut)}}, quantiles = Json::array();
+  Json breach = {{"haircut", json_number(all.portfolio->policy_haircut)}}, quantiles = Json::array();
   breach.update(estimate(all.minimum->p_breach));
   for (const auto& h : all.minimum->quantiles) quantiles.push_back(haircut(h));
   return {{"p_breach", std::move(breach)}, {"quantiles", std::move(quantiles)}};
@@ -120,10 +120,10 @@ Json stages(const RouteAnswer& route) {
     out.push_back({{"name", stage.name},
                    {"scope", stage.scope},
                    {"delay_seconds",
-                    {{"p50", number(stage.p50)},
-                     {"p90", number(stage.p90)},
-                     {"p99", number(stage.p99)},
-                     {"p999", number(stage.p999)}}},
+                    {{"p50", json_number(stage.p50)},
+                     {"p90", json_number(stage.p90)},
+                     {"p99", json_number(stage.p99)},
+                     {"p999", json_number(stage.p999)}}},
                    {"trigger", std::move(trigger)}});
   }
   return out;
@@ -133,7 +133,7 @@ Json matrix(const auto& rows) {
   Json out = Json::array();
   for (const auto& row : rows) {
     Json line = Json::array();
-    for (const auto& x : row) line.push_back(number(x));
+    for (const auto& x : row) line.push_back(json_number(x));
     out.push_back(std::move(line));
   }
   return out;
@@ -159,10 +159,10 @@ Json show_json(const Results& r) {
   for (const auto& route : all.routes) {
     out["routes"].push_back({{"name", route.name},
                              {"delay_seconds",
-                              {{"p50", number(route.p50)},
-                               {"p90", number(route.p90)},
-                               {"p99", number(route.p99)},
-                               {"p999", number(route.p999)}}},
+                              {{"p50", json_number(route.p50)},
+                               {"p90", json_number(route.p90)},
+                               {"p99", json_number(route.p99)},
+                               {"p999", json_number(route.p999)}}},
                              {"unresolved", route.unresolved},
                              {"stages", stages(route)}});
   }
@@ -184,12 +184,13 @@ Json show_json(const Results& r) {
   }
   out["laws"] = Json::array();
   for (const auto& law : r.compiled.laws) {
-    out["laws"].push_back({{"where", law.where}, {"error", number(law.error)}, {"tail_share", number(law.tail_share)}});
+    out["laws"].push_back(
+        {{"where", law.where}, {"error", json_number(law.error)}, {"tail_share", json_number(law.tail_share)}});
   }
   out["first_path"] = r.range.first;
   out["device"] = r.device;
   out["date"] = r.date;
-  out["wall_seconds"] = number(r.wall_seconds);
+  out["wall_seconds"] = json_number(r.wall_seconds);
   const std::string stress = stress_text(r.scenario), tails = tail_note(r, all);
   out["prices"] = market_text(r.scenario);
   out["stress"] = stress.empty() ? Json(nullptr) : Json(stress);
@@ -205,9 +206,9 @@ Json show_json(const Results& r) {
     out["outages"].push_back({{"name", o.name},
                               {"owner", o.owner},
                               {"of", o.chain ? "chain" : "layer"},
-                              {"rate", number(o.rate)},
-                              {"duration_seconds", {{"p50", number(o.p50)}, {"p99", number(o.p99)}}},
-                              {"p_under_way", number(o.under_way)}});
+                              {"rate", json_number(o.rate)},
+                              {"duration_seconds", {{"p50", json_number(o.p50)}, {"p99", json_number(o.p99)}}},
+                              {"p_under_way", json_number(o.under_way)}});
   }
   out["margin"] = nullptr;
   if (const MarginSpec& m = r.scenario.margin; m.liability > 0.0 || m.calls_per_year > 0.0 || m.loss_budget > 0.0) {

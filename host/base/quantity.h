@@ -1,7 +1,10 @@
 /// quantity.h -- what a number of a file may be, and what it means.
 #pragma once
+#include <cstdint>
 
 namespace proofload {
+
+inline constexpr std::int64_t seconds_per_day = 86400;
 
 /// Ends of a range that are not allowed themselves.
 enum class Open { neither, low, high, both };

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::uint64_t delay_paths = 1 << 18;  // of the scenario, for the law of its delays
 
-struct Arguments {
+struct BacktestArguments {
   std::string scenario;
   std::vector<std::string> prices, models = {"gaussian", "student_t", "historical", "gjr_garch", "fhs", "recommended"},
                                    assets;
@@ -48,7 +48,7 @@ std::vector<std::string> distinct(const std::vector<std::string>& names) {
   return out;
 }
 
-std::vector<BacktestSubject> subjects_of(const Scenario& scenario, const Arguments& a, bool given) {
+std::vector<BacktestSubject> subjects_of(const Scenario& scenario, const BacktestArguments& a, bool given) {
   std::vector<BacktestSubject> all;
   const auto asked = distinct(a.assets);
   const auto wanted = [&](const std::string& asset) {
@@ -93,7 +93,7 @@ std::string horizon_text(const DelayTrack& track, std::int64_t bar) {
 }
 
 /// What was tested, on what, and what was left out.
-std::string heading(const Scenario& scenario, const Arguments& a, const PriceHistory& prices,
+std::string heading(const Scenario& scenario, const BacktestArguments& a, const PriceHistory& prices,
                     const std::vector<DelayTrack>& tracks, const std::vector<SubjectHistory>& walked, double seconds) {
   std::string text =
       fmt::format("{}: backtest, seed {}, {}, {:.1f} s\n", scenario.name, a.seed, engine_version(), seconds);
@@ -117,7 +117,7 @@ std::string heading(const Scenario& scenario, const Arguments& a, const PriceHis
   return text;
 }
 
-void backtest(const Arguments& a) {
+void backtest(const BacktestArguments& a) {
   BacktestOptions options;
   options.window = duration_given("--window", a.window);
   options.refit = duration_given("--refit", a.refit);
@@ -201,7 +201,7 @@ void backtest(const Arguments& a) {
 }  // namespace
 
 void add_backtest(CLI::App& app, int&) {
-  auto a = std::make_shared<Arguments>();
+  auto a = std::make_shared<BacktestArguments>();
   app.add_option("SCENARIO", a->scenario, "scenario file (TOML): whose collateral and delays")->required();
   app.add_option("PRICES", a->prices, "price files (CSV or CSV.xz): a timestamp column, a column per asset")
       ->required();

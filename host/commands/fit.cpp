@@ -30,7 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 using std::string, std::vector;
 
-struct Arguments {
+struct FitArguments {
   vector<string> prices, assets, weights, latency_columns;
   string model = "gjr_garch", horizon, bar, from, to, output, latencies, volatility_window, trailing_window;
   std::size_t factors = 0;
@@ -55,34 +55,34 @@ std::int64_t whole_seconds(const char* option, const string& text) {
 }
 
 /// "BTC=0.6" for every asset.
-vector<double> weights_of(const vector<string>& texts, const vector<string>& assets) {
+vector<double> weights_of(const vector<string>& texts, const vector<string>& names) {
   if (texts.empty()) return {};
-  vector<double> weights(assets.size(), std::numeric_limits<double>::quiet_NaN());
+  vector<double> weights(names.size(), std::numeric_limits<double>::quiet_NaN());
   for (const auto& text : texts) {
     const auto equals = text.rfind('=');
-    const auto at = std::find(assets.begin(), assets.end(), text.substr(0, equals));
+    const auto at = std::find(names.begin(), names.end(), text.substr(0, equals));
     const char* number = equals == string::npos ? "" : text.c_str() + equals + 1;
     char* rest = nullptr;
     const double value = std::strtod(number, &rest);
-    if (at == assets.end() || rest == number || *rest != 0 || !(value >= 0.0) || !std::isfinite(value)) {
+    if (at == names.end() || rest == number || *rest != 0 || !(value >= 0.0) || !std::isfinite(value)) {
       throw Error(
           fmt::format("--weights {} (a weight is NAME=NUMBER, with the name of a fitted asset) write --weights {}=0.6",
-                      text, assets[0]));
+                      text, names[0]));
     }
-    weights[static_cast<std::size_t>(at - assets.begin())] = value;
+    weights[static_cast<std::size_t>(at - names.begin())] = value;
   }
   double sum = 0.0;
-  for (std::size_t i = 0; i < assets.size(); ++i) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
     if (std::isnan(weights[i]))
       throw Error(
-          fmt::format("--weights leaves out {} (the index needs every asset's) add {}=0.1, say", assets[i], assets[i]));
+          fmt::format("--weights leaves out {} (the index needs every asset's) add {}=0.1, say", names[i], names[i]));
     sum += weights[i];
   }
   if (!(sum > 0.0)) throw Error("--weights are all zero (an index of nothing) give capitalisations");
   return weights;
 }
 
-void read_latency_options(const Arguments& a, FitOptions& options) {
+void read_latency_options(const FitArguments& a, FitOptions& options) {
   options.latencies = a.latencies;
   if (a.latencies.empty()) {
     for (const auto& [name, given] : {std::pair{"--latency-columns", !a.latency_columns.empty()},
@@ -129,7 +129,7 @@ void try_to_write(const fs::path& file, const string& asked) {
 }
 
 /// Both files that are to be written, looked at before the fit. What is wrong is said of the name that was given.
-void check_output(const Arguments& a) {
+void check_output(const FitArguments& a) {
   const fs::path output = a.output, beside = residuals_beside(output);
   std::error_code ignored;
   vector<string> inputs = a.prices;
@@ -156,7 +156,7 @@ void check_output(const Arguments& a) {
   }
 }
 
-int fit_command(const Arguments& a) {
+int fit_command(const FitArguments& a) {
   FitOptions options;
   options.prices.assign(a.prices.begin(), a.prices.end());
   options.assets = a.assets;
@@ -195,7 +195,7 @@ int fit_command(const Arguments& a) {
 }  // namespace
 
 void add_fit(CLI::App& app, int& status) {
-  auto a = std::make_shared<Arguments>();
+  auto a = std::make_shared<FitArguments>();
   app.add_option("PRICES", a->prices, "price files: CSV or .csv.xz, a time column and a column per asset")->required();
   app.add_option("--assets", a->assets, "columns to fit (default: all)")->delimiter(',');
   app.add_option("--horizon", a->horizon,

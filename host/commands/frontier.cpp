@@ -21,7 +21,7 @@
 namespace proofload {
 namespace {
 
-struct Arguments {
+struct FrontierArguments {
   std::string scenario, collateral, json, csv;
   std::vector<std::string> mechanisms;
   Overrides overrides;
@@ -29,7 +29,7 @@ struct Arguments {
   std::optional<double> capital;
 };
 
-void frontier(const Arguments& a) {
+void frontier(const FrontierArguments& a) {
   if (a.capital && !(*a.capital > 0.0 && *a.capital <= 1e15)) {
     throw Error(
         fmt::format("--capital {} (it is the USD that one liquidation moves) give a number above 0 and up to "
@@ -65,7 +65,7 @@ void frontier(const Arguments& a) {
 }  // namespace
 
 void add_frontier(CLI::App& app, int&) {
-  auto a = std::make_shared<Arguments>();
+  auto a = std::make_shared<FrontierArguments>();
   constexpr const char* nameless = "a name is empty";
   app.add_option("SCENARIO", a->scenario, "scenario file (TOML) with a catalogue: include presets/mechanisms.toml")
       ->required();

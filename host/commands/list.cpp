@@ -77,23 +77,9 @@ string law_text(const LawSpec& law, bool duration = true) {
   return out;
 }
 
-/// Words in lines of at most `line_width` columns, all of them behind `indent` blanks; the first begins with `label`.
+/// The text behind a label, wrapped; lines after the first stand behind `indent` blanks, as the text does.
 string paragraph(const string& label, const string& text, std::size_t indent) {
-  string out, line = fmt::format("{:<{}}", label, indent);
-  bool fresh = true;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find(' ', at), text.size());
-    const string word = text.substr(at, end - at);
-    if (!fresh && columns(line) + 1 + columns(word) > line_width) {
-      out += line + "\n";
-      line = string(indent, ' ');
-      fresh = true;
-    }
-    line += (fresh ? "" : " ") + word;
-    fresh = false;
-    at = end + 1;
-  }
-  return out + line + "\n";
+  return wrapped(fmt::format("{:<{}}{}", label, indent, text), indent);
 }
 
 string stage_name(const StageSpec& s) { return input::stage_name(s.name); }

@@ -155,9 +155,9 @@ string zsh_arguments(const CLI::App& command, const char* indent) {
 }
 
 string zsh_script(const CLI::App& program) {
-  string commands, cases;
+  string described, cases;
   for (const CLI::App* command : commands_of(program)) {
-    commands +=
+    described +=
         "    " + single_quoted(command->get_name() + ":" + escaped(command->get_description(), ":\\", "\\&")) + "\n";
     cases += fmt::format("    {}) _arguments{} \\\n        '*: :{}' ;;\n", command->get_name(),
                          zsh_arguments(*command, "        "),
@@ -186,7 +186,7 @@ else
   compdef _proofload proofload
 fi
 )",
-                     commands, zsh_arguments(program, "      "), cases);
+                     described, zsh_arguments(program, "      "), cases);
 }
 
 string fish_arguments(const CLI::App& command, const string& condition) {

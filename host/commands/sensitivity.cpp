@@ -17,7 +17,7 @@
 namespace proofload {
 namespace {
 
-struct Arguments {
+struct SensitivityArguments {
   std::string scenario, json;
   Overrides overrides;
   BackendOptions backend;
@@ -25,7 +25,7 @@ struct Arguments {
   bool systemic = false;
 };
 
-void sensitivity(const Arguments& a) {
+void sensitivity(const SensitivityArguments& a) {
   check_output_name("--json", a.json, ".json");
   const Scenario scenario = read_scenario(a.scenario, a.overrides);
   const auto backend = make_backend(a.backend);
@@ -45,7 +45,7 @@ void sensitivity(const Arguments& a) {
 }  // namespace
 
 void add_sensitivity(CLI::App& app, int&) {
-  auto a = std::make_shared<Arguments>();
+  auto a = std::make_shared<SensitivityArguments>();
   app.add_option("SCENARIO", a->scenario, "scenario file (TOML)")->required();
   app.add_option("--json", a->json, "write everything to this file too")->check(named())->type_name("FILE");
   app.add_option("--paths", a->overrides.paths, "paths instead of the scenario's, for each of 10 runs")

@@ -7,7 +7,7 @@
 
 namespace proofload::input {
 
-constexpr double day = 86400.0, century = 100.0 * 365.0 * day;  ///< seconds
+constexpr double day = seconds_per_day, century = 100.0 * 365.0 * day;  ///< seconds
 
 // Each reader answers nothing when it has reported a problem; `path` names the value in messages.
 std::optional<double> read_quantity(Report&, const Node&, const std::string& path, const Quantity&);

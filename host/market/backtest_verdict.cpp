@@ -6,9 +6,10 @@
 #include <cmath>
 #include <deque>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/json_number.h"
+#include "base/quantity.h"
 #include "base/table.h"
 #include "base/words.h"
 
@@ -18,10 +19,11 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr double rejection = 0.05;
-constexpr std::int64_t day = 86400;
 constexpr const char* rules[] = {"none", "buffer", "stressed weight", "floor"};
 
-std::int64_t day_of(std::int64_t time) { return (time - ((time % day) + day) % day) / day; }
+std::int64_t day_of(std::int64_t time) {
+  return (time - ((time % seconds_per_day) + seconds_per_day) % seconds_per_day) / seconds_per_day;
+}
 
 /// Values by day, summed; days without any are absent.
 using Days = std::map<std::int64_t, double>;
@@ -212,7 +214,7 @@ RuleVerdict judge_rule(const std::string& rule, const std::vector<SubjectHistory
       v.peak = std::max(v.peak, haircut[i]);
     }
     windows += static_cast<double>(haircut.size());
-    v.rise = std::max(v.rise, largest_rise(haircut, s.start, 5 * day));
+    v.rise = std::max(v.rise, largest_rise(haircut, s.start, 5 * seconds_per_day));
   }
   v.ratio = hits / (windows * (1.0 - confidence));
   v.mean = sum / windows;
@@ -394,15 +396,12 @@ std::string power_table(const Verdict& v) {
          table.text();
 }
 
-Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
-Json number(std::optional<double> x) { return x ? number(*x) : Json(nullptr); }
-
 Json against_json(const DieboldMariano& dm, std::optional<double> relative) {
   if (!relative) return nullptr;
-  return {{"mean_difference", number(dm.mean)},
-          {"error", number(dm.error)},
-          {"statistic", number(dm.statistic)},
-          {"p", number(dm.p)}};
+  return {{"mean_difference", json_number(dm.mean)},
+          {"error", json_number(dm.error)},
+          {"statistic", json_number(dm.statistic)},
+          {"p", json_number(dm.p)}};
 }
 
 }  // namespace
@@ -432,16 +431,16 @@ nlohmann::ordered_json verdict_json(const Verdict& v) {
          {"hits", p.coverage.hits},
          {"expected", p.coverage.expected},
          {"ratio", {{"estimate", p.coverage.ratio}, {"low", p.coverage.low}, {"high", p.coverage.high}}},
-         {"design_effect", number(p.coverage.design_effect)},
+         {"design_effect", json_number(p.coverage.design_effect)},
          {"cells", p.cells},
          {"tested", p.tested},
          {"rejected", p.rejected},
          {"lights", {{"green", p.lights[0]}, {"yellow", p.lights[1]}, {"red", p.lights[2]}}},
          {"z2_low", p.too_little},
-         {"haircut", {{"mean", number(p.mean)}, {"peak", number(p.peak)}}},
-         {"equal_coverage_scale", number(p.scale)},
-         {"pinball", number(p.pinball)},
-         {"pinball_relative", number(p.relative)},
+         {"haircut", {{"mean", json_number(p.mean)}, {"peak", json_number(p.peak)}}},
+         {"equal_coverage_scale", json_number(p.scale)},
+         {"pinball", json_number(p.pinball)},
+         {"pinball_relative", json_number(p.relative)},
          {"diebold_mariano", against_json(p.against, p.relative)}});
   }
   j["cells"] = Json::array();
@@ -453,20 +452,23 @@ nlohmann::ordered_json verdict_json(const Verdict& v) {
          {"windows", c.windows},
          {"hits", c.hits},
          {"ratio", c.ratio},
-         {"kupiec", {{"lr", c.coverage_lr}, {"p", number(c.coverage_p)}, {"p_holm", number(c.coverage_holm)}}},
+         {"kupiec",
+          {{"lr", c.coverage_lr}, {"p", json_number(c.coverage_p)}, {"p_holm", json_number(c.coverage_holm)}}},
          {"christoffersen_independence",
-          {{"lr", c.independence_lr}, {"p", number(c.independence_p)}, {"p_holm", number(c.independence_holm)}}},
-         {"christoffersen", {{"lr", c.both_lr}, {"p", number(c.both_p)}}},
+          {{"lr", c.independence_lr},
+           {"p", json_number(c.independence_p)},
+           {"p_holm", json_number(c.independence_holm)}}},
+         {"christoffersen", {{"lr", c.both_lr}, {"p", json_number(c.both_p)}}},
          {"traffic_light", {{"zone", light_text(c.light.light)}, {"cumulative", c.light.cumulative}}},
          {"z2",
-          {{"value", number(c.z2)},
+          {{"value", json_number(c.z2)},
            {"p", c.z2_p},
-           {"critical", number(c.z2_critical)},
-           {"tail_dof", number(c.tail_dof)}}},
-         {"haircut", {{"mean", number(c.mean)}, {"peak", number(c.peak)}}},
-         {"equal_coverage_scale", number(c.scale)},
-         {"pinball", number(c.pinball)},
-         {"pinball_relative", number(c.relative)},
+           {"critical", json_number(c.z2_critical)},
+           {"tail_dof", json_number(c.tail_dof)}}},
+         {"haircut", {{"mean", json_number(c.mean)}, {"peak", json_number(c.peak)}}},
+         {"equal_coverage_scale", json_number(c.scale)},
+         {"pinball", json_number(c.pinball)},
+         {"pinball_relative", json_number(c.relative)},
          {"diebold_mariano", against_json(c.against, c.relative)}});
   }
   j["misses"] = Json::array();

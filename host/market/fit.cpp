@@ -15,7 +15,6 @@ namespace {
 
 using std::span, std::vector;
 
-constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 constexpr double log_pi = 1.1447298858494002, log_two_pi = 1.8378770664093453;
 
 double mean_of(span<const double> values) {

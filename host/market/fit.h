@@ -27,9 +27,12 @@ inline constexpr std::size_t least_returns = 50;
 /// one.
 inline constexpr double least_dof = 2.02, most_dof = 200.0;
 
-/// A parameter and its standard error (NaN where it has none, such as at a bound).
+/// A return or a figure that is not known.
+inline constexpr double missing = std::numeric_limits<double>::quiet_NaN();
+
+/// A parameter and its standard error (`missing` where it has none, such as at a bound).
 struct Parameter {
-  double value = 0.0, error = std::numeric_limits<double>::quiet_NaN();
+  double value = 0.0, error = missing;
 };
 
 /// Student-t scaled to a standard deviation: log return = location + stdev * sqrt((dof - 2) / dof) * T(dof).

@@ -17,7 +17,6 @@ namespace {
 
 using std::size_t, std::span, std::vector;
 
-constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 constexpr double least_eigenvalue =
     1e-3;  // of a correlation matrix that is written: rounding leaves it positive definite
 constexpr double least_own_variance = 0.005;
@@ -199,7 +198,7 @@ double jackknife_error(const vector<double>& without) {
 
 // ---- Heston ---------------------------------------------------------------------------------------------------------
 
-constexpr double day = 1.0 / 365.0;
+constexpr double day_in_years = 1.0 / 365.0;
 
 struct DailyMoments {
   double mean = 0.0;
@@ -245,7 +244,7 @@ struct HestonPoint {
 
 /// Shape of the autocovariance at lag k for a speed: exp(-speed (k - 1) day), less what the unknown mean takes away.
 double shape(double speed, size_t lag, size_t days) {
-  const double a = speed * day, smooth = (1.0 - std::exp(-a)) / a, t = a * static_cast<double>(days);
+  const double a = speed * day_in_years, smooth = (1.0 - std::exp(-a)) / a, t = a * static_cast<double>(days);
   const double mean_variance = 2.0 / t * (1.0 - (1.0 - std::exp(-t)) / t) / square(smooth);
   return std::exp(-a * static_cast<double>(lag - 1)) - mean_variance;
 }
@@ -265,11 +264,11 @@ HestonPoint heston_point(const DailyMoments& m) {
   }
   best.identified = height > 0.0 && best.speed > 0.31 && best.speed < 390.0;
   if (!(height > 0.0)) return best;
-  const double a = best.speed * day, smooth = (1.0 - std::exp(-a)) / a;
+  const double a = best.speed * day_in_years, smooth = (1.0 - std::exp(-a)) / a;
   best.vol = std::sqrt(2.0 * best.speed * height / best.theta) / smooth;
   double dd = 0.0, dl = 0.0;
   for (size_t k = 1; k <= m.leverage.size(); ++k) {
-    const double d = std::exp(-a * static_cast<double>(k - 1)) * smooth * smooth * day;
+    const double d = std::exp(-a * static_cast<double>(k - 1)) * smooth * smooth * day_in_years;
     dd += d * d, dl += d * m.leverage[k - 1];
   }
   best.correlation = std::clamp(dl / dd / (best.vol * best.theta), -0.99, 0.99);
@@ -541,7 +540,7 @@ HestonFit fit_heston(span<const double> returns, size_t bars_per_day) {
     }
     const bool whole = 10 * present >= 9 * bars_per_day;
     const double fill = static_cast<double>(bars_per_day) / static_cast<double>(std::max<size_t>(present, 1));
-    variance.push_back(whole ? squares * fill / day : missing);
+    variance.push_back(whole ? squares * fill / day_in_years : missing);
     move.push_back(whole ? sum : missing);
   }
   for (size_t t = returns.size() > 7 * bars_per_day ? returns.size() - 7 * bars_per_day : 0; t < returns.size(); ++t) {
@@ -573,8 +572,8 @@ HestonFit fit_heston(span<const double> returns, size_t bars_per_day) {
   fit.mean_reversion = {best.speed, jackknife_error(speed)};
   fit.vol_of_vol = {best.vol, jackknife_error(vol)};
   fit.correlation = {best.correlation, jackknife_error(correlation)};
-  fit.initial =
-      last_bars > 0 ? std::sqrt(last_week / double(last_bars) * double(bars_per_day) / day) : fit.volatility.value;
+  fit.initial = last_bars > 0 ? std::sqrt(last_week / double(last_bars) * double(bars_per_day) / day_in_years)
+                              : fit.volatility.value;
   return fit;
 }
 

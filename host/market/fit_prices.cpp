@@ -17,8 +17,8 @@ namespace {
 using std::string, std::vector;
 
 constexpr const char* model_names[] = {"gaussian", "student_t", "gjr_garch", "bootstrap", "merton", "heston"};
-constexpr std::size_t fewest_residuals = 100;  // rows: what a scenario takes
-constexpr double most_persistence = 0.9995;    // with the residuals' own kappa
+constexpr std::size_t fewest_residuals = 100;           // rows: what a scenario takes
+constexpr double most_persistence_with_kappa = 0.9995;  // with the residuals' own kappa
 constexpr int ljung_box_lags = 24;
 
 string day_text(std::int64_t seconds) { return time_text(seconds).substr(0, 10); }
@@ -176,12 +176,12 @@ string residual_rows(const PriceHistory& h, Columns values, FittedMarket& m) {
 /// With resampled residuals the share of losses in z^2 is theirs, and the persistence must stay below 1 with it.
 void keep_stationary(AssetFit& a, vector<string>& notes) {
   const double rest = a.filter.alpha.value + a.filter.gamma.value * a.kappa;
-  if (rest + a.filter.beta.value < most_persistence) return;
+  if (rest + a.filter.beta.value < most_persistence_with_kappa) return;
   notes.push_back(
       fmt::format("{}: gjr_garch: with the residuals' own share of losses ({:.3f}) the persistence is {:.5f}; beta was "
                   "lowered to make it {}",
-                  a.name, a.kappa, rest + a.filter.beta.value, most_persistence));
-  a.filter.beta.value = most_persistence - rest;
+                  a.name, a.kappa, rest + a.filter.beta.value, most_persistence_with_kappa));
+  a.filter.beta.value = most_persistence_with_kappa - rest;
 }
 
 std::optional<FactorFit> factors_of(const Columns& columns, const CorrelationFit& c, std::size_t factors) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "base/json_number.h"
 #include "base/table.h"
 #include "base/version.h"
 #include "base/words.h"
@@ -17,6 +18,7 @@ namespace proofload {
 namespace {
 
 using std::string, std::vector;
+using Json = nlohmann::ordered_json;
 
 string text_of(double x) { return fmt::format("{:.4g}", x); }
 string error_text(const Parameter& p) { return std::isnan(p.error) ? "-" : fmt::format("{:.2g}", p.error); }
@@ -125,12 +127,12 @@ string student_line(const TailFit& tail, std::int64_t horizon) {
 }
 
 string heston_lines(const FittedMarket& m) {
-  vector<string> missing;
+  vector<string> unidentified;
   for (const auto& a : m.assets)
-    if (!a.heston || !a.heston->identified) missing.push_back(a.name);
-  if (!missing.empty()) {
+    if (!a.heston || !a.heston->identified) unidentified.push_back(a.name);
+  if (!unidentified.empty()) {
     return fmt::format("# heston could not be fitted to {} (see the notes of `proofload fit`).\n",
-                       fmt::join(missing, ", "));
+                       fmt::join(unidentified, ", "));
   }
   vector<string> errors;
   for (const auto& a : m.assets) {
@@ -425,11 +427,9 @@ string fit_text(const FittedMarket& m) {
   return out;
 }
 
-nlohmann::ordered_json fit_json(const FittedMarket& m) {
-  using Json = nlohmann::ordered_json;
-  const auto number = [](double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); };
+Json fit_json(const FittedMarket& m) {
   const auto parameter = [&](const Parameter& p) {
-    return Json{{"value", number(p.value)}, {"error", number(p.error)}};
+    return Json{{"value", json_number(p.value)}, {"error", json_number(p.error)}};
   };
   const auto box = [&](const LjungBox& b) { return Json{{"statistic", b.statistic}, {"p", b.p}, {"lags", b.lags}}; };
   const auto jumps = [&](const MertonFit& f) {
@@ -459,7 +459,7 @@ nlohmann::ordered_json fit_json(const FittedMarket& m) {
                {"to", time_text(a.last)}};
     asset["volatility"] = parameter(a.volatility);
     asset["student_t"] = {{"dof", parameter(a.student.dof)},
-                          {"volatility", number(a.student.stdev.value * year)},
+                          {"volatility", json_number(a.student.stdev.value * year)},
                           {"log_likelihood", a.student.log_likelihood}};
     asset["gjr_garch"] = {{"alpha", parameter(a.garch.alpha)},        {"gamma", parameter(a.garch.gamma)},
                           {"beta", parameter(a.garch.beta)},          {"dof", parameter(a.garch.dof)},

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "base/quantity.h"
 #include "base/words.h"
 #include "input/values.h"
 #include "market/backtest_statistics.h"
@@ -21,7 +22,6 @@ namespace {
 
 using std::span, std::string, std::vector;
 
-constexpr std::int64_t day = 86400;
 constexpr std::size_t fewest_in_group = 20;  // ranks of fewer say little
 constexpr double fewest_blocks = 8.0;        // in the history: longer blocks make every draw alike
 constexpr double few_blocks =
@@ -55,7 +55,8 @@ struct Row {
   std::size_t group = 0, day = 0;  ///< day: index among the days on which something was sent
 };
 
-enum class Window { good, gap, flat };
+/// Whether the returns of a window can be used.
+enum class Quality { good, gap, flat };
 
 /// Sums of squared returns of one asset up to each row, odd and even rows apart, and how many are missing or zero.
 class SquaredReturns {
@@ -63,18 +64,18 @@ class SquaredReturns {
   SquaredReturns(const PriceHistory& h, std::size_t asset) : returns_(h.log_returns(asset)) {}
 
   /// Of the returns first .. first + bars - 1, added to `sum`.
-  Window add(std::size_t first, std::size_t bars, Volatility& sum) const {
+  Quality add(std::size_t first, std::size_t bars, Volatility& sum) const {
     double squares[2] = {};
     for (std::size_t i = 0; i < bars; ++i) {
       const double r = returns_[first + i];
-      if (std::isnan(r)) return Window::gap;
+      if (std::isnan(r)) return Quality::gap;
       squares[i % 2] += r * r;
     }
-    if (!(squares[0] > 0.0 && squares[1] > 0.0)) return Window::flat;
+    if (!(squares[0] > 0.0 && squares[1] > 0.0)) return Quality::flat;
     sum.odd += 0.5 * std::log(squares[0]);
     sum.even += 0.5 * std::log(squares[1]);
     sum.full += 0.5 * std::log(squares[0] + squares[1]);
-    return Window::good;
+    return Quality::good;
   }
 
  private:
@@ -82,13 +83,13 @@ class SquaredReturns {
 };
 
 /// The mean over assets, so that each counts the same whatever its own volatility.
-Window mean_volatility(const vector<SquaredReturns>& assets, std::size_t first, std::size_t bars, Volatility& out) {
+Quality mean_volatility(const vector<SquaredReturns>& assets, std::size_t first, std::size_t bars, Volatility& out) {
   Volatility sum;
   for (const auto& asset : assets)
-    if (const Window w = asset.add(first, bars, sum); w != Window::good) return w;
+    if (const Quality w = asset.add(first, bars, sum); w != Quality::good) return w;
   const double n = static_cast<double>(assets.size());
   out = {sum.odd / n, sum.even / n, sum.full / n};
-  return Window::good;
+  return Quality::good;
 }
 
 // ---- the estimate ---------------------------------------------------------------------------------------------------
@@ -259,7 +260,7 @@ string too_few(const SystemicFit& fit, const Transfers& transfers, const PriceHi
   for (const Transfer& t : transfers.rows) {
     earliest = std::min(earliest, t.sent);
     latest = std::max(latest, t.sent);
-    days.push_back(floor_div(t.sent, day));
+    days.push_back(floor_div(t.sent, seconds_per_day));
   }
   std::sort(days.begin(), days.end());
   const auto of_file = static_cast<std::size_t>(std::unique(days.begin(), days.end()) - days.begin());
@@ -311,7 +312,7 @@ double deviation_of(const vector<double>& values) {
 }  // namespace
 
 std::int64_t usual_window(std::int64_t bar) { return whole_bars(3600, bar); }
-std::int64_t usual_trailing_window(std::int64_t bar) { return whole_bars(day, bar); }
+std::int64_t usual_trailing_window(std::int64_t bar) { return whole_bars(seconds_per_day, bar); }
 
 double spearman(span<const double> x, span<const double> y) {
   const auto ranks = [](span<const double> values) {
@@ -436,16 +437,16 @@ SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, cons
       continue;
     }
     Row row;
-    Window w = mean_volatility(assets, static_cast<std::size_t>(first), bars, row.after);
-    if (w == Window::good && relative)
+    Quality w = mean_volatility(assets, static_cast<std::size_t>(first), bars, row.after);
+    if (w == Quality::good && relative)
       w = mean_volatility(assets, static_cast<std::size_t>(first_before), bars_before, row.before);
-    lost.gaps += w == Window::gap ? 1 : 0;
-    lost.flat += w == Window::flat ? 1 : 0;
-    if (w != Window::good) continue;
+    lost.gaps += w == Quality::gap ? 1 : 0;
+    lost.flat += w == Quality::flat ? 1 : 0;
+    if (w != Quality::good) continue;
     row.delay = t.delay;
     row.delivered = t.delivered;
     row.group = t.group;
-    days.push_back(floor_div(t.sent, day));
+    days.push_back(floor_div(t.sent, seconds_per_day));
     fit.first = rows.empty() ? t.sent : std::min(fit.first, t.sent);
     fit.last = rows.empty() ? t.sent : std::max(fit.last, t.sent);
     fit.undelivered += t.delivered ? 0 : 1;
@@ -499,7 +500,7 @@ SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, cons
   fit.by_ranks = std::clamp(normal_correlation(spearman(score, x)) / std::sqrt(fit.reliability), -1.0, 1.0);
 
   // ---- its errors
-  const double days_of_windows = static_cast<double>(fit.window + fit.trailing) / static_cast<double>(day);
+  const double days_of_windows = static_cast<double>(fit.window + fit.trailing) / seconds_per_day;
   const double most_block = static_cast<double>(fit.days) / fewest_blocks;
   const double wanted = std::max(1.0 + days_of_windows, block_of(rows, score, moments, best, fit.days));
   fit.block_days = std::max(1.0, std::min(wanted, most_block));

@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/quantity.h"
 #include "market/backtest_statistics.h"
 #include "market/bar_forecast.h"
 #include "market/fit.h"
@@ -19,8 +20,6 @@
 namespace proofload {
 namespace {
 
-constexpr double day = 86400.0;
-
 bool known(double x) { return std::isfinite(x); }
 
 std::span<const double> latest(std::span<const double> past, std::size_t n) {
@@ -28,7 +27,7 @@ std::span<const double> latest(std::span<const double> past, std::size_t n) {
 }
 
 /// Root mean square: the mean return of a bar is nothing beside its deviation, and its estimate is noise.
-double deviation(std::span<const double> returns) {
+double root_mean_square(std::span<const double> returns) {
   double sum = 0.0, n = 0.0;
   for (const double r : returns) {
     if (!known(r)) continue;
@@ -193,7 +192,7 @@ Forecaster make_historical(const ForecastSettings& s) {
     const auto window = latest(past, s.window);
     auto losses = horizon_losses(window, s.horizon);
     tail = empirical_tail(losses, s.confidence, losses.size());
-    tail.stdev = deviation(window) * std::sqrt(mean_bars(s.horizon));
+    tail.stdev = root_mean_square(window) * std::sqrt(mean_bars(s.horizon));
     return tail;
   };
 }
@@ -252,13 +251,13 @@ Forecaster make_standardised(const ForecastSettings& s, const std::vector<Averag
 }
 
 Forecaster make_ewma(const ForecastSettings& s) {
-  return make_standardised(s, {{2.0 * day / static_cast<double>(s.bar) / std::log(2.0), 1.0}});
+  return make_standardised(s, {{2.0 * seconds_per_day / static_cast<double>(s.bar) / std::log(2.0), 1.0}});
 }
 
 /// RiskMetrics 2006 (Zumbach 2007): memories from four horizons to 512 days, each sqrt(2) times the one before, with
 /// weights that fall with the logarithm of the memory, to zero at 1560 days. Nothing is estimated.
 Forecaster make_long_memory(const ForecastSettings& s) {
-  const double bars = day / static_cast<double>(s.bar), longest = 512.0 * bars, zero = 1560.0 * bars,
+  const double bars = seconds_per_day / static_cast<double>(s.bar), longest = 512.0 * bars, zero = 1560.0 * bars,
                shortest = 4.0 * mean_bars(s.horizon);
   std::vector<Averages::Memory> memories;
   double sum = 0.0;
@@ -335,7 +334,7 @@ void refit(GarchState& g, const ForecastSettings& s, std::span<const double> pas
   // a mean would grow with the bars, and a past trend is no forecast
   const double mean = std::accumulate(residuals.begin(), residuals.end(), 0.0) / static_cast<double>(residuals.size());
   for (double& z : residuals) z -= mean;
-  simulate(residuals, day / static_cast<double>(s.bar));
+  simulate(residuals, seconds_per_day / static_cast<double>(s.bar));
 }
 
 Forecaster make_garch(const ForecastSettings& s, bool student) {

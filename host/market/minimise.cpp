@@ -15,7 +15,7 @@ constexpr int most_restarts = 4;
 constexpr double least_progress = 1e-9;  ///< of a step, relative to 1 + |value|
 
 /// GSL asks for the value and for the gradient at one point in separate calls: the last point is kept.
-struct Counted {
+struct CountedCalls {
   const Objective& objective;
   int most_evaluations;
   std::vector<double> at, slope;
@@ -40,14 +40,14 @@ struct Counted {
   }
 };
 
-Counted& counted(void* p) { return *static_cast<Counted*>(p); }
+CountedCalls& counted(void* p) { return *static_cast<CountedCalls*>(p); }
 
 }  // namespace
 
 Minimum minimise(const Objective& objective, std::vector<double> start, double tolerance, int most_evaluations) {
   [[maybe_unused]] static const auto no_abort = gsl_set_error_handler_off();  // its default ends the program
   const std::size_t n = start.size();
-  Counted state{objective, most_evaluations, std::vector<double>(n), std::vector<double>(n)};
+  CountedCalls state{objective, most_evaluations, std::vector<double>(n), std::vector<double>(n)};
   gsl_multimin_function_fdf function{};
   function.n = n;
   function.params = &state;

@@ -12,12 +12,11 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "plan/compile_market.h"
+#include "plan/ticks.h"
 #include "scenario/words.h"
 
 namespace proofload {
 namespace {
-
-constexpr double ticks_per_year = seconds_per_year * ticks_per_second;
 
 /// 16-bit ids of names, per purpose: a draw is addressed by its object's name, so that adding an object moves no other
 /// object's draws. (Price increments are addressed by the rank of the visit: another delay on the way does move those.
@@ -45,8 +44,6 @@ class NameIds {
 };
 
 std::uint32_t address(Purpose purpose, std::uint16_t name) { return static_cast<std::uint32_t>(purpose) << 16 | name; }
-
-std::uint32_t ticks(double seconds) { return static_cast<std::uint32_t>(std::llround(seconds * ticks_per_second)); }
 
 void require(std::size_t wanted, int limit, const char* what) {
   if (wanted <= static_cast<std::size_t>(limit)) return;

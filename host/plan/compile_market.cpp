@@ -7,14 +7,12 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "plan/drawn.h"
+#include "plan/ticks.h"
 #include "scenario/correlation.h"
 
 namespace proofload {
 namespace {
-
-constexpr double ticks_per_year = seconds_per_year * ticks_per_second;
-constexpr double least_dof = 2.05;  // below, the variance of Student's t is nearly all in its tails
-std::uint32_t ticks(double seconds) { return static_cast<std::uint32_t>(std::llround(seconds * ticks_per_second)); }
 
 /// Lower-triangular L with L L' = correlation; the caller has validated symmetry. A pivot of 0 to rounding (assets that
 /// move as one, under stress.correlation = 1) gives a column of zeros.
@@ -164,7 +162,7 @@ class MarketCompiler {
     std::vector<std::pair<double, double>> mixture;
     for (int i = 0; i < 4; ++i) {
       for (const double sign : {-1.0, 1.0})
-        mixture.emplace_back(std::max(least_dof, dof + sign * error * node[i]), weight[i]);
+        mixture.emplace_back(std::max(least_drawn_dof, dof + sign * error * node[i]), weight[i]);
     }
     plan_.mixer = add_(compile_mixer(mixture, out_.tables), "market.innovation");
   }

@@ -18,7 +18,7 @@ namespace {
 /// Beyond those of kernels/plan.h (Purpose), so that no path reads the same words.
 enum class BlockPurpose : std::uint32_t { volatility = 0x8001, dof, correlation, hazard, chain, layer, oracle, route };
 
-constexpr double least_dof = 2.05, most_weight = 0.99;
+constexpr double most_weight = 0.99;
 
 /// The random numbers of one block.
 class Draws {
@@ -119,7 +119,7 @@ void draw_market(const Draws& draws, Scenario& s) {
   MarketSpec& market = s.market;
   if (!s.stress.replay) s.stress.volatility *= draws.factor(BlockPurpose::volatility, "", u.volatility);
   if (u.dof > 0.0 && market.innovation.kind == InnovationKind::student_t)
-    market.innovation.dof = std::max(least_dof, market.innovation.dof + u.dof * draws.score(BlockPurpose::dof));
+    market.innovation.dof = std::max(least_drawn_dof, market.innovation.dof + u.dof * draws.score(BlockPurpose::dof));
   if (u.correlation > 0.0 && market.assets.size() > 1) {
     const double shift = u.correlation * draws.score(BlockPurpose::correlation);
     if (!market.factors.empty()) market.factors = shifted_loadings(std::move(market.factors), shift);

@@ -7,6 +7,9 @@
 
 namespace proofload {
 
+/// Of a Student t whose dof is drawn: below, its variance is nearly all in its tails.
+inline constexpr double least_drawn_dof = 2.05;
+
 /// The scenario with its parameters drawn for a block; its [uncertainty] is off. What is drawn, each from standard
 /// scores of its own:
 /// - all volatilities at once, times exp(s Z): through stress.volatility, which every price model applies in its own

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "answers/notes.h"
+#include "base/json_number.h"
 #include "base/table.h"
 #include "base/words.h"
 #include "studies/frontier.h"
@@ -265,24 +265,22 @@ std::string trilemma(const Frontier& f, std::uint64_t paths) {
 
 // ---- for programs ---------------------------------------------------------------------------------------------------
 
-Json number(std::optional<double> x) { return x && std::isfinite(*x) ? Json(*x) : Json(nullptr); }
-
 Json choice_json(const Frontier& f, const Choice& c) {
   const MechanismSpec& m = c.mechanism;
   Json haircuts = Json::array(), dominators = Json::array();
   for (std::size_t i = 0; i < c.haircuts.size(); ++i) {
     const HaircutAnswer& h = c.haircuts[i];
     haircuts.push_back({{"confidence", h.confidence},
-                        {"value", number(h.value)},
-                        {"low", number(h.low)},
-                        {"high", number(h.high)},
-                        {"parameter_low", number(h.parameter_low)},
-                        {"parameter_high", number(h.parameter_high)},
-                        {"given_no_failure", number(h.given_no_failure)},
+                        {"value", json_number(h.value)},
+                        {"low", json_number(h.low)},
+                        {"high", json_number(h.high)},
+                        {"parameter_low", json_number(h.parameter_low)},
+                        {"parameter_high", json_number(h.parameter_high)},
+                        {"given_no_failure", json_number(h.given_no_failure)},
                         {"beyond_cliff", h.beyond_cliff},
-                        {"single_chain", number(h.attribution.price)},
-                        {"efficiency", number(h.efficiency)},
-                        {"efficiency_against_wrapped", number(c.against_wrapped[i])}});
+                        {"single_chain", json_number(h.attribution.price)},
+                        {"efficiency", json_number(h.efficiency)},
+                        {"efficiency_against_wrapped", json_number(c.against_wrapped[i])}});
   }
   for (const Dominator& d : c.dominated_by) dominators.push_back({{"mechanism", d.mechanism}, {"clear", d.clear}});
   return {{"mechanism", m.name},
@@ -292,26 +290,26 @@ Json choice_json(const Frontier& f, const Choice& c) {
           {"source", m.source},
           {"wrap_depth", m.wrap_depth},
           {"delay_seconds",
-           {{"p50", number(c.p50)},
-            {"p99", number(c.p99)},
-            {"p99_low", number(c.p99_low)},
-            {"p99_high", number(c.p99_high)},
-            {"mean", number(c.mean_delay)}}},
+           {{"p50", json_number(c.p50)},
+            {"p99", json_number(c.p99)},
+            {"p99_low", json_number(c.p99_low)},
+            {"p99_high", json_number(c.p99_high)},
+            {"mean", json_number(c.mean_delay)}}},
           {"p_failure",
-           {{"estimate", number(c.p_failure.estimate)},
-            {"low", number(c.p_failure.low)},
-            {"high", number(c.p_failure.high)},
+           {{"estimate", json_number(c.p_failure.estimate)},
+            {"low", json_number(c.p_failure.low)},
+            {"high", json_number(c.p_failure.high)},
             {"failed_paths", c.failed}}},
-          {"loss_given_failure", number(c.loss_given_failure)},
-          {"exposure_cap_per_loss_budget", number(c.exposure_cap_per_loss_budget)},
+          {"loss_given_failure", json_number(c.loss_given_failure)},
+          {"exposure_cap_per_loss_budget", json_number(c.exposure_cap_per_loss_budget)},
           {"haircuts", std::move(haircuts)},
-          {"lock_up_seconds", number(m.lock_up)},
+          {"lock_up_seconds", json_number(m.lock_up)},
           {"cost_usd",
-           {{"lock_up", number(c.lock_up_cost)},
-            {"lock_up_error", number(c.lock_up_error)},
-            {"relaying", number(c.relaying_cost)},
-            {"total", number(c.cost())},
-            {"of_capital", number(c.cost() / f.capital)}}},
+           {{"lock_up", json_number(c.lock_up_cost)},
+            {"lock_up_error", json_number(c.lock_up_error)},
+            {"relaying", json_number(c.relaying_cost)},
+            {"total", json_number(c.cost())},
+            {"of_capital", json_number(c.cost() / f.capital)}}},
           {"dominated_by", std::move(dominators)}};
 }
 
@@ -397,7 +395,7 @@ Json frontier_json(const FrontierRun& run) {
                                  {"asset", f.asset},
                                  {"route", f.route},
                                  {"capital_usd", f.capital},
-                                 {"compared_at", number(f.compared_at)},
+                                 {"compared_at", json_number(f.compared_at)},
                                  {"choices", std::move(choices)},
                                  {"least",
                                   {{"p_failure", least_json(f, found.p_failure)},

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "answers/notes.h"
+#include "base/json_number.h"
 #include "base/table.h"
 #include "base/version.h"
 #include "base/words.h"
@@ -34,17 +34,14 @@ std::string with_error(double value, double error) {
   return fmt::format("{:.{}f} ± {:.{}f}", value, digits, error, digits);
 }
 
-Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
-Json number(const std::optional<double>& x) { return x ? number(*x) : Json(nullptr); }
-
 Json derivative(const std::optional<Derivative>& d) {
   if (!d) return nullptr;
-  return {{"slope", number(d->slope)},
-          {"standard_error", number(d->error)},
-          {"low", number(d->low)},
-          {"high", number(d->high)},
-          {"elasticity", number(d->elasticity)},
-          {"elasticity_standard_error", number(d->elasticity_error)}};
+  return {{"slope", json_number(d->slope)},
+          {"standard_error", json_number(d->error)},
+          {"low", json_number(d->low)},
+          {"high", json_number(d->high)},
+          {"elasticity", json_number(d->elasticity)},
+          {"elasticity_standard_error", json_number(d->elasticity_error)}};
 }
 
 Json head(const Scenario& s) {
@@ -159,16 +156,16 @@ Json sensitivity_json(const Scenario& s, const std::vector<SensitivityAnswer>& a
       for (std::size_t c = 0; c < s.run.confidence.size(); ++c) {
         haircuts.push_back({{"confidence", s.run.confidence[c]}, {"derivative", derivative(parameter.haircuts[c])}});
       }
-      parameters[shown[p].name] = {{"value", number(parameter.value)},
+      parameters[shown[p].name] = {{"value", json_number(parameter.value)},
                                    {"unit", shown[p].unit},
                                    {"haircuts", std::move(haircuts)},
                                    {"p_failure", derivative(parameter.p_failure)}};
     }
     Json haircuts = Json::array();
     for (std::size_t c = 0; c < s.run.confidence.size(); ++c)
-      haircuts.push_back({{"confidence", s.run.confidence[c]}, {"value", number(answer.haircut[c])}});
+      haircuts.push_back({{"confidence", s.run.confidence[c]}, {"value", json_number(answer.haircut[c])}});
     out["collateral"].push_back({{"name", answer.collateral},
-                                 {"p_failure", number(answer.p_failure)},
+                                 {"p_failure", json_number(answer.p_failure)},
                                  {"haircuts", std::move(haircuts)},
                                  {"parameters", std::move(parameters)}});
   }
@@ -183,12 +180,12 @@ Json systemic_json(const Scenario& s, const SystemicAnswer& all) {
       Json haircuts = Json::array();
       for (const auto& h : row.collateral[k].haircuts) {
         haircuts.push_back({{"confidence", h.confidence},
-                            {"value", number(h.value)},
-                            {"low", number(h.low)},
-                            {"high", number(h.high)}});
+                            {"value", json_number(h.value)},
+                            {"low", json_number(h.low)},
+                            {"high", json_number(h.high)}});
       }
       one["collateral"].push_back({{"name", s.collateral[k].name},
-                                   {"p_failure", number(row.collateral[k].p_failure.estimate)},
+                                   {"p_failure", json_number(row.collateral[k].p_failure.estimate)},
                                    {"haircuts", std::move(haircuts)}});
     }
     one["problem"] = row.why.empty() ? Json(nullptr) : Json(row.why);
