@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The command line from outside: bad input ends in a clear error, status 2 and no file; the round of the README works.
+"""The command line from outside: bad input ends in a clear error, status 2 and no file.
 
 Runs the program named by $PROOFLOAD in temporary folders. One line per check; exit status 1 when one failed.
 """
@@ -21,64 +21,24 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 import zlib
-from pathlib import Path
 
-ROOT = Path.cwd()
-PROGRAM = os.path.abspath(os.environ.get("PROOFLOAD", "build/proofload"))
-COMMANDS = (
-    "run",
-    "show",
-    "compare",
-    "export",
-    "validate",
-    "explain",
-    "list",
-    "frontier",
-    "sensitivity",
-    "doctor",
-    "bench",
-    "fit",
-    "backtest",
-    "help",
+from program import (
+    BASE,
+    COMMANDS,
+    PROGRAM,
+    ROOT,
+    check,
+    complaint,
+    end,
+    listing,
+    made_prices,
+    refused,
+    run,
+    skip,
+    workplace,
 )
-
-BASE = """schema = 1
-name = "small"
-[run]
-paths = 20000
-confidence = [0.9, 0.99]
-[market]
-assets = [
-  { name = "ETH", price = 3000.0, volatility = 0.8 },
-  { name = "BTC", price = 90000.0, volatility = 0.6 },
-]
-correlation = [[1.0, 0.8], [0.8, 1.0]]
-[layers.bridge]
-hazard = 1.0
-exposure = "72h"
-recovery = { kind = "constant", value = 0.5 }
-[routes.far]
-collateral_chain = "ethereum"
-liability_chain = "arbitrum"
-layer = "bridge"
-stages = [
-  { name = "oracle", kind = "uniform", min = "0s", max = "60s" },
-  { name = "finality", kind = "lognormal", median = "15m", p99 = "1h" },
-]
-[[collateral]]
-name = "ETH@ethereum"
-asset = "ETH"
-route = "far"
-haircut = 0.05
-[[collateral]]
-name = "BTC@ethereum"
-asset = "BTC"
-route = "far"
-sale = { size = 1e6, depth = 5e7, cost = 50.0 }
-"""
 
 MATRIX = "correlation = [[1.0, 0.8], [0.8, 1.0]]"
 # Two ways across for the same stages: a mechanism of the catalogue in the place of the layer, and a slower one.
@@ -509,82 +469,6 @@ SHAPE = {
     "joint_under": [[float]],
 }
 
-failures = []
-
-
-def check(name, good, why=""):
-    print(f"ok       {name}" if good else f"FAILED   {name}: {why}", flush=True)
-    if not good:
-        failures.append(name)
-
-
-def skip(name, why):
-    print(f"skipped  {name} ({why})", flush=True)
-
-
-def run(folder, *arguments, prefix=(), **how):
-    """The finished process, or one with exit status -1 if it had to be killed; `how` goes to subprocess."""
-    command = [*prefix, PROGRAM, *map(str, arguments)]
-    how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 30, **how}
-    try:
-        return subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, check=False, **how)
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, -1, b"", b"it was killed: it took too long")
-
-
-def listing(folder):
-    """Names, sizes and times of all that is in the folder: also what was replaced is found."""
-    return {p: (p.lstat().st_mtime_ns, p.lstat().st_size) for p in sorted(folder.rglob("*")) if not p.is_dir()}
-
-
-def complaint(result, holds=(), place=None):
-    """What is wrong with how a refusal was told; empty when nothing is."""
-    text = result.stderr.decode(errors="replace")
-    if result.returncode != 2:
-        return f"exit status {result.returncode}, stderr {text[:300]!r}"
-    if result.stdout:
-        return f"stdout is not empty: {result.stdout[:100]!r}"
-    for wrong in ("unexpected failure", "Traceback", "terminate called", "runtime error:", "Sanitizer"):
-        if wrong in text:
-            return f"stderr holds {wrong!r}: {text[:300]!r}"
-    lines = text.splitlines()
-    if not lines:
-        return "stderr is empty"
-    for line in lines:
-        if not re.fullmatch(r"\S.* \(.+\) \S.*", line):
-            return f'not "<problem> (<why>) <what to do>": {line[:300]!r}'
-        if place and not re.match(place, line):
-            return f"does not begin with {place}: {line[:300]!r}"
-        if len(line) > 2000:
-            return f"a line of {len(line)} characters"
-    missing = [word for word in holds if word not in text]
-    return f"no {missing} in {text[:300]!r}" if missing else ""
-
-
-def refused(name, folder, *arguments, holds=(), place=None, **how):
-    before, start = listing(folder), time.monotonic()
-    result = run(folder, *arguments, **how)
-    seconds = time.monotonic() - start
-    why = complaint(result, holds, place)
-    left = set(listing(folder).items()) ^ set(before.items())
-    if not why and left:
-        why = f"files were made or changed: {sorted({str(p.relative_to(folder)) for p, _ in left})}"
-    if not why and seconds > 10:
-        why = f"took {seconds:.1f} s"
-    check(name, not why, why)
-
-
-@contextlib.contextmanager
-def workplace():
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "base.toml").write_text(BASE)
-        yield folder
-
-
-# ---- scenarios -------------------------------------------------------------------------------------------------------
-
-
 def check_bad_scenarios(folder):
     bad = folder / "bad.toml"
     delays = "".join(f"{50 + i},{'pending' if i % 9 == 0 else 'delivered'}\n" for i in range(200))
@@ -765,33 +649,6 @@ def check_manual(folder):
 
 
 # ---- prices ----------------------------------------------------------------------------------------------------------
-
-
-def hours_of(count, start=1609459200):
-    return [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(start + 3600 * i)) for i in range(count)]
-
-
-def made_prices_of(assets, hours=2400):
-    """Hourly prices of normal log returns of 1 %, correlation .64."""
-    draws = random.Random(1)
-    logs, lines = [5.0] * len(assets), [",".join(["timestamp_utc", *assets])]
-    for time_text in hours_of(hours):
-        lines.append(",".join([time_text, *(f"{math.exp(x):.6f}" for x in logs)]))
-        common = draws.gauss(0, 1)
-        logs = [x + 0.01 * (0.8 * common + 0.6 * draws.gauss(0, 1)) for x in logs]
-    return lines
-
-
-def made_prices(hours=2400):
-    """Hourly prices of independent normal log returns: 1 % of ETH and .7 % of BTC, correlation .8."""
-    draws = random.Random(1)
-    eth, btc, lines = 3000.0, 50000.0, ["timestamp_utc,ETH,BTC"]
-    for time_text in hours_of(hours):
-        lines.append(f"{time_text},{eth:.6f},{btc:.6f}")
-        common, own = draws.gauss(0, 1), draws.gauss(0, 1)
-        eth *= math.exp(0.01 * (0.8 * common + 0.6 * own))
-        btc *= math.exp(0.007 * common)
-    return lines
 
 
 BAD_PRICES = {
@@ -1503,51 +1360,6 @@ def check_uncertainty(folder):
     check("blocks resumed: no temporary file", not list(folder.glob("*.tmp")) + list(folder.glob("*.part")))
 
 
-def commands_of_readme():
-    """The shell commands of the README's `sh` blocks, here-documents included, and the exit status that a comment says."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    lines = "".join(blocks).splitlines()
-    while lines:
-        line = lines.pop(0)
-        command = line
-        if ending := re.search(r"<<'?(\w+)'?", line):
-            while command.splitlines()[-1] != ending.group(1):
-                command += "\n" + lines.pop(0)
-        status = re.search(r"exit status (\d)", line)
-        yield command, int(status.group(1)) if status else 0
-
-
-def check_readme(folder):
-    (folder / "build").mkdir()
-    (folder / "build/proofload").symlink_to(PROGRAM)
-    (folder / "scenarios").symlink_to(ROOT / "scenarios")
-    (folder / "results").mkdir()
-    book = (ROOT / "scenarios/multi-chain-book.toml").read_text()
-    prices = made_prices_of(sorted(set(re.findall(r'^asset = "(\w+)"', book, re.MULTILINE))))
-    (folder / "prices.csv").write_text("\n".join(prices) + "\n")
-    seen = set()
-    for command, status in commands_of_readme():
-        name = command.splitlines()[0].partition("#")[0].strip()
-        if not name or name.startswith("./scripts/"):
-            continue
-        if " bench " in name:
-            command = command.replace(" bench ", " bench --paths 20000 ")
-        result = subprocess.run(["bash", "-c", command], cwd=folder, capture_output=True, timeout=120, check=False)
-        check(
-            f"README: {name}", result.returncode == status, f"exit status {result.returncode}, {result.stderr[-300:]}"
-        )
-        seen |= set(re.findall(r"build/proofload (\w+)", command))
-    check("README: every command is in it", seen == set(COMMANDS), seen)
-    for command in COMMANDS:  # their files are those of the README's round
-        example = re.search(
-            r"^Example: proofload (.*)$", run(folder, command, "--help").stdout.decode(), re.MULTILINE
-        ).group(1)
-        example = example.replace("--paths 4000000", "--paths 20000")
-        extra = ["--paths", "20000"] if command in ("bench", "frontier") else []
-        result = run(folder, *shlex.split(example), *extra, timeout=120)
-        check(f"help: proofload {example}", result.returncode in (0, 1), result.stderr[-300:])
-
-
 def main():
     with workplace() as folder:
         check_bad_scenarios(folder)
@@ -1573,10 +1385,7 @@ def main():
     with workplace() as folder:
         for checks in (check_list, check_frontier, check_sensitivity, check_uncertainty):
             checks(folder)
-    with workplace() as folder:
-        check_readme(folder)
-    print(f"{len(failures)} failed" if failures else "all good")
-    return 1 if failures else 0
+    return end()
 
 
 if __name__ == "__main__":
