@@ -1,7 +1,7 @@
 /// law.h -- what a probability law is: its kinds, their words and parameters, a value with the parameters set.
 ///
 /// Durations are in seconds, fractions as numbers. A new law is an enumerator, a row of law_rows and rows of
-/// law_parameters here, and its quantile function: simple_part() in laws.cpp, with a Family of standard_law.h where
+/// law_parameters here, and its quantile function: simple_part() in parts.cpp, with a Family of standard_law.h where
 /// none of them has its shape.
 #pragma once
 #include <cstddef>
