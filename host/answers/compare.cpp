@@ -94,6 +94,7 @@ Comparison compare(const std::vector<Results>& results, const std::vector<std::s
                          r.seed,
                          r.tally.paths,
                          {},
+                         partial_text(r),
                          stress_text(r.scenario)});
   }
   const double score = interval_score(c.level);
@@ -162,6 +163,7 @@ std::string compare_table(const Comparison& c) {
     const Compared& r = c.results[i];
     text +=
         fmt::format("[{}] {} ({}, {} paths, seed {}, plan {})\n", i, r.file, r.scenario, r.paths, r.seed, r.plan_hash);
+    if (!r.partial.empty()) text += wrapped("    part of a run that was stopped: " + r.partial, 6);
     if (!r.stress.empty()) text += wrapped("    stressed: " + r.stress, 6);
   }
   for (std::size_t with = 1; with < c.results.size(); ++with) {
@@ -229,6 +231,7 @@ Json compare_json(const Comparison& c) {
                               {"seed", r.seed},
                               {"paths", r.paths},
                               {"unmatched", r.unmatched},
+                              {"partial", r.partial.empty() ? Json(nullptr) : Json(r.partial)},
                               {"stress", r.stress.empty() ? Json(nullptr) : Json(r.stress)}});
   }
   for (const auto& d : c.differences) {

@@ -29,6 +29,7 @@ struct Compared {
   std::string file, scenario, plan_hash, tally_hash;
   std::uint64_t seed = 0, paths = 0;
   std::vector<std::string> unmatched;  ///< collateral that the first result has and this one lacks, or the reverse
+  std::string partial;                 ///< how much of a run that was stopped; "": all of it
   std::string stress;                  ///< what the scenario was made worse by, in words; "": nothing
 };
 

@@ -139,6 +139,15 @@ std::string state_text(const Scenario& scenario) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
+std::string partial_text(const Results& r) {
+  const std::uint64_t wanted = r.scenario.run.paths;
+  if (r.range.count < wanted) return fmt::format("{} of {} paths", grouped(r.range.count), grouped(wanted));
+  const int blocks = r.scenario.uncertainty.given ? r.scenario.uncertainty.blocks : 0;
+  if (r.blocks && std::cmp_less(r.blocks->done, blocks))
+    return fmt::format("all paths, {} of {} blocks of [uncertainty]", r.blocks->done, blocks);
+  return {};
+}
+
 std::string uncertainty_text(const Scenario& scenario) {
   const UncertaintySpec& u = scenario.uncertainty;
   if (!u.given) return {};

@@ -21,6 +21,9 @@ std::string state_text(const Scenario&);
 /// What is not known for certain, with its errors; "" when the scenario does not say.
 std::string uncertainty_text(const Scenario&);
 
+/// "8,000 of 4,000,000 paths" of a run that was stopped, or its blocks of [uncertainty]; "" for a whole run.
+std::string partial_text(const Results&);
+
 /// What intervals hold, and what they do not: a sentence or two.
 std::string interval_text(const Results&, const Answers&);
 

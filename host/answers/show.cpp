@@ -24,6 +24,7 @@ std::string heading(const Results& r, const Answers& all) {
   const auto line = [&](const char* label, const std::string& words) {
     if (!words.empty()) text += wrapped(label + words, 2);
   };
+  line("Part of a run that was stopped: ", partial_text(r));
   line("Prices: ", market_text(r.scenario));
   line("Stressed: ", stress_text(r.scenario));
   line("Systemic: ", systemic_text(r.scenario));

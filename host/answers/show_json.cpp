@@ -193,6 +193,8 @@ Json show_json(const Results& r) {
   out["wall_seconds"] = json_number(r.wall_seconds);
   const std::string stress = stress_text(r.scenario), tails = tail_note(r, all);
   out["prices"] = market_text(r.scenario);
+  const std::string partial = partial_text(r);
+  out["partial"] = partial.empty() ? Json(nullptr) : Json(partial);
   out["stress"] = stress.empty() ? Json(nullptr) : Json(stress);
   out["notes"] = Json::array();
   if (!tails.empty()) out["notes"].push_back(tails);

@@ -14,12 +14,20 @@ struct Problem {
   std::string text;
 };
 
-/// Bad input or an impossible request, never a mistake of ours: main prints every problem and exits with status 2.
+/// What has to change before it can work: the input (never to be tried again as it is; exit status 2), or the machine,
+/// such as a full disk (4).
+enum class Cause { input, machine };
+
+/// Bad input or an impossible request, never a mistake of ours: main prints every problem and exits with the status of
+/// its cause.
 class Error : public std::runtime_error {
  public:
-  explicit Error(std::string text) : Error(std::vector<Problem>{{"", 0, std::move(text)}}) {}
-  explicit Error(std::vector<Problem> found) : std::runtime_error(to_text(found)), problems(std::move(found)) {}
+  explicit Error(std::string text, Cause from = Cause::input)
+      : Error(std::vector<Problem>{{"", 0, std::move(text)}}, from) {}
+  explicit Error(std::vector<Problem> found, Cause from = Cause::input)
+      : std::runtime_error(to_text(found)), problems(std::move(found)), cause(from) {}
   std::vector<Problem> problems;
+  Cause cause;
 
   static std::string to_text(const std::vector<Problem>& found) {
     std::string text;

@@ -31,7 +31,8 @@ void on_threads(int threads, const Body& body) {
     } catch (const std::system_error&) {
       const std::string started = std::to_string(team.size());
       throw Error("cannot start " + std::to_string(threads) + " threads (the system allows " + started +
-                  " of them now) run with --threads " + (team.empty() ? "1" : started));
+                      " of them now) run with --threads " + (team.empty() ? "1" : started),
+                  Cause::machine);
     }
   }
   for (const auto& e : failed) {

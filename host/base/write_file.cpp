@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
+#include <ctime>
 #include <system_error>
 #include <utility>
 
@@ -33,6 +35,10 @@ struct Descriptor {
 struct Temporary {
   fs::path name;
   bool made = false;
+  explicit Temporary(fs::path n) : name(std::move(n)) {}
+  Temporary(Temporary&& other) noexcept : name(std::move(other.name)), made(std::exchange(other.made, false)) {}
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
   ~Temporary() {
     if (made) ::unlink(name.c_str());
   }
@@ -53,18 +59,35 @@ std::string advice(int error) {
   }
 }
 
+/// Whether another name, and nothing else, would help.
+bool is_of_name(int error) {
+  switch (error) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+    case ELOOP: return true;
+    default: return false;
+  }
+}
+
 [[noreturn]] void fail(const fs::path& file, const std::string& what, int error) {
   throw Error(
-      {{file.string(), 0, fmt::format("{} cannot be written ({}) {}", what, std::strerror(error), advice(error))}});
+      {{file.string(), 0, fmt::format("{} cannot be written ({}) {}", what, std::strerror(error), advice(error))}},
+      is_of_name(error) ? Cause::input : Cause::machine);
 }
 
 /// Where the bytes are to go: links are followed, so that writing through a link does not replace it.
 fs::path target_of(const fs::path& file, const std::string& what) {
   std::error_code error;
   fs::path target = file;
-  if (fs::is_symlink(fs::symlink_status(file, error))) {
-    target = fs::weakly_canonical(file, error);
+  for (int links = 0; fs::is_symlink(fs::symlink_status(target, error)); ++links) {  // to nothing yet, too
+    if (links == 40) fail(file, what, ELOOP);
+    const fs::path next = fs::read_symlink(target, error);
     if (error) fail(file, what, error.value());
+    target = next.is_absolute() ? next : target.parent_path() / next;
   }
   const auto status = fs::status(target, error);
   if (fs::exists(status) && !fs::is_regular_file(status)) {
@@ -78,13 +101,11 @@ fs::path target_of(const fs::path& file, const std::string& what) {
   return target;
 }
 
-}  // namespace
-
-void write_file(const fs::path& file, std::string_view bytes, const std::string& what) {
-  const fs::path target = target_of(file, what);
+/// Bytes under a temporary name beside `target`.
+Temporary write_temporary(const fs::path& file, const fs::path& target, std::string_view bytes,
+                          const std::string& what) {
   const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
   Temporary temporary{folder / fmt::format(".{}.{}.tmp", target.filename().string(), ::getpid())};
-
   ::unlink(temporary.name.c_str());  // left by a process of the same number that was killed
   Descriptor out(::open(temporary.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (out.number < 0) fail(file, what, errno);
@@ -97,10 +118,43 @@ void write_file(const fs::path& file, std::string_view bytes, const std::string&
   }
   if (::fsync(out.number) != 0 && errno != EINVAL) fail(file, what, errno);  // EINVAL: a file system that cannot sync
   if (out.close() != 0) fail(file, what, errno);
+  return temporary;
+}
+
+/// Removes temporary files for `target` whose process is gone. Ten minutes old: a process of another machine that
+/// shares the folder writes its own in less.
+void remove_abandoned(const fs::path& target) {
+  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
+  const std::string head = fmt::format(".{}.", target.filename().string()), tail = ".tmp";
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (!name.starts_with(head) || !name.ends_with(tail) || name.size() <= head.size() + tail.size()) continue;
+    const std::string number = name.substr(head.size(), name.size() - head.size() - tail.size());
+    if (number.size() > 9 || number.find_first_not_of("0123456789") != std::string::npos) continue;
+    struct stat status {};
+    if (::lstat(at->path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    const bool old = std::difftime(std::time(nullptr), status.st_mtime) > 600.0;
+    if (old && ::kill(std::stoi(number), 0) != 0 && errno == ESRCH) ::unlink(at->path().c_str());
+  }
+}
+
+}  // namespace
+
+void require_writable(const fs::path& file, const std::string& what) {
+  const fs::path target = target_of(file, what);
+  remove_abandoned(target);
+  write_temporary(file, target, std::string(16384, '\0'), what);
+}
+
+void write_file(const fs::path& file, std::string_view bytes, const std::string& what) {
+  const fs::path target = target_of(file, what);
+  Temporary temporary = write_temporary(file, target, bytes, what);
   if (::rename(temporary.name.c_str(), target.c_str()) != 0) fail(file, what, errno);
   temporary.made = false;
   // The rename itself is made durable. A folder that cannot be opened or synced does not make the file any less
   // complete.
+  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
   const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.number >= 0) ::fsync(directory.number);
 }

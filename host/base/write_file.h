@@ -13,6 +13,10 @@ namespace proofload {
 /// file is refused.
 void write_file(const std::filesystem::path& file, std::string_view bytes, const std::string& what);
 
+/// Throws the Error of write_file where it could not write: tries with a few KiB under a temporary name, and removes
+/// them. For a command to ask before its work. What processes that were killed left of such names is removed too.
+void require_writable(const std::filesystem::path& file, const std::string& what);
+
 /// The bytes of a regular file. Throws Error when it cannot be read or is larger than `limit` bytes.
 std::string read_file(const std::filesystem::path& file, std::uint64_t limit, const std::string& what);
 

@@ -27,6 +27,7 @@ struct BacktestArguments {
   std::vector<std::string> prices, models = {"gaussian", "student_t", "historical", "gjr_garch", "fhs", "recommended"},
                                    assets;
   std::string delta, window = "90d", refit = "1d", floor = "3650d", phase, bar, from, to, json;
+  bool force = false;
   double buffer = 0.25, stressed_weight = 0.25;
   std::uint64_t seed = 1;
   std::size_t paths = 20000;
@@ -118,6 +119,7 @@ std::string heading(const Scenario& scenario, const BacktestArguments& a, const 
 }
 
 void backtest(const BacktestArguments& a) {
+  require_ours(a.json, a.force, {json_mark});
   BacktestOptions options;
   options.window = duration_given("--window", a.window);
   options.refit = duration_given("--refit", a.refit);
@@ -224,6 +226,7 @@ void add_backtest(CLI::App& app, int&) {
   app.add_option("--stressed-weight", a->stressed_weight,
                  "Art. 28 (b): weight of the most volatile window so far (0.25)");
   app.add_option("--floor", a->floor, "Art. 28 (c): look-back of the volatility that is the least (3650d)");
+  add_force(app, a->force);
   app.add_option("--json", a->json, "write everything to this file too");
   app.callback([a] { backtest(*a); });
 }

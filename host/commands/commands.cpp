@@ -1,11 +1,14 @@
 #include "commands/commands.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <hdf5.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -21,6 +24,7 @@
 #include "answers/show.h"
 #include "base/error.h"
 #include "base/rows.h"
+#include "base/tell.h"
 #include "base/version.h"
 #include "base/words.h"
 #include "commands/manual.h"
@@ -76,12 +80,15 @@ void add_export(CLI::App& app, int&) {
   auto file = std::make_shared<std::string>();
   auto venue = std::make_shared<std::string>("generic");
   auto output = std::make_shared<std::string>();
+  auto force = std::make_shared<bool>(false);
   app.add_option("RESULT", *file, "result file (HDF5)")->required();
   app.add_option("--venue", *venue, fmt::format("whose units: {}", fmt::join(names_of(venues), ", ")));
   app.add_option("-o,--output", *output, "haircuts.json or haircuts.csv")->required();
-  app.callback([file, venue, output] {
+  add_force(app, *force);
+  app.callback([file, venue, output, force] {
+    require_ours(*output, *force, {json_mark, "collateral,asset,route,confidence,"});
     export_haircuts(read_results(*file), *venue, *output);
-    fmt::print(stderr, "wrote {}\n", *output);
+    tell(fmt::format("wrote {}\n", *output));
   });
 }
 
@@ -178,14 +185,26 @@ constexpr Command commands[] = {
 
 }  // namespace
 
+/// A standard stream that is closed would give its number to the next file that is opened, and messages would land in
+/// that file: such a stream becomes one that nothing can be read from or written to.
+void hold_standard_streams() {
+  for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(number, F_GETFD) == -1 && errno == EBADF) {
+      if (::open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY) != number) return;
+    }
+  }
+}
+
 int run_command_line(int argc, char** argv) {
+  hold_standard_streams();
   CLI::App app("Monte Carlo stress engine for cross-chain margin: calibrated haircuts with confidence intervals",
                "proofload");
   app.set_version_flag("-V,--version", engine_version());
   app.require_subcommand(1);
   app.footer(
       "Example: proofload run scenarios/multi-chain-book.toml -o results/multi-chain-book.h5\n"
-      "Exit status: 0 ok, 1 a finding (a comparison differs), 2 an error");
+      "Exit status: 0 ok, 1 a finding (a comparison differs), 2 the input, 3 some of several scenarios failed,\n"
+      "4 the machine (disk, memory, device), 129, 130, 143 ended by a signal (what was done is saved)");
   std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is an error of its write, not an end without clean-up
   int status = 0;
   for (const Command& command : commands) {
@@ -206,22 +225,21 @@ int run_command_line(int argc, char** argv) {
     }
     const auto same = [&](const Command& c) { return command == c.name; };
     if (std::none_of(std::begin(commands), std::end(commands), same)) {
-      fmt::print(stderr, "'{}' (proofload has no such command) see proofload --help\n", command);
+      tell(fmt::format("'{}' (proofload has no such command) see proofload --help\n", command));
     } else {
-      fmt::print(stderr, "{} (the command line cannot be understood) see proofload {} --help\n", e.what(), command);
+      tell(fmt::format("{} (the command line cannot be understood) see proofload {} --help\n", e.what(), command));
     }
     return 2;
   } catch (const Error& e) {
-    fmt::print(stderr, "{}\n", e.what());
-    return 2;
+    tell(fmt::format("{}\n", e.what()));
+    return status_of(e);
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "out of memory (the scenario's counters do not fit) use fewer threads or collaterals\n");
-    return 2;
+    tell("out of memory (the scenario's counters do not fit) use fewer threads or collaterals\n");
+    return exit_machine;
   } catch (const std::exception& e) {
-    fmt::print(
-        stderr,
+    tell(fmt::format(
         "unexpected failure: {} (this is a mistake of ours) please report it with the command and the scenario\n",
-        e.what());
+        e.what()));
     return 2;
   }
 }

@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/tell.h"
 #include "base/words.h"
 #include "base/write_file.h"
 #include "commands/commands.h"
@@ -35,7 +36,7 @@ struct FitArguments {
   string model = "gjr_garch", horizon, bar, from, to, output, latencies, volatility_window, trailing_window;
   std::size_t factors = 0;
   int threads = 0;
-  bool json = false;
+  bool json = false, force = false;
 };
 
 /// "20m" -> 1200.
@@ -111,23 +112,6 @@ bool same_file(const fs::path& a, const fs::path& b) {
   return fs::exists(a, ignored) && fs::exists(b, ignored) && fs::equivalent(a, b, ignored);
 }
 
-/// Whether a file can be made where `file` is, or is to be: tried, since permissions alone do not tell (a file system
-/// that is read-only, a superuser). The same folder as write_file's: links are followed.
-void try_to_write(const fs::path& file, const string& asked) {
-  std::error_code ignored;
-  const fs::path target =
-      fs::is_symlink(fs::symlink_status(file, ignored)) ? fs::weakly_canonical(file, ignored) : file;
-  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
-  const fs::path trial = folder / fmt::format(".{}.{}.trial", target.filename().string(), ::getpid());
-  const int made = ::open(trial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (made < 0)
-    throw Error(
-        fmt::format("-o {} cannot be written ({}: {}) {}", asked, folder.string(), std::strerror(errno),
-                    errno == ENAMETOOLONG ? "choose a shorter name" : "name a file in a folder that may be written"));
-  ::close(made);
-  ::unlink(trial.c_str());
-}
-
 /// Both files that are to be written, looked at before the fit. What is wrong is said of the name that was given.
 void check_output(const FitArguments& a) {
   const fs::path output = a.output, beside = residuals_beside(output);
@@ -152,8 +136,14 @@ void check_output(const FitArguments& a) {
     if (fs::exists(status) && !fs::is_regular_file(status))
       throw Error(fmt::format("-o {} cannot be used ({} is {}) choose another name", a.output, file.string(),
                               fs::is_directory(status) ? "a folder" : "not a regular file"));
-    try_to_write(file, a.output);
+    require_writable(file, file == output ? "the market section" : "the residuals");
   }
+  require_ours(a.output, a.force, {section_mark});
+  if (!a.force && !fs::exists(output, ignored) && fs::exists(beside, ignored))
+    throw Error(
+        fmt::format("-o {} puts residuals in {} (which exists, and belongs to no section of that name) choose "
+                    "another name, or replace it with --force",
+                    a.output, beside.string()));
 }
 
 int fit_command(const FitArguments& a) {
@@ -180,15 +170,15 @@ int fit_command(const FitArguments& a) {
   const FitOutput fit = fit_prices(options);
   print(a.json ? fit_json(fit.market).dump(2) : fit_text(fit.market));
   if (a.output.empty()) {
-    if (!a.json) fmt::print(stderr, "not saved: add -o market.toml for a section that a scenario includes\n");
+    if (!a.json) tell("not saved: add -o market.toml for a section that a scenario includes\n");
     return 0;
   }
   if (!fit.residuals.empty()) {  // first, so that the section never names a file that is not there
     write_file(residual_path, fit.residuals, "the residuals");
-    fmt::print(stderr, "wrote {}\n", residual_path.string());
+    tell(fmt::format("wrote {}\n", residual_path.string()));
   }
   write_file(output, market_toml(fit.market), "the market section");
-  fmt::print(stderr, "wrote {}\n", output.string());
+  tell(fmt::format("wrote {}\n", output.string()));
   return 0;
 }
 
@@ -219,6 +209,7 @@ void add_fit(CLI::App& app, int& status) {
                  "and measured against so long before (default: 1d or none, by model)");
   app.add_option("-o,--output", a->output, "the [market] section (TOML); residuals go beside it, as .residuals.csv")
       ->check(named());
+  add_force(app, a->force);
   app.add_flag("--json", a->json, "the report for programs");
   app.callback([a, &status] { status = fit_command(*a); });
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/tell.h"
 #include "base/write_file.h"
 #include "commands/options.h"
 #include "scenario/mechanism_reader.h"
@@ -27,6 +28,7 @@ struct FrontierArguments {
   Overrides overrides;
   BackendOptions backend;
   std::optional<double> capital;
+  bool force = false;
 };
 
 void frontier(const FrontierArguments& a) {
@@ -38,6 +40,8 @@ void frontier(const FrontierArguments& a) {
   }
   check_output_name("--json", a.json, ".json");
   check_output_name("--csv", a.csv, ".csv");
+  require_ours(a.json, a.force, {json_mark});
+  require_ours(a.csv, a.force, {"collateral,asset,mechanism,confidence,"});
   std::vector<std::string> mechanisms = a.mechanisms;
   if (mechanisms.empty()) {
     for (const auto& entry : input::read_catalogue({a.scenario}).mechanisms) {
@@ -58,7 +62,7 @@ void frontier(const FrontierArguments& a) {
   if (!a.csv.empty()) write_file(a.csv, frontier_csv(run), "the frontier");
   print(frontier_table(run));
   for (const auto& file : {a.json, a.csv}) {
-    if (!file.empty()) fmt::print(stderr, "wrote {}\n", file);
+    if (!file.empty()) tell(fmt::format("wrote {}\n", file));
   }
 }
 
@@ -84,6 +88,7 @@ void add_frontier(CLI::App& app, int&) {
       ->check(digits());
   add_seed(app, a->overrides);
   add_backend(app, a->backend);
+  add_force(app, a->force);
   app.add_option("--json", a->json, "write everything to this file too")->check(named(nameless))->type_name("FILE");
   app.add_option("--csv", a->csv, "write a line for each mechanism and confidence, for pictures")
       ->check(named(nameless))

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 
 #include "base/error.h"
@@ -81,12 +83,29 @@ void check_output_name(const char* option, const std::string& file, const std::s
         fmt::format("{} cannot be written (there is no folder {}) create the folder first", file, folder.string()));
 }
 
+void add_force(CLI::App& app, bool& force) { app.add_flag("--force", force, "replace what is in the way"); }
+
+void require_ours(const std::string& file, bool force, std::initializer_list<std::string_view> marks) {
+  if (file.empty() || force) return;
+  std::string head(4096, '\0');
+  std::ifstream in(file, std::ios::binary);
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+  const auto holds = [&](std::string_view mark) { return head.find(mark) != std::string::npos; };
+  if (head.empty() || std::any_of(marks.begin(), marks.end(), holds)) return;
+  throw Error(
+      fmt::format("{} exists (and is none of the files that this command writes, so it may be something that you "
+                  "need) choose another name, or replace it with --force",
+                  file));
+}
+
 void print(const std::string& text) {
   const bool newline = text.empty() || text.back() != '\n';
   const bool written =
       std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && (!newline || std::fputc('\n', stdout) != EOF);
   if (!written || std::fflush(stdout) != 0) {
-    throw Error(fmt::format("cannot write to standard output ({}) send it elsewhere", std::strerror(errno)));
+    throw Error(fmt::format("cannot write to standard output ({}) send it elsewhere", std::strerror(errno)),
+                Cause::machine);
   }
 }
 

@@ -1,8 +1,11 @@
 /// options.h -- what commands share on the command line: checked values, options that several have, and where output
 /// goes.
 #pragma once
+#include <initializer_list>
 #include <string>
+#include <string_view>
 
+#include "base/error.h"
 #include "run/backend.h"
 #include "scenario/reader.h"
 #include "scenario/scenario.h"
@@ -35,6 +38,17 @@ double duration_given(const std::string& option, const std::string& text);
 /// not given (""). Throws Error when the name does not end in `ending` (".json"), since a slip would write over the
 /// scenario, or when its folder is not there.
 void check_output_name(const char* option, const std::string& file, const std::string& ending);
+
+/// --force: what is in the way may be replaced.
+void add_force(CLI::App&, bool& force);
+/// Throws Error, unless forced, when `file` is there and its beginning holds none of `marks`, which what we write there
+/// does: it may be somebody's own. `file` may be empty: not asked for.
+void require_ours(const std::string& file, bool force, std::initializer_list<std::string_view> marks);
+inline constexpr std::string_view json_mark = "\"engine\": \"proofload ";  ///< of every JSON file that we write
+
+/// Exit statuses besides 0, 1 (a finding) and 128 + a signal's number.
+inline constexpr int exit_input = 2, exit_some_failed = 3, exit_machine = 4;
+inline int status_of(const Error& e) { return e.cause == Cause::machine ? exit_machine : exit_input; }
 
 /// To standard output, flushed, so that it stands before what stderr says next; a newline is put where the text does
 /// not end in one. Throws Error when it cannot be written.

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/tell.h"
 #include "base/write_file.h"
 #include "commands/options.h"
 #include "scenario/reader.h"
@@ -22,11 +23,12 @@ struct SensitivityArguments {
   Overrides overrides;
   BackendOptions backend;
   SensitivityOptions options;
-  bool systemic = false;
+  bool systemic = false, force = false;
 };
 
 void sensitivity(const SensitivityArguments& a) {
   check_output_name("--json", a.json, ".json");
+  require_ours(a.json, a.force, {json_mark});
   const Scenario scenario = read_scenario(a.scenario, a.overrides);
   const auto backend = make_backend(a.backend);
   const auto all = sensitivities(scenario, *backend, a.options);
@@ -39,7 +41,7 @@ void sensitivity(const SensitivityArguments& a) {
   }
   if (!a.json.empty()) write_file(a.json, json.dump(2) + "\n", "the sensitivities");
   print(text);
-  if (!a.json.empty()) fmt::print(stderr, "wrote {}\n", a.json);
+  if (!a.json.empty()) tell(fmt::format("wrote {}\n", a.json));
 }
 
 }  // namespace
@@ -54,6 +56,7 @@ void add_sensitivity(CLI::App& app, int&) {
   app.add_option("--bump", a->options.bump, "how far parameters are moved, as a share of them (0.05)");
   app.add_option("--hazard-bump", a->options.hazard_bump, "the same for hazards (0.2)");
   app.add_flag("--systemic", a->systemic, "also haircuts at none, half and all of each loading of the stress factor");
+  add_force(app, a->force);
   add_prices(app, a->overrides);
   add_backend(app, a->backend);
   app.callback([a] { sensitivity(*a); });

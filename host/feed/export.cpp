@@ -32,6 +32,7 @@ Json to_json(const Results& r, const Venue& venue, const std::vector<ExportedHai
                 {"interval", r.scenario.run.interval},
                 {"date", r.date}}},
               {"haircuts", Json::array()}};
+  if (const std::string partial = partial_text(r); !partial.empty()) out["provenance"]["partial"] = partial;
   if (const std::string stress = stress_text(r.scenario); !stress.empty()) out["provenance"]["stress"] = stress;
   for (const auto& h : haircuts) {
     out["haircuts"].push_back({{"collateral", h.collateral},
@@ -62,12 +63,12 @@ std::string to_csv(const Results& r, const Venue& venue, const std::vector<Expor
   std::string text = fmt::format(
       "collateral,asset,route,confidence,{},upper_bound,estimate,beyond_cliff,scenario,engine,plan_hash,tally_hash,"
       "seed,"
-      "first_path,paths,interval,date,stress\n",
+      "first_path,paths,interval,date,stress,partial\n",
       venue.field);
   const std::string provenance =
-      fmt::format("{},{},{},{},{},{},{},{},{},{}", csv_field(r.scenario.name), csv_field(r.engine),
+      fmt::format("{},{},{},{},{},{},{},{},{},{},{}", csv_field(r.scenario.name), csv_field(r.engine),
                   r.compiled.plan_hash, r.tally.hash(), r.seed, r.range.first, r.tally.paths, r.scenario.run.interval,
-                  csv_field(r.date), csv_field(stress_text(r.scenario)));
+                  csv_field(r.date), csv_field(stress_text(r.scenario)), csv_field(partial_text(r)));
   for (const auto& h : haircuts) {
     text += fmt::format("{},{},{},{},{},{},{},{},{}\n", csv_field(h.collateral), csv_field(h.asset), csv_field(h.route),
                         h.confidence, h.units, h.upper, h.estimate, h.beyond_cliff, provenance);

@@ -53,6 +53,7 @@ struct FittedMarket {
 };
 
 std::string market_toml(const FittedMarket&);
+inline constexpr const char* section_mark = "# Fitted by proofload fit (";  ///< how that begins
 std::string fit_text(const FittedMarket&);
 nlohmann::ordered_json fit_json(const FittedMarket&);
 

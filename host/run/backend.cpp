@@ -6,14 +6,17 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <new>
 #include <thread>
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "base/tell.h"
 #include "kernels/cpu.h"
 #include "run/cuda_backend.h"
+#include "run/quota.h"
 #include "run/worker_memory.h"
 
 #if defined(__x86_64__)
@@ -91,10 +94,11 @@ class CpuBackend final : public Backend {
     const AlignedFloats floats(compiled.tables.floats), rows(compiled.rows);
     const Tables tables{floats.data, rows.data};
     const Key key = make_key(seed);
-    std::vector<std::unique_ptr<WorkerMemory>> memory(static_cast<std::size_t>(threads_));
+    const int threads = fitting_threads(total.layout);
+    std::vector<std::unique_ptr<WorkerMemory>> memory(static_cast<std::size_t>(threads));
     std::vector<std::uint64_t> lowest(memory.size(), ~std::uint64_t{0}), hashes(memory.size(), 0);
     Chunks chunks(range);
-    on_threads(threads_, [&](int t) {
+    on_threads(threads, [&](int t) {
       set_ieee_rounding();
       PathRange c = chunks.take();
       if (c.count == 0) return;
@@ -119,8 +123,8 @@ class CpuBackend final : public Backend {
       return;  // nobody wants the counts
     }
     // Merging is a sum over millions of counters for every worker: each thread takes a share of the counters.
-    on_threads(threads_, [&](int t) {
-      const std::size_t n = total.counts.size(), share = n / static_cast<std::size_t>(threads_) + 1;
+    on_threads(threads, [&](int t) {
+      const std::size_t n = total.counts.size(), share = n / static_cast<std::size_t>(threads) + 1;
       const std::size_t first = std::min(n, static_cast<std::size_t>(t) * share), last = std::min(n, first + share);
       for (const auto& part : memory) {
         for (std::size_t i = first; part && i < last; ++i) total.counts[i] += part->counts.data[i];
@@ -133,8 +137,32 @@ class CpuBackend final : public Backend {
     total.paths += range.count;
   }
 
+  /// As many threads as have room for their counters in what a container leaves us: beyond it a process is not told
+  /// that there is no memory, but killed.
+  int fitting_threads(const TallyLayout& layout) const {
+    const std::uint64_t each = WorkerMemory::size(layout);
+    if (each * static_cast<std::uint64_t>(threads_) < small) return threads_;
+    const auto left = memory_left();
+    if (!left || each * static_cast<std::uint64_t>(threads_) <= *left) return threads_;
+    if (*left < each) {
+      throw Error(fmt::format("the counters of one thread take {} MiB ({} MiB are left to this process) use fewer "
+                              "collaterals, or give it more memory",
+                              each >> 20, *left >> 20),
+                  Cause::machine);
+    }
+    const int fitting = static_cast<int>(*left / each);
+    if (!said_.exchange(true))
+      tell(
+          fmt::format("running on {} of {} threads: the counters of each take {} MiB, and {} MiB are left to this "
+                      "process\n",
+                      fitting, threads_, each >> 20, *left >> 20));
+    return fitting;
+  }
+  static constexpr std::uint64_t small = std::uint64_t{64} << 20;
+
   const Lanes& lanes_;
   int threads_;
+  mutable std::atomic<bool> said_{false};
 };
 
 bool has_avx2() {
@@ -173,10 +201,13 @@ const Lanes& pick_lanes(const std::string& wanted) {
 }  // namespace
 
 int usable_threads() {
+  int cores = static_cast<int>(std::thread::hardware_concurrency());
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  if (sched_getaffinity(0, sizeof set, &set) == 0) cores = CPU_COUNT(&set);
+  // more threads than a quota of CPU time has room for are stopped in the middle of their work
+  if (const auto quota = quota_of_process().cores) cores = static_cast<int>(std::min<double>(cores, std::ceil(*quota)));
+  return std::max(1, cores);
 }
 
 std::vector<std::string> usable_lanes() {
@@ -198,7 +229,7 @@ std::unique_ptr<Backend> make_backend(const BackendOptions& options) {
   if (options.backend == "auto" && options.lanes == "auto" && options.threads == 0 && cuda_devices().usable()) {
     try {
       return make_cuda_backend();
-    } catch (const Error& e) { fmt::print(stderr, "running on the CPU: {}\n", e.what()); }
+    } catch (const Error& e) { tell(fmt::format("running on the CPU: {}\n", e.what())); }
   }
   return std::make_unique<CpuBackend>(pick_lanes(options.lanes),
                                       options.threads == 0 ? usable_threads() : options.threads);

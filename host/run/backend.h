@@ -20,8 +20,8 @@ class Backend {
   /// Sum over the paths of a hash of every raw delay and proceeds (kernels/fingerprint.h): sees a difference of one
   /// ulp.
   virtual std::uint64_t fingerprint(const Compiled&, std::uint64_t seed, PathRange range) = 0;
-  /// Paths of a first run() that keep it busy, yet not for long: the rate of the next ones is not known before.
-  virtual std::uint64_t batch() const { return std::uint64_t{1} << 16; }
+  /// Paths of a first run(): few, since a path may cost a microsecond or a second, and nobody can interrupt it.
+  virtual std::uint64_t batch() const { return 64; }
   virtual std::string name() const = 0;    ///< "cpu" or "cuda"
   virtual std::string device() const = 0;  ///< "AVX-512, 2 threads", "NVIDIA H200"
   /// Seconds for which the last run() kept a GPU busy, by the GPU's clock: launches and flushes of counters, no copies
@@ -34,7 +34,7 @@ struct BackendOptions {
   int threads = 0;                               ///< 0: all the process may use
 };
 
-/// Cores this process may use; lane types this CPU has, scalar first.
+/// Cores this process may use, by its affinity and by the quota of its container; lane types this CPU has, scalar first.
 int usable_threads();
 std::vector<std::string> usable_lanes();
 

@@ -12,6 +12,27 @@
 
 namespace proofload {
 
+std::uint64_t run_in_batches(const Compiled& compiled, Backend& backend, std::uint64_t seed, PathRange range,
+                             std::uint64_t batch, Tally& tally, const std::function<bool(std::uint64_t done)>& go_on) {
+  constexpr double wanted_seconds = 0.5;
+  constexpr std::uint64_t granule = 65536, most_growth = 16;
+  const auto start = std::chrono::steady_clock::now();
+  std::uint64_t done = 0, next = batch == 0 ? backend.batch() : batch;
+  while (done < range.count) {
+    const std::uint64_t count = std::min(next, range.count - done);
+    backend.run(compiled, seed, {range.first + done, count}, tally);
+    done += count;
+    if (!go_on(done)) break;
+    if (batch != 0) continue;
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    const double rate = static_cast<double>(done) / std::max(elapsed.count(), 1e-6);
+    next = std::clamp<std::uint64_t>(static_cast<std::uint64_t>(std::min(rate * wanted_seconds, 1e9)), 1,
+                                     most_growth * next);
+    if (next > granule) next = next / granule * granule;
+  }
+  return done;
+}
+
 Results run_scenario(const Scenario& scenario, Backend& backend, const RunOptions& options,
                      const std::optional<Results>& before) {
   Results r;
@@ -42,26 +63,25 @@ Results run_scenario(const Scenario& scenario, Backend& backend, const RunOption
   const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   const double earlier = r.wall_seconds;
   const std::uint64_t started = r.range.count;
-  std::uint64_t batch = options.batch == 0 ? backend.batch() : options.batch;
-  while (r.range.count < scenario.run.paths) {
-    const std::uint64_t count = std::min(batch, scenario.run.paths - r.range.count);
-    backend.run(r.compiled, r.seed, {r.range.count, count}, r.tally);
-    r.range.count += count;
-    if (r.tally.lowest_non_finite != ~std::uint64_t{0}) {
-      throw Error(fmt::format(
-          "path {} has an outcome that is not a finite number (volatility or drift is too large for a horizon this "
-          "long) look at it with `proofload explain SCENARIO --path {} --seed {}` and lower them",
-          r.tally.lowest_non_finite, r.tally.lowest_non_finite, r.seed));
-    }
-    r.wall_seconds = earlier + elapsed();
-    if (options.batch == 0) {  // the next batch: about a second at the rate so far
-      const double rate = static_cast<double>(r.range.count - started) / std::max(elapsed(), 1e-3);
-      batch = static_cast<std::uint64_t>(std::clamp(rate, 65536.0, 1e9)) / 65536 * 65536;
-    }
-    if (options.progress) options.progress({started, r.range.count, scenario.run.paths, elapsed()});
-    if (options.stop && options.stop()) break;
-    if (options.checkpoint && r.range.count < scenario.run.paths) options.checkpoint(r);
-  }
+  run_in_batches(
+      r.compiled, backend, r.seed, {started, scenario.run.paths - started}, options.batch, r.tally,
+      [&](std::uint64_t done) {
+        r.range.count = started + done;
+        if (r.tally.lowest_non_finite != ~std::uint64_t{0}) {
+          throw Error(fmt::format(
+              "path {} has an outcome that is not a finite number ({} for a horizon this long) look at it "
+              "with `proofload explain SCENARIO --path {} --seed {}` and lower them",
+              r.tally.lowest_non_finite,
+              scenario.uncertainty.given ? "volatility or drift, or what [uncertainty] makes of them, is too large"
+                                         : "volatility or drift is too large",
+              r.tally.lowest_non_finite, r.seed));
+        }
+        r.wall_seconds = earlier + elapsed();
+        if (options.progress) options.progress({started, r.range.count, scenario.run.paths, elapsed()});
+        if (options.stop && options.stop()) return false;
+        if (options.checkpoint && r.range.count < scenario.run.paths) options.checkpoint(r);
+        return true;
+      });
   return r;
 }
 

@@ -17,11 +17,17 @@ struct Progress {
 };
 
 struct RunOptions {
-  std::uint64_t batch = 0;                         ///< paths between two looks at `stop`; 0: about a second of them
+  std::uint64_t batch = 0;                         ///< paths between two looks at `stop`; 0: half a second of them
   std::function<void(const Progress&)> progress;   ///< called after every batch; may be empty
   std::function<void(const Results&)> checkpoint;  ///< called after every batch but the last; may be empty
   std::function<bool()> stop;                      ///< asked after every batch; may be empty
 };
+
+/// Adds the paths of a range to a tally, batch by batch. `go_on` hears after each how many are done; its `false` ends
+/// it. Without a size of batches the first is small, since nobody knows what a path costs, and the next ones take half
+/// a second at the rate so far. Answers how many paths were run.
+std::uint64_t run_in_batches(const Compiled&, Backend&, std::uint64_t seed, PathRange, std::uint64_t batch, Tally&,
+                             const std::function<bool(std::uint64_t done)>& go_on);
 
 /// Runs the scenario's paths, or goes on from an earlier part of the same run (`before`: same plan hash and seed, from
 /// path 0). The result holds fewer paths than the scenario asks for when `stop` said so. Throws Error naming the path

@@ -28,6 +28,11 @@ struct WorkerMemory {
         sums(l.sums()),
         buffer(std::size_t(l.histograms()) * buffer_row),
         planes(std::size_t(l.collaterals) * (chunk_paths / 64)) {}
+  /// Bytes of one.
+  static std::uint64_t size(const TallyLayout& l) {
+    return 4 * (std::uint64_t(l.counters()) + std::uint64_t(l.histograms()) * buffer_row) +
+           8 * std::uint64_t(l.sums()) + 8 * std::uint64_t(l.collaterals) * (chunk_paths / 64);
+  }
   Zeroed<std::uint32_t> counts;
   Zeroed<std::uint64_t> sums;
   Zeroed<std::uint32_t> buffer;

@@ -12,6 +12,7 @@
 #include "base/intervals.h"
 #include "plan/compile.h"
 #include "plan/drawn.h"
+#include "run/engine.h"
 
 namespace proofload {
 namespace {
@@ -49,7 +50,10 @@ BlockHaircuts run_blocks(const Scenario& scenario, Backend& backend, const Block
     r.seed = scenario.run.seed;
     r.range = {first_block_path + all.done * block_path_stride, all.paths};
     r.tally = Tally(layout_of(r.compiled.plan));
-    backend.run(r.compiled, r.seed, r.range, r.tally);
+    const auto stopped = [&] { return options.stop && options.stop(); };
+    if (run_in_batches(r.compiled, backend, r.seed, r.range, 0, r.tally, [&](std::uint64_t) { return !stopped(); }) <
+        r.range.count)
+      break;  // within a block, which is not counted
     if (r.tally.lowest_non_finite != ~std::uint64_t{0}) {
       throw Error(named(all.done,
                         "an outcome is not a finite number (volatility is too large for a horizon this long, or too "
@@ -62,7 +66,7 @@ BlockHaircuts run_blocks(const Scenario& scenario, Backend& backend, const Block
       }
     }
     ++all.done;
-    if (options.stop && options.stop()) break;
+    if (stopped()) break;
     if (options.checkpoint && all.done < blocks) options.checkpoint(all);
   }
   return all;

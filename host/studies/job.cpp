@@ -11,6 +11,8 @@
 
 #include "answers/result_file.h"
 #include "base/error.h"
+#include "base/write_file.h"
+#include "plan/compile.h"
 #include "studies/blocks.h"
 
 namespace proofload {
@@ -23,11 +25,20 @@ constexpr auto between_checkpoints = std::chrono::seconds(10);
 /// Writes what a kill leaves behind, now and then; --resume takes it.
 class Checkpoints {
  public:
-  explicit Checkpoints(const fs::path& output)
-      : part_(output.empty() ? fs::path() : fs::path(output.string() + ".part")) {}
+  Checkpoints(const fs::path& output, const JobOptions& options)
+      : part_(output.empty() ? fs::path() : part_of(output)), options_(options) {}
   bool due() const { return !part_.empty() && std::chrono::steady_clock::now() - last_ >= between_checkpoints; }
+  /// A disk that is full for a moment ends no run of hours.
   void write(const Results& so_far) {
-    write_results(so_far, part_);
+    try {
+      write_results(so_far, part_);
+      failed_ = false;
+    } catch (const Error& e) {
+      if (!failed_ && options_.warn)
+        options_.warn(
+            fmt::format("{} (what a kill would leave is not up to date; the run goes on, and tries again)", e.what()));
+      failed_ = true;
+    }
     last_ = std::chrono::steady_clock::now();
   }
   void remove() const {
@@ -37,8 +48,54 @@ class Checkpoints {
 
  private:
   fs::path part_;
+  const JobOptions& options_;
+  bool failed_ = false;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
+
+/// The result that a file holds; nothing when it holds none that can be read.
+std::optional<Results> result_in(const fs::path& file) {
+  try {
+    return read_results(file.string());
+  } catch (const Error&) { return {}; }
+}
+
+bool is_whole(const Results& r) {
+  const std::size_t blocks =
+      r.scenario.uncertainty.given ? static_cast<std::size_t>(std::max(0, r.scenario.uncertainty.blocks)) : 0;
+  return r.range.count >= r.scenario.run.paths && (!r.blocks || r.blocks->done >= blocks);
+}
+
+bool same_file(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;
+  return fs::exists(a, ignored) && fs::exists(b, ignored) && fs::equivalent(a, b, ignored);
+}
+
+/// The result, where it was asked for or else wherever it can be kept.
+void keep(const fs::path& output, const Checkpoints& checkpoints, JobOutcome& job) {
+  if (output.empty()) return;
+  const bool partial = job.partial_paths || job.partial_blocks;
+  const std::optional<Results> there = partial ? result_in(output) : std::nullopt;
+  const bool beside = there && is_whole(*there);
+  if (beside) job.problem = fmt::format("{} holds a whole result (part of a run does not replace it)", output.string());
+  try {
+    job.written = beside ? part_of(output) : output;
+    write_results(job.results, job.written);
+    if (!beside) checkpoints.remove();
+    return;
+  } catch (const Error& e) { job.problem = e.what(); }
+  job.written.clear();
+  std::error_code error;
+  const fs::path elsewhere =
+      fs::temp_directory_path(error) / fmt::format("{}-{}.h5", output.stem().string(), static_cast<long>(::getpid()));
+  try {
+    if (error) return;
+    write_results(job.results, elsewhere);
+    job.written = elsewhere;
+  } catch (const Error&) {
+    // the table is all that is left
+  }
+}
 
 bool stopped(const JobOptions& options) { return options.stop && options.stop(); }
 
@@ -74,7 +131,9 @@ void run_blocks_of(JobOutcome& job, Backend& backend, const std::optional<Result
 
 }  // namespace
 
-fs::path checked_output(const std::string& output, const std::string& scenario_file, bool several) {
+fs::path part_of(const fs::path& output) { return output.string() + ".part"; }
+
+fs::path checked_output(const std::string& output, const std::string& scenario_file, bool several, bool force) {
   if (output.empty()) return {};
   fs::path file = output;
   std::error_code error;
@@ -90,18 +149,17 @@ fs::path checked_output(const std::string& output, const std::string& scenario_f
     throw Error(
         fmt::format("cannot write {} (there is no folder {}) create the folder first", file.string(), folder.string()));
   }
-  if (fs::is_regular_file(file, error) && fs::file_size(file, error) > 0) {
+  if (!force && fs::is_regular_file(file, error) && fs::file_size(file, error) > 0) {
     char head[8] = {};
     std::ifstream(file, std::ios::binary).read(head, sizeof head);
     if (std::memcmp(head, "\x89HDF\r\n\x1a\n", sizeof head) != 0) {
-      throw Error(fmt::format(
-          "{} exists (and is not a result, so it may be something that you need) choose another name", file.string()));
+      throw Error(
+          fmt::format("{} exists (and is not a result, so it may be something that you need) choose another name, or "
+                      "replace it with --force",
+                      file.string()));
     }
   }
-  if (access(folder.c_str(), W_OK) != 0) {
-    throw Error(fmt::format("cannot write {} (the folder {} may not be written) choose another folder", file.string(),
-                            folder.string()));
-  }
+  require_writable(file, "the result");
   return file;
 }
 
@@ -116,9 +174,49 @@ void require_distinct_outputs(const std::vector<Job>& jobs) {
   }
 }
 
+void require_free_place(const Job& job, const fs::path& resumed) {
+  if (job.output.empty() || job.force) return;
+  const fs::path part = part_of(job.output);
+  std::error_code ignored;
+  const bool has_part = fs::exists(fs::symlink_status(part, ignored)) && !same_file(part, resumed);
+  const bool has_result =
+      fs::exists(job.output, ignored) && fs::file_size(job.output, ignored) > 0 && !same_file(job.output, resumed);
+  if (!has_part && !has_result) return;
+  const std::string plan_hash = compile(job.scenario).plan_hash;
+  if (has_part) {
+    const auto left = fs::is_symlink(fs::symlink_status(part, ignored)) ? std::nullopt : result_in(part);
+    const std::string name = part.string();
+    if (!left)
+      throw Error(
+          fmt::format("{} is in the way (runs keep what a kill leaves there, and this is none of theirs) choose "
+                      "another -o, or replace it with --force",
+                      name));
+    if (left->compiled.plan_hash != plan_hash || left->seed != job.scenario.run.seed)
+      throw Error(
+          fmt::format("{} holds {} paths of another run, of \"{}\" (it was killed, or is running) choose another "
+                      "-o, or replace it with --force",
+                      name, left->range.count, left->scenario.name));
+    throw Error(
+        fmt::format("{} holds {} paths of this run (it was killed, or is running) go on from there with "
+                    "--resume, or start anew with --force",
+                    name, left->range.count));
+  }
+  const auto there = result_in(job.output);
+  if (!there)
+    throw Error(
+        fmt::format("{} exists (and cannot be read as a result, so it may be something that you need) choose "
+                    "another -o, or replace it with --force",
+                    job.output.string()));
+  if (there->compiled.plan_hash != plan_hash)
+    throw Error(
+        fmt::format("{} is the result of another problem, \"{}\" (its plan_hash is {} and not {}) choose another "
+                    "-o, or replace it with --force",
+                    job.output.string(), there->scenario.name, there->compiled.plan_hash, plan_hash));
+}
+
 JobOutcome run_job(const Job& job, Backend& backend, const std::optional<Results>& before, const JobOptions& options) {
   const Scenario& scenario = job.scenario;
-  Checkpoints checkpoints(job.output);
+  Checkpoints checkpoints(job.output, options);
   RunOptions run_options{options.batch, options.progress, {}, options.stop};
   run_options.checkpoint = [&](const Results& so_far) {
     if (checkpoints.due()) checkpoints.write(so_far);
@@ -133,14 +231,12 @@ JobOutcome run_job(const Job& job, Backend& backend, const std::optional<Results
       if (!outcome.partial_paths) run_blocks_of(outcome, backend, before, options, checkpoints);
     } catch (const Error&) {
       // parameters that cannot be drawn do not cost the main run
-      if (!job.output.empty()) write_results(outcome.results, job.output);
+      outcome.partial_blocks = true;
+      keep(job.output, checkpoints, outcome);
       throw;
     }
   }
-  if (!job.output.empty()) {
-    write_results(outcome.results, job.output);
-    checkpoints.remove();
-  }
+  keep(job.output, checkpoints, outcome);
   return outcome;
 }
 

@@ -696,7 +696,7 @@ def check_fit(folder):
         ("prices.csv", "-o", "a_folder"): ["-o a_folder is a folder", "a_folder/market.toml"],
         ("prices.csv", "-o", "market.csv"): ["-o market.csv", "does not end in .toml"],
         ("prices.csv", "-o", "taken.toml"): ["-o taken.toml", "taken.residuals.csv is a folder"],
-        ("prices.csv", "-o", "/proc/out.toml"): ["-o /proc/out.toml cannot be written"],
+        ("prices.csv", "-o", "/proc/out.toml"): ["/proc/out.toml: the market section cannot be written"],
         ("prices.csv", "-o", "m" * 300 + ".toml"): ["choose a shorter name"],
     }.items():
         arguments = [*arguments, *(() if "-o" in arguments else ("-o", "out.toml"))]
@@ -960,9 +960,9 @@ def mounted(folder, mount, *arguments):
 
 def check_disks(folder):
     makers = (("run", "base.toml", "-o", "disk/out.h5"), ("export", "good.h5", "-o", "disk/out.json"))
-    for name, mount, holds in (
-        ("full disk", "mount -t tmpfs -o size=4k tmpfs disk && head -c 3000 /dev/zero >disk/full", "No space left"),
-        ("read-only folder", "mount --bind disk disk && mount -o remount,ro,bind disk", "disk"),
+    for name, mount, holds, status in (
+        ("full disk", "mount -t tmpfs -o size=4k tmpfs disk && head -c 3000 /dev/zero >disk/full", "No space left", 4),
+        ("read-only folder", "mount --bind disk disk && mount -o remount,ro,bind disk", "disk", 2),
     ):
         for command in makers:
             title = f"{command[0]} into a {name}"
@@ -972,7 +972,7 @@ def check_disks(folder):
                 continue
             text = result.stderr.decode().replace("left behind: full\n", "")
             result.stderr = text.encode()
-            why = complaint(result, [holds]) or ("a file was left" if "left behind" in text else "")
+            why = complaint(result, [holds], status=status) or ("a file was left" if "left behind" in text else "")
             check(title, not why, why)
     if os.geteuid() == 0:
         skip("folder without permission to write", "root may write everywhere")
@@ -987,12 +987,13 @@ def check_disks(folder):
 
     for command in makers:
         refused(
-            f"{command[0]} beyond the limit on file sizes", folder, *command, holds=["disk/out"], preexec_fn=small_files
+            f"{command[0]} beyond the limit on file sizes", folder, *command, holds=["disk/out"], status=4,
+            preexec_fn=small_files,
         )
     for command in (("show", "good.h5"), ("show", "good.h5", "--json"), ("validate", "base.toml"), ("doctor",)):
         with open("/dev/full", "wb") as full:
             result = run(folder, *command, stdout=full)
-        why = complaint(result, ["No space left"])
+        why = complaint(result, ["No space left"], status=4)
         check(f"{' '.join(command)} onto a full disk", not why, why)
 
 
@@ -1178,7 +1179,7 @@ def check_interrupt(folder):
     lines = on_screen(text)
     check("SIGINT: progress with a rate and the time left", re.search(r"M/s, \d+ s left", text), text[:200])
     check("SIGINT: the progress line is taken away", not any("s left" in line for line in lines), lines[:1])
-    check("SIGINT: exit status 2", process.returncode == 2, process.returncode)
+    check("SIGINT: exit status 130", process.returncode == 130, process.returncode)
     part = json.loads(run(folder, "show", "part one.h5", "--json").stdout or b"{}")
     check("SIGINT: saved what was done", 0 < part.get("paths", 0) < int(wanted), f"{part.get('paths')} {lines}")
     check("SIGINT: shows what was done", f"{part.get('paths', 0):,} liquidations".encode() in stdout, stdout[:100])
@@ -1349,7 +1350,7 @@ def check_uncertainty(folder):
     check("in words", "hold what is not known of the parameters" in whole["intervals"], whole["intervals"])
     options = ("run", "uncertain.toml", "--paths", paths, "-o", "part.h5")
     process, _, text = interrupted_on_terminal(folder, *options, after=b"blocks with drawn")
-    check("SIGINT among the blocks: exit status 2", process.returncode == 2, text)
+    check("SIGINT among the blocks: exit status 130", process.returncode == 130, text)
     told = re.findall(r"resume with: (.*)", text.replace("\r", ""))
     check("SIGINT among the blocks: says how far it came", re.search(r"stopped after \d+ of 64 blocks", text), text)
     resumed = run(folder, *shlex.split(told[0])[1:], timeout=120) if told else None

@@ -92,10 +92,10 @@ def listing(folder):
     return {p: (p.lstat().st_mtime_ns, p.lstat().st_size) for p in sorted(folder.rglob("*")) if not p.is_dir()}
 
 
-def complaint(result, holds=(), place=None):
+def complaint(result, holds=(), place=None, status=2):
     """What is wrong with how a refusal was told; empty when nothing is."""
     text = result.stderr.decode(errors="replace")
-    if result.returncode != 2:
+    if result.returncode != status:
         return f"exit status {result.returncode}, stderr {text[:300]!r}"
     if result.stdout:
         return f"stdout is not empty: {result.stdout[:100]!r}"
@@ -116,11 +116,11 @@ def complaint(result, holds=(), place=None):
     return f"no {missing} in {text[:300]!r}" if missing else ""
 
 
-def refused(name, folder, *arguments, holds=(), place=None, **how):
+def refused(name, folder, *arguments, holds=(), place=None, status=2, **how):
     before, start = listing(folder), time.monotonic()
     result = run(folder, *arguments, **how)
     seconds = time.monotonic() - start
-    why = complaint(result, holds, place)
+    why = complaint(result, holds, place, status)
     left = set(listing(folder).items()) ^ set(before.items())
     if not why and left:
         why = f"files were made or changed: {sorted({str(p.relative_to(folder)) for p, _ in left})}"
