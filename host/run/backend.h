@@ -34,7 +34,8 @@ struct BackendOptions {
   int threads = 0;                               ///< 0: all the process may use
 };
 
-/// Cores this process may use, by its affinity and by the quota of its container; lane types this CPU has, scalar first.
+/// Cores this process may use, by its affinity and by the quota of its container; lane types this CPU has, scalar
+/// first.
 int usable_threads();
 std::vector<std::string> usable_lanes();
 

@@ -21,8 +21,8 @@ struct Job {
 std::filesystem::path part_of(const std::filesystem::path& output);
 
 /// The file for the result of a scenario file: `output` itself, or a name in it where it is a folder, as it must be for
-/// `several` scenarios; with `force` it may be something else than a result. Empty for an empty `output`. Throws Error for what could not be written, before the first path
-/// is run.
+/// `several` scenarios; with `force` it may be something else than a result. Empty for an empty `output`. Throws Error
+/// for what could not be written, before the first path is run.
 std::filesystem::path checked_output(const std::string& output, const std::string& scenario_file, bool several,
                                      bool force);
 
