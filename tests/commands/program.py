@@ -80,7 +80,7 @@ def skip(name, why):
 def run(folder, *arguments, prefix=(), **how):
     """The finished process, or one with exit status -1 if it had to be killed; `how` goes to subprocess."""
     command = [*prefix, PROGRAM, *map(str, arguments)]
-    how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 30, **how}
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": 120, **how}
     try:
         return subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, check=False, **how)
     except subprocess.TimeoutExpired:
