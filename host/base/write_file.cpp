@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
+#include <fstream>
 #include <system_error>
 #include <utility>
 
@@ -101,11 +102,12 @@ fs::path target_of(const fs::path& file, const std::string& what) {
   return target;
 }
 
+fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.parent_path() : fs::path("."); }
+
 /// Bytes under a temporary name beside `target`.
 Temporary write_temporary(const fs::path& file, const fs::path& target, std::string_view bytes,
                           const std::string& what) {
-  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
-  Temporary temporary{folder / fmt::format(".{}.{}.tmp", target.filename().string(), ::getpid())};
+  Temporary temporary{folder_of(target) / fmt::format(".{}.{}.tmp", target.filename().string(), ::getpid())};
   ::unlink(temporary.name.c_str());  // left by a process of the same number that was killed
   Descriptor out(::open(temporary.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
   if (out.number < 0) fail(file, what, errno);
@@ -124,10 +126,9 @@ Temporary write_temporary(const fs::path& file, const fs::path& target, std::str
 /// Removes temporary files for `target` whose process is gone. Ten minutes old: a process of another machine that
 /// shares the folder writes its own in less.
 void remove_abandoned(const fs::path& target) {
-  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
   const std::string head = fmt::format(".{}.", target.filename().string()), tail = ".tmp";
   std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+  for (fs::directory_iterator at(folder_of(target), error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename().string();
     if (!name.starts_with(head) || !name.ends_with(tail) || name.size() <= head.size() + tail.size()) continue;
     const std::string number = name.substr(head.size(), name.size() - head.size() - tail.size());
@@ -147,6 +148,26 @@ void require_writable(const fs::path& file, const std::string& what) {
   write_temporary(file, target, std::string(16384, '\0'), what);
 }
 
+void require_ours(const fs::path& file, bool force, std::initializer_list<std::string_view> marks) {
+  std::error_code ignored;
+  if (file.empty() || force || !fs::is_regular_file(file, ignored)) return;
+  std::string head(4096, '\0');
+  std::ifstream in(file, std::ios::binary);
+  in.read(head.data(), static_cast<std::streamsize>(head.size()));
+  head.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+  const auto holds = [&](std::string_view mark) { return head.find(mark) != std::string::npos; };
+  if (head.empty() || std::any_of(marks.begin(), marks.end(), holds)) return;
+  throw Error(
+      fmt::format("{} exists (and is none of the files that this command writes, so it may be something that you "
+                  "need) choose another name, or replace it with --force",
+                  file.string()));
+}
+
+bool same_file(const fs::path& a, const fs::path& b) {
+  std::error_code ignored;
+  return fs::exists(a, ignored) && fs::exists(b, ignored) && fs::equivalent(a, b, ignored);
+}
+
 void write_file(const fs::path& file, std::string_view bytes, const std::string& what) {
   const fs::path target = target_of(file, what);
   Temporary temporary = write_temporary(file, target, bytes, what);
@@ -154,8 +175,7 @@ void write_file(const fs::path& file, std::string_view bytes, const std::string&
   temporary.made = false;
   // The rename itself is made durable. A folder that cannot be opened or synced does not make the file any less
   // complete.
-  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
-  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor directory(::open(folder_of(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.number >= 0) ::fsync(directory.number);
 }
 

@@ -27,6 +27,7 @@
 #include "base/tell.h"
 #include "base/version.h"
 #include "base/words.h"
+#include "base/write_file.h"
 #include "commands/manual.h"
 #include "commands/options.h"
 #include "feed/export.h"
@@ -183,8 +184,6 @@ constexpr Command commands[] = {
     {"help", "what a command does and which options it takes", "proofload help run", add_help},
 };
 
-}  // namespace
-
 /// A standard stream that is closed would give its number to the next file that is opened, and messages would land in
 /// that file: such a stream becomes one that nothing can be read from or written to.
 void hold_standard_streams() {
@@ -194,6 +193,8 @@ void hold_standard_streams() {
     }
   }
 }
+
+}  // namespace
 
 int run_command_line(int argc, char** argv) {
   hold_standard_streams();
@@ -229,19 +230,8 @@ int run_command_line(int argc, char** argv) {
     } else {
       tell(fmt::format("{} (the command line cannot be understood) see proofload {} --help\n", e.what(), command));
     }
-    return 2;
-  } catch (const Error& e) {
-    tell(fmt::format("{}\n", e.what()));
-    return status_of(e);
-  } catch (const std::bad_alloc&) {
-    tell("out of memory (the scenario's counters do not fit) use fewer threads or collaterals\n");
-    return exit_machine;
-  } catch (const std::exception& e) {
-    tell(fmt::format(
-        "unexpected failure: {} (this is a mistake of ours) please report it with the command and the scenario\n",
-        e.what()));
-    return 2;
-  }
+    return exit_input;
+  } catch (...) { return tell_exception(); }
 }
 
 }  // namespace proofload

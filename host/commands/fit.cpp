@@ -1,16 +1,12 @@
 // `proofload fit`.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -105,11 +101,6 @@ void read_latency_options(const FitArguments& a, FitOptions& options) {
 
 fs::path residuals_beside(fs::path output) {
   return output.empty() ? output : output.replace_extension(".residuals.csv");
-}
-
-bool same_file(const fs::path& a, const fs::path& b) {
-  std::error_code ignored;
-  return fs::exists(a, ignored) && fs::exists(b, ignored) && fs::equivalent(a, b, ignored);
 }
 
 /// Both files that are to be written, looked at before the fit. What is wrong is said of the name that was given.

@@ -3,16 +3,17 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <filesystem>
-#include <fstream>
+#include <new>
 #include <system_error>
 
 #include "base/error.h"
+#include "base/tell.h"
 #include "scenario/reader.h"
 
 namespace proofload {
@@ -85,18 +86,22 @@ void check_output_name(const char* option, const std::string& file, const std::s
 
 void add_force(CLI::App& app, bool& force) { app.add_flag("--force", force, "replace what is in the way"); }
 
-void require_ours(const std::string& file, bool force, std::initializer_list<std::string_view> marks) {
-  if (file.empty() || force) return;
-  std::string head(4096, '\0');
-  std::ifstream in(file, std::ios::binary);
-  in.read(head.data(), static_cast<std::streamsize>(head.size()));
-  head.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
-  const auto holds = [&](std::string_view mark) { return head.find(mark) != std::string::npos; };
-  if (head.empty() || std::any_of(marks.begin(), marks.end(), holds)) return;
-  throw Error(
-      fmt::format("{} exists (and is none of the files that this command writes, so it may be something that you "
-                  "need) choose another name, or replace it with --force",
-                  file));
+int tell_exception(const std::string& of) {
+  const std::string head = of.empty() ? of : of + ": ";
+  try {
+    throw;
+  } catch (const Error& e) {
+    tell(fmt::format("{}{}\n", head, e.what()));
+    return status_of(e);
+  } catch (const std::bad_alloc&) {
+    tell(head + "out of memory (the scenario's counters do not fit) use fewer threads or collaterals\n");
+    return exit_machine;
+  } catch (const std::exception& e) {
+    tell(fmt::format(
+        "{}unexpected failure: {} (this is a mistake of ours) please report it with the command and the scenario\n",
+        head, e.what()));
+    return exit_input;
+  }
 }
 
 void print(const std::string& text) {

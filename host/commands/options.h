@@ -1,7 +1,6 @@
 /// options.h -- what commands share on the command line: checked values, options that several have, and where output
 /// goes.
 #pragma once
-#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -41,10 +40,10 @@ void check_output_name(const char* option, const std::string& file, const std::s
 
 /// --force: what is in the way may be replaced.
 void add_force(CLI::App&, bool& force);
-/// Throws Error, unless forced, when `file` is there and its beginning holds none of `marks`, which what we write there
-/// does: it may be somebody's own. `file` may be empty: not asked for.
-void require_ours(const std::string& file, bool force, std::initializer_list<std::string_view> marks);
-inline constexpr std::string_view json_mark = "\"engine\": \"proofload ";  ///< of every JSON file that we write
+inline constexpr std::string_view json_mark = "\"engine\": \"proofload ";  ///< require_ours: every JSON file of ours
+
+/// Says on standard error what the exception that is being caught is about, behind `of`; answers the exit status.
+int tell_exception(const std::string& of = "");
 
 /// Exit statuses besides 0, 1 (a finding) and 128 + a signal's number.
 inline constexpr int exit_input = 2, exit_some_failed = 3, exit_machine = 4;

@@ -147,6 +147,10 @@ int run_and_tell(const RunArguments& a, const std::string& name, const Job& job,
     tell_of_rest(a, name, outcome, job.output);
     return 128 + interrupted;
   }
+  if (!outcome.blocks_failed.empty()) {
+    tell(outcome.blocks_failed + "\n");
+    return exit_input;
+  }
   return outcome.problem.empty() && unprinted.empty() ? 0 : exit_machine;
 }
 
@@ -175,8 +179,7 @@ int run(const RunArguments& a) {
   if (a.batch && *a.batch == 0) throw Error("--batch 0 (no path would ever be run) leave it out");
   const auto backend = make_backend(a.backend);
   catch_signals();
-  JobOptions options{
-      a.batch.value_or(0), {}, {}, [] { return interrupted != 0; }, [](const std::string& text) { tell(text + "\n"); }};
+  JobOptions options{a.batch.value_or(0), {}, {}, [] { return interrupted != 0; }};
   if (isatty(STDERR_FILENO) != 0) {
     options.progress = show_progress;
     options.on_block = [](std::size_t done, std::size_t wanted) {
@@ -186,24 +189,18 @@ int run(const RunArguments& a) {
   std::vector<std::string> failed;
   int status = 0;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    if (interrupted != 0) {
-      tell(fmt::format("not run: {}\n", fmt::join(a.scenarios.begin() + std::ptrdiff_t(i), a.scenarios.end(), ", ")));
-      status = 128 + interrupted;
-      break;
-    }
     try {
-      const int one = run_and_tell(a, a.scenarios[i], jobs[i], *backend, before, options);
-      if (one == 0 || jobs.size() == 1 || interrupted != 0) {
-        status = one;
-        continue;
-      }
-    } catch (const Error& e) {
-      if (jobs.size() == 1) throw;
-      tell(fmt::format("{}: {}\n", a.scenarios[i], e.what()));
+      status = run_and_tell(a, a.scenarios[i], jobs[i], *backend, before, options);
+    } catch (...) { status = tell_exception(jobs.size() > 1 ? a.scenarios[i] : ""); }
+    if (interrupted != 0 && i + 1 < jobs.size()) {
+      tell(fmt::format("not run: {}\n",
+                       fmt::join(a.scenarios.begin() + std::ptrdiff_t(i) + 1, a.scenarios.end(), ", ")));
+      return 128 + interrupted;
     }
-    failed.push_back(a.scenarios[i]);
+    if (status > 128) return status;  // the last one, of which a part was run
+    if (status != 0) failed.push_back(a.scenarios[i]);
   }
-  if (failed.empty() || interrupted != 0) return status;
+  if (failed.empty() || jobs.size() == 1) return status;
   tell(fmt::format("{} of {} scenarios failed: {}\n", failed.size(), jobs.size(), fmt::join(failed, ", ")));
   return exit_some_failed;
 }

@@ -18,8 +18,8 @@ const Venue& venue_named(const std::string& name) {
 
 std::int64_t venue_units(const Venue& venue, double haircut) {
   // 0.0512 * 1e4 is 512.00000000000006: the allowance is a thousand times the rounding of such a product, and 1e-13 of
-  // the value; of a scale that leaves a double no digits behind the point nothing may be taken away.
-  const double units = haircut * venue.scale, allowance = venue.scale < 1e12 ? 1e-13 * venue.scale : 0.0;
+  // the value; but never a whole unit, which a scale of 1e18 would make of it.
+  const double units = haircut * venue.scale, allowance = std::min(1e-13 * venue.scale, 0.5);
   const double whole = venue.rounding == Rounding::up ? std::ceil(units - allowance) : std::floor(units + allowance);
   return static_cast<std::int64_t>(std::clamp(whole, double(venue.least), double(venue.most)));
 }

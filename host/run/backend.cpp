@@ -143,14 +143,14 @@ class CpuBackend final : public Backend {
     const std::uint64_t each = WorkerMemory::size(layout);
     if (each * static_cast<std::uint64_t>(threads_) < small) return threads_;
     const auto left = memory_left();
-    if (!left || each * static_cast<std::uint64_t>(threads_) <= *left) return threads_;
-    if (*left < each) {
+    const int fitting = threads_with_room(threads_, each, left);
+    if (fitting == threads_) return threads_;
+    if (fitting == 0) {
       throw Error(fmt::format("the counters of one thread take {} MiB ({} MiB are left to this process) use fewer "
                               "collaterals, or give it more memory",
                               each >> 20, *left >> 20),
                   Cause::machine);
     }
-    const int fitting = static_cast<int>(*left / each);
     if (!said_.exchange(true))
       tell(
           fmt::format("running on {} of {} threads: the counters of each take {} MiB, and {} MiB are left to this "

@@ -65,7 +65,8 @@ class CudaBackend final : public Backend {
   }
 
   /// A quarter of a second of a large book; an ordinary one keeps the GPU busy for a few milliseconds all the same.
-  std::uint64_t batch() const override { return std::uint64_t{1} << 22; }
+  /// A thread for every path that an H200 holds at once, or a part of them: 132 multiprocessors of up to 2048.
+  std::uint64_t batch() const override { return std::uint64_t{1} << 17; }
   std::string name() const override { return "cuda"; }
   std::string device() const override { return device_.name; }
   std::optional<double> kernel_seconds() const override { return kernel_seconds_; }

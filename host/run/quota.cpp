@@ -36,10 +36,20 @@ std::optional<double> cores_v1(const fs::path& group) {
   return *quota / *period;
 }
 
-std::optional<std::uint64_t> left(const fs::path& group, const char* limit, const char* used) {
+/// Bytes of files that are kept in memory until somebody needs it: they count as used, and stand in nobody's way.
+double cached(const fs::path& group, const std::string& prefix) {
+  double sum = 0.0, value = 0.0;
+  std::ifstream in(group / "memory.stat");
+  for (std::string name; in >> name >> value;) {
+    if (name == prefix + "active_file" || name == prefix + "inactive_file") sum += value;
+  }
+  return sum;
+}
+
+std::optional<std::uint64_t> left(const fs::path& group, const char* limit, const char* used, const char* prefix) {
   const auto most = number_in(group / limit), taken = number_in(group / used);
   if (!most || *most > 9e18) return {};  // v1 writes "no limit" as the largest multiple of a page
-  return static_cast<std::uint64_t>(std::max(0.0, *most - taken.value_or(0.0)));
+  return static_cast<std::uint64_t>(std::max(0.0, *most - std::max(0.0, taken.value_or(0.0) - cached(group, prefix))));
 }
 
 /// Calls `look` with the group's folder and every one above it, up to `top`. Inside a container the path may be that of
@@ -67,7 +77,7 @@ Quota quota_of_process(const fs::path& groups, const fs::path& membership) {
       const fs::path top = fs::exists(groups / "cgroup.controllers") ? groups : groups / "unified";
       upward(top, path, [&](const fs::path& group) {
         lower(q.cores, cores_v2(group));
-        lower(q.memory, left(group, "memory.max", "memory.current"));
+        lower(q.memory, left(group, "memory.max", "memory.current", ""));
       });
       continue;
     }
@@ -75,7 +85,7 @@ Quota quota_of_process(const fs::path& groups, const fs::path& membership) {
     for (std::string name; std::getline(names, name, ',');) {
       upward(groups / name, path, [&](const fs::path& group) {
         if (name == "cpu") lower(q.cores, cores_v1(group));
-        if (name == "memory") lower(q.memory, left(group, "memory.limit_in_bytes", "memory.usage_in_bytes"));
+        if (name == "memory") lower(q.memory, left(group, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"));
       });
     }
   }
@@ -90,6 +100,11 @@ std::optional<std::uint64_t> memory_left() {
       lower(least, std::optional<std::uint64_t>(1024 * std::stoull(line.substr(13))));
   }
   return least;
+}
+
+int threads_with_room(int threads, std::uint64_t each, std::optional<std::uint64_t> left) {
+  if (!left || each == 0) return threads;
+  return static_cast<int>(std::min<std::uint64_t>(static_cast<std::uint64_t>(threads), *left / each));
 }
 
 }  // namespace proofload

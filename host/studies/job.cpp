@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
-#include <fstream>
 #include <system_error>
 
+#include "answers/notes.h"
 #include "answers/result_file.h"
 #include "base/error.h"
+#include "base/tell.h"
 #include "base/write_file.h"
 #include "plan/compile.h"
 #include "studies/blocks.h"
@@ -25,8 +25,7 @@ constexpr auto between_checkpoints = std::chrono::seconds(10);
 /// Writes what a kill leaves behind, now and then; --resume takes it.
 class Checkpoints {
  public:
-  Checkpoints(const fs::path& output, const JobOptions& options)
-      : part_(output.empty() ? fs::path() : part_of(output)), options_(options) {}
+  explicit Checkpoints(const fs::path& output) : part_(output.empty() ? fs::path() : part_of(output)) {}
   bool due() const { return !part_.empty() && std::chrono::steady_clock::now() - last_ >= between_checkpoints; }
   /// A disk that is full for a moment ends no run of hours.
   void write(const Results& so_far) {
@@ -34,9 +33,9 @@ class Checkpoints {
       write_results(so_far, part_);
       failed_ = false;
     } catch (const Error& e) {
-      if (!failed_ && options_.warn)
-        options_.warn(
-            fmt::format("{} (what a kill would leave is not up to date; the run goes on, and tries again)", e.what()));
+      if (!failed_)
+        tell(fmt::format("{} (what a kill would leave is not up to date; the run goes on, and tries again)\n",
+                         e.what()));
       failed_ = true;
     }
     last_ = std::chrono::steady_clock::now();
@@ -48,7 +47,6 @@ class Checkpoints {
 
  private:
   fs::path part_;
-  const JobOptions& options_;
   bool failed_ = false;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
@@ -60,23 +58,12 @@ std::optional<Results> result_in(const fs::path& file) {
   } catch (const Error&) { return {}; }
 }
 
-bool is_whole(const Results& r) {
-  const std::size_t blocks =
-      r.scenario.uncertainty.given ? static_cast<std::size_t>(std::max(0, r.scenario.uncertainty.blocks)) : 0;
-  return r.range.count >= r.scenario.run.paths && (!r.blocks || r.blocks->done >= blocks);
-}
-
-bool same_file(const fs::path& a, const fs::path& b) {
-  std::error_code ignored;
-  return fs::exists(a, ignored) && fs::exists(b, ignored) && fs::equivalent(a, b, ignored);
-}
-
 /// The result, where it was asked for or else wherever it can be kept.
 void keep(const fs::path& output, const Checkpoints& checkpoints, JobOutcome& job) {
   if (output.empty()) return;
-  const bool partial = job.partial_paths || job.partial_blocks;
+  const bool partial = job.partial_paths || job.partial_blocks || !job.blocks_failed.empty();
   const std::optional<Results> there = partial ? result_in(output) : std::nullopt;
-  const bool beside = there && is_whole(*there);
+  const bool beside = there && partial_text(*there).empty();
   if (beside) job.problem = fmt::format("{} holds a whole result (part of a run does not replace it)", output.string());
   try {
     job.written = beside ? part_of(output) : output;
@@ -149,16 +136,7 @@ fs::path checked_output(const std::string& output, const std::string& scenario_f
     throw Error(
         fmt::format("cannot write {} (there is no folder {}) create the folder first", file.string(), folder.string()));
   }
-  if (!force && fs::is_regular_file(file, error) && fs::file_size(file, error) > 0) {
-    char head[8] = {};
-    std::ifstream(file, std::ios::binary).read(head, sizeof head);
-    if (std::memcmp(head, "\x89HDF\r\n\x1a\n", sizeof head) != 0) {
-      throw Error(
-          fmt::format("{} exists (and is not a result, so it may be something that you need) choose another name, or "
-                      "replace it with --force",
-                      file.string()));
-    }
-  }
+  require_ours(file, force, {"\x89HDF\r\n\x1a\n"});
   require_writable(file, "the result");
   return file;
 }
@@ -216,7 +194,7 @@ void require_free_place(const Job& job, const fs::path& resumed) {
 
 JobOutcome run_job(const Job& job, Backend& backend, const std::optional<Results>& before, const JobOptions& options) {
   const Scenario& scenario = job.scenario;
-  Checkpoints checkpoints(job.output, options);
+  Checkpoints checkpoints(job.output);
   RunOptions run_options{options.batch, options.progress, {}, options.stop};
   run_options.checkpoint = [&](const Results& so_far) {
     if (checkpoints.due()) checkpoints.write(so_far);
@@ -229,12 +207,7 @@ JobOutcome run_job(const Job& job, Backend& backend, const std::optional<Results
     outcome.paths_of_block = paths_of_block(scenario);
     try {
       if (!outcome.partial_paths) run_blocks_of(outcome, backend, before, options, checkpoints);
-    } catch (const Error&) {
-      // parameters that cannot be drawn do not cost the main run
-      outcome.partial_blocks = true;
-      keep(job.output, checkpoints, outcome);
-      throw;
-    }
+    } catch (const Error& e) { outcome.blocks_failed = e.what(); }  // which do not cost the main run
   }
   keep(job.output, checkpoints, outcome);
   return outcome;

@@ -39,7 +39,6 @@ struct JobOptions {
   std::function<void(const Progress&)> progress;                       ///< may be empty
   std::function<void(std::size_t done, std::size_t wanted)> on_block;  ///< of [uncertainty]; may be empty
   std::function<bool()> stop;                                          ///< may be empty
-  std::function<void(const std::string&)> warn;                        ///< a line for people; may be empty
 };
 
 /// What became of a job, in words of its own for the one that started it.
@@ -54,13 +53,14 @@ struct JobOutcome {
   double block_seconds = 0.0;
   std::filesystem::path written;  ///< where the result is: the job's output, or wherever it could be kept; or nowhere
   std::string problem;            ///< why it is not the job's output; empty where it is
+  std::string blocks_failed;  ///< why blocks of [uncertainty] could not be run; empty where they were, or not wanted
 };
 
 /// Runs paths, then the blocks of an [uncertainty], and writes the output; or goes on from `before`, an earlier part of
 /// the same run. Every ten seconds what there is goes to part_of(output), which resuming takes and a whole result
 /// removes; one that cannot be written is said and tried again. Part of a run replaces no whole result, but stays in
-/// part_of(output); a result that cannot be written is kept in the folder for temporary files. Throws Error; paths that
-/// were run are written even when blocks fail.
+/// part_of(output); a result that cannot be written is kept in the folder for temporary files. Throws Error
+/// when paths fail; paths that were run are kept when blocks fail.
 JobOutcome run_job(const Job&, Backend&, const std::optional<Results>& before, const JobOptions&);
 
 }  // namespace proofload

@@ -134,6 +134,18 @@ TEST(Export, WritesCsvWithProvenanceInEveryRow) {
   EXPECT_EQ(ends(file.text(), ",2026-11-22T00:00:00Z,\"volatility times 1.5, depth divided by 4\","), 6u);
 }
 
+TEST(Venue, RoundsToItsSideAtAnyScale) {
+  Venue fine{"fine", "x", "units", 1e18, Rounding::up, 0, 1'000'000'000'000'000'000};
+  for (const double haircut : {0.95267, 0.1, 1.0 / 3.0, 0.0512})
+    EXPECT_GE(static_cast<double>(venue_units(fine, haircut)), haircut * 1e18);
+  fine.rounding = Rounding::down;
+  for (const double haircut : {0.95267, 0.1, 1.0 / 3.0, 0.0512})
+    EXPECT_LE(static_cast<double>(venue_units(fine, haircut)), haircut * 1e18);
+  const Venue coarse{"coarse", "x", "units", 1e4, Rounding::up, 0, 10'000};
+  EXPECT_EQ(venue_units(coarse, 0.0512), 512) << "0.0512 * 1e4 is 512.00000000000006";
+  EXPECT_EQ(venue_units(coarse, 0.05120001), 513);
+}
+
 TEST(Export, SaysThatItIsFromPartOfARun) {
   Results r = filled(20'000);
   r.scenario.run.paths = 45'000;

@@ -69,7 +69,37 @@ TEST_F(Groups, WithoutLimitsLimitNothing) {
   EXPECT_FALSE(quota().memory);
 }
 
-TEST(Memory, IsLeft) { EXPECT_GT(memory_left().value_or(1), 0u); }
+TEST_F(Groups, CountTheCacheOfFilesAsFree) {
+  write("self", "4:memory:/job\n0::/\n");
+  write("cgroup.controllers", "memory\n");
+  write("memory.max", "1000000\n");
+  write("memory.current", "900000\n");
+  write("memory.stat", "anon 200000\nfile 700000\ninactive_file 400000\nactive_file 250000\nshmem 50000\n");
+  EXPECT_EQ(quota().memory, 750000u) << "shared memory is no cache";
+  write("memory/job/memory.limit_in_bytes", "500000\n");
+  write("memory/job/memory.usage_in_bytes", "500000\n");
+  write("memory/job/memory.stat", "active_file 1\ntotal_inactive_file 100000\ntotal_active_file 20000\n");
+  EXPECT_EQ(quota().memory, 120000u);
+}
+
+TEST(Memory, LeftIsLessThanTheMachineHas) {
+  std::ifstream in("/proc/meminfo");
+  std::string word;
+  std::uint64_t total = 0;
+  ASSERT_TRUE(in >> word >> total && word == "MemTotal:");
+  const auto left = memory_left();
+  ASSERT_TRUE(left);
+  EXPECT_GT(*left, 0u);
+  EXPECT_LT(*left, 1024 * total);
+}
+
+TEST(Memory, HasRoomForSoManyThreads) {
+  EXPECT_EQ(threads_with_room(8, 1000, {}), 8);
+  EXPECT_EQ(threads_with_room(8, 1000, 8000), 8);
+  EXPECT_EQ(threads_with_room(8, 1000, 7999), 7);
+  EXPECT_EQ(threads_with_room(8, 1000, 999), 0);
+  EXPECT_EQ(threads_with_room(8, std::uint64_t{1} << 40, ~std::uint64_t{0}), 8);
+}
 
 }  // namespace
 }  // namespace proofload
