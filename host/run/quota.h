@@ -13,7 +13,8 @@ struct Quota {
 
 /// The least of the group of this process and the groups around it. The paths are arguments for tests; what is not
 /// there, or cannot be read, limits nothing.
-/// Source: Linux, Documentation/admin-guide/cgroup-v2.rst (cpu.max, memory.max, memory.current, memory.stat), cgroup-v1/.
+/// Source: Linux, Documentation/admin-guide/cgroup-v2.rst (cpu.max, memory.max, memory.current, memory.stat) and
+/// cgroup-v1/.
 Quota quota_of_process(const std::filesystem::path& groups = "/sys/fs/cgroup",
                        const std::filesystem::path& membership = "/proc/self/cgroup");
 
