@@ -21,7 +21,7 @@ PROOFLOAD_FN void conditions(const Plan& plan, const Tables& tables, const Paths
   work.condition[copula_root] = one;
   if (plan.copula.count != 0) {
     normals(stream.draw(1), 0, z);
-    work.condition[copula_root] = sqrt(law_at(plan, tables.floats, plan.copula_mixer, z[0], stream.draw(2).word[0]));
+    work.condition[copula_root] = sqrt(law_at(plan, tables.floats, plan.copula_mixer, z[0]));
   }
   F log_scale = fma(broadcast<F>(plan.volatility_loading), g, broadcast<F>(plan.volatility_shift));
   if (plan.volatility_error > 0.0f) {

@@ -26,7 +26,7 @@ PROOFLOAD_FN void load_scores(const Plan& plan, const float* tables, const Works
     const F near = size * broadcast<F>(plan.copula_inverse_root) * horner(x, c);
     const F far = sqrt(broadcast<F>(0.5f) * minus_two_log(reciprocal(one + x)));
     const F w = broadcast<F>(plan.copula_scale) * select(less(x, broadcast<F>(0.03125f)), near, far);
-    z[i] = law_at(plan, tables, plan.copula, flip_sign(w, bits(t)), broadcast_word<F>(0));
+    z[i] = law_at(plan, tables, plan.copula, flip_sign(w, bits(t)));
   }
 }
 
@@ -69,11 +69,9 @@ PROOFLOAD_FN void delays(const Plan& plan, const float* tables, const Paths<F>& 
       normals(stream.draw(doubt_rank), 0, error);
       doubt = exp(broadcast<F>(plan.delay_error) * error[0]);
     }
-    Words<F> pick{};
-    if (block.picks != 0) pick = stream.draw(block.rank + 1u);
     for (unsigned i = block.first; i < unsigned(block.first) + block.count; ++i) {
       const Term& term = plan.term[i];
-      F value = law_at(plan, tables, term.law, pick_of(z, term.word), pick_of(pick.word, term.word));
+      F value = law_at(plan, tables, term.law, pick_of(z, term.word));
       if (plan.delay_error > 0.0f) value = value * doubt;
       const U ticks = to_ticks(value, plan.horizon);
       sink.stage(i, ticks);

@@ -11,8 +11,7 @@ PROOFLOAD_FN F draw_law(const Plan& plan, const float* tables, const Paths<F>& p
   const Stream<F> stream(paths, static_cast<std::uint32_t>(purpose) << 16 | name);
   F z[2];
   normals(stream.draw(0), 0, z);
-  const auto pick = stream.draw(1).word[0];
-  return law_at(plan, tables, law, z[0], pick);
+  return law_at(plan, tables, law, z[0]);
 }
 
 /// An exponential time of this mean that everything with the name shares.

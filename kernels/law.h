@@ -11,12 +11,12 @@ PROOFLOAD_FN T pick_of(const T (&v)[4], unsigned w) {
   return w < 2 ? (w == 0 ? v[0] : v[1]) : (w == 2 ? v[2] : v[3]);
 }
 
-/// The value of a law at normal score z; `pick` chooses the component of a mixture and is read only if there are
-/// several. A branch on the components' shapes is a branch on plan data: every lane takes it.
+/// The value of a law at normal score z, in the piece in which the score `place` lies. A branch on the pieces' shapes
+/// is a branch on plan data: every lane takes it.
 template <class F>
-PROOFLOAD_FN F law_at(const Plan& plan, const float* tables, Law law, F z, typename lane<F>::U pick) {
+PROOFLOAD_FN F law_at(const Plan& plan, const float* tables, Law law, F z, F place) {
   F value = broadcast<F>(0.0f), shape = broadcast<F>(0.0f);
-  for (unsigned j = law.count; j-- > 0;) {  // from the last to the first, so that the first with until >= pick stands
+  for (unsigned j = law.count; j-- > 0;) {  // from the last to the first, so that the first with until > place stands
     const Component& c = plan.component[law.first + j];
     const bool known = j + 1u < law.count && plan.component[law.first + j + 1].shape == c.shape &&
                        plan.component[law.first + j + 1].table == c.table;
@@ -31,9 +31,13 @@ PROOFLOAD_FN F law_at(const Plan& plan, const float* tables, Law law, F z, typen
       }
     }
     const F v = fma(broadcast<F>(c.scale), shape, broadcast<F>(c.offset));
-    value = j + 1u == law.count ? v : select(less(broadcast_word<F>(c.until), pick), value, v);
+    value = j + 1u == law.count ? v : select(less(place, broadcast<F>(c.until)), v, value);
   }
   return value;
+}
+template <class F>
+PROOFLOAD_FN F law_at(const Plan& plan, const float* tables, Law law, F z) {
+  return law_at(plan, tables, law, z, z);
 }
 
 /// A duration in ticks, rounded once: clamped to [0, horizon + 1], which is beyond every event.

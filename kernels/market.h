@@ -50,10 +50,10 @@ PROOFLOAD_FN F mixing_variance(const Plan& plan, const Tables& tables, const Pat
   const Stream<F> stream(paths, address(Purpose::mixer, name));
   F z[2];
   normals(stream.draw(rank), 0, z);
-  auto pick = broadcast_word<F>(0);
-  if (plan.mixer.count > 1)  // dof that is not known for certain: one a path
-    pick = Stream<F>(paths, address(Purpose::mixer)).draw(0x80000000u).word[0];
-  return law_at(plan, tables.floats, plan.mixer, z[0], pick);
+  F dof[2] = {z[0], z[0]};
+  if (plan.mixer.count > 1)  // not known for certain: one a path
+    normals(Stream<F>(paths, address(Purpose::mixer)).draw(0x80000000u), 0, dof);
+  return law_at(plan, tables.floats, plan.mixer, z[0], dof[0]);
 }
 
 /// Keeps the log prices that this visit's events ask for: sales, stalled sales, and price-layer times where those are
@@ -176,8 +176,7 @@ struct Heston {
     const F floored = select(less(quadratic, zero), zero, quadratic);  // a square up to rounding
     if (!any(tail)) return floored;
     // Exponential: -ln(1 - Phi(shock)) beyond ln((1 + psi) / 2), with mean m (psi + 1) / 2.
-    const F rate = half * (psi + one),
-            standard = law_at(plan, tables.floats, plan.unit_exponential, shock, broadcast_word<F>(0));
+    const F rate = half * (psi + one), standard = law_at(plan, tables.floats, plan.unit_exponential, shock);
     const F beyond = fnma(half, minus_two_log(reciprocal(rate)), standard);
     return select(tail, select(less(zero, beyond), m * rate * beyond, zero), floored);
   }

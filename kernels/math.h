@@ -142,10 +142,10 @@ PROOFLOAD_FN F one_minus_exp(F y) {
   return select(far, broadcast<F>(1.0f) - exp(broadcast<F>(0.0f) - y), series);
 }
 
-/// Quantile table (plan.h) at normal score z.
+/// Quantile table at normal score z; its range stands behind the planes (plan.h, table_scale and table_shift).
 template <class F>
 PROOFLOAD_FN F table_at(const float* table, F z) {
-  F t = fma(z, broadcast<F>(static_cast<float>(64 / 13.5)), broadcast<F>(32.0f));
+  F t = fma(z, broadcast<F>(table[256]), broadcast<F>(table[257]));
   t = select(less(t, broadcast<F>(0.0f)), broadcast<F>(0.0f), t);
   t = select(less(broadcast<F>(63.999996f), t), broadcast<F>(63.999996f), t);
   const auto i = truncate(t);

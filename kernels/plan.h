@@ -11,7 +11,7 @@
 namespace proofload {
 
 /// Part of every plan hash: raise it whenever the same plan and seed would give other bits.
-inline constexpr std::uint32_t kernel_revision = 4;
+inline constexpr std::uint32_t kernel_revision = 5;
 
 /// Time on a path is an integer number of ticks of 2^-9 s, so that sums of stages are exact and ties are ties.
 inline constexpr double ticks_per_second = 512.0;
@@ -76,15 +76,17 @@ enum class Shape : std::uint32_t {
   lognormal,  ///< offset + scale * exp(sigma z)
 };
 
-/// Quantile tables: 64 cubics over normal scores in [-table_range, table_range]; four planes of 64 coefficients, degree
-/// ascending: with t = (z + table_range) * 64 / (2 table_range), i = floor(t), f = t - i: T(z) = c0[i] + f (c1[i] + f
-/// (c2[i] + f c3[i])).
-inline constexpr int table_intervals = 64, table_floats = 4 * table_intervals;
+/// Quantile tables: 64 cubics over a range of normal scores within [-table_range, table_range]; four planes of 64
+/// coefficients, degree ascending, then the range: with t = floats[table_scale] z + floats[table_shift], i = floor(t),
+/// f = t - i: T(z) = c0[i] + f (c1[i] + f (c2[i] + f c3[i])).
+inline constexpr int table_intervals = 64, table_scale = 4 * table_intervals, table_shift = table_scale + 1,
+                     table_floats = table_scale + 16;  ///< planes begin at multiples of 64 bytes
 inline constexpr float table_range = 6.75f;
 
-/// One smooth piece of a law. A law is a run of components; a uniform word u picks the first whose `until` is >= u.
+/// One piece of a law's quantile function. A law is a run of components, from low scores to high ones; a score z is
+/// read by the first whose `until` is > z.
 struct Component {
-  std::uint32_t until;  ///< cumulative weight * 2^32 - 1; the last is 0xffffffff
+  float until;  ///< normal score; the last one's is infinite
   Shape shape;
   std::uint32_t table;  ///< index of the table; for Shape::lognormal the bits of the float sigma
   float offset, scale;  ///< in ticks (durations) or as fractions
@@ -100,11 +102,9 @@ struct Law {
 inline constexpr std::uint32_t doubt_rank = 0xffff'ffffu;
 struct Block {
   std::uint32_t address;       ///< purpose << 16 | name id
-  std::uint16_t rank;          ///< counter word 0, even; rank + 1 is the block of the uniforms that pick components
+  std::uint16_t rank;          ///< counter word 0, even
   std::uint16_t first, count;  ///< terms
-  std::uint16_t picks;         ///< 1 when a term is a mixture
   std::uint16_t pairs;         ///< bit 0: a term reads word 0 or 1; bit 1: word 2 or 3
-  std::uint16_t unused;
 };
 
 /// A distinct (score, law): its value in ticks is drawn once per path and added to the times that refer to it.
@@ -208,8 +208,9 @@ struct Plan {
   std::uint32_t lowest;       ///< 1 when the least price of the weighted book over the grid dates is tallied
 
   Process process;
-  std::uint32_t bridged;     ///< 1: price-layer times are bridged into the path; 0: they are visits
-  Law mixer;                 ///< Student-t: law of the mixing variance, mean 1; count 0: none
+  std::uint32_t bridged;  ///< 1: price-layer times are bridged into the path; 0: they are visits
+  /// Student-t: law of the mixing variance, mean 1; count 0: none. Several components: one each for what dof may be.
+  Law mixer;
   std::uint32_t factors;     ///< Process::factors: how many
   std::uint32_t warm_up;     ///< bars that run before the call, for a start in the stationary law
   std::uint32_t rows;        ///< rows of shocks; 0: the shocks are drawn

@@ -101,10 +101,9 @@ PROOFLOAD_FN void regimes(const Plan& plan, const float* tables, const Paths<F>&
     const Stream<F> stream(paths, static_cast<std::uint32_t>(Purpose::outage) << 16 | outage.name);
     F z[2];
     normals(stream.draw(1), 0, z);
-    const U pick = stream.draw(2).word[0];
     const Beginning<F> begins = beginning(plan, outage, paths, work);
-    const U whole = to_ticks(law_at(plan, tables, outage.duration, z[0], pick), plan.horizon);
-    const U rest = to_ticks(law_at(plan, tables, outage.residual, z[0], pick), plan.horizon);
+    const U whole = to_ticks(law_at(plan, tables, outage.duration, z[0]), plan.horizon);
+    const U rest = to_ticks(law_at(plan, tables, outage.residual, z[0]), plan.horizon);
     work.outage[2 * o + 1] = begins.at + select(begins.under_way, rest, whole);  // at most 2 (horizon + 1) < 2^32
   }
   pass_parts(plan, work, true);

@@ -11,6 +11,7 @@
 #include "answers/margin.h"
 #include "base/error.h"
 #include "base/words.h"
+#include "laws/whole_law.h"
 #include "scenario/words.h"
 
 namespace proofload {
@@ -363,9 +364,48 @@ MinimumAnswer minimum_answer(const Results& r, Ranks& ranks) {
   return a;
 }
 
-/// Seconds, linear inside a bin (1/32 of an octave); absent when the quantile is an unresolved delay. Where nothing of
-/// a route is random it is the delay itself: what outages add, if there are any, lies in other bins.
-std::optional<double> delay_quantile(const Tally& tally, int route, std::optional<double> fixed, double p) {
+/// A delay that a message has with a positive probability, outages apart: all its stages at an atom of their laws.
+struct DelayAtom {
+  double seconds, ticks, probability;
+};
+constexpr double least_atom = 1e-4;     ///< rarer ones are not looked for
+constexpr std::size_t most_atoms = 64;  ///< of a message
+
+/// Of a stage: {value in seconds, probability}.
+std::vector<std::pair<double, double>> atoms_of(const Scenario& s, const StageSpec& stage) {
+  if (stage.trigger) return {};  // the price decides when its oracle notices
+  const double m = s.stress.delays;
+  if (stage.law.kind == LawKind::constant) return {{m * stage.law.value, 1.0}};
+  if (s.uncertainty.delays > 0.0) return {};  // what is not known of a median smears them
+  std::vector<std::pair<double, double>> atoms;
+  for (const LawPiece& piece : pieces_of(parts_of(stage.law)))
+    if (piece.kind == LawPiece::Kind::atom)
+      atoms.emplace_back(m * piece.value, normal_cdf(piece.to) - normal_cdf(piece.from));
+  return atoms;
+}
+
+/// Ascending. Each stage is rounded to a tick of its own, as on a path.
+std::vector<DelayAtom> atoms_of(const Scenario& s, const RouteSpec& route) {
+  std::vector<DelayAtom> sums = {{0.0, 0.0, 1.0}};
+  for (const StageSpec& stage : route.stages) {
+    std::vector<DelayAtom> longer;
+    for (const auto& [value, probability] : atoms_of(s, stage))
+      for (const DelayAtom& sum : sums)
+        if (sum.probability * probability >= least_atom)
+          longer.push_back({sum.seconds + value, sum.ticks + std::floor(value * ticks_per_second + 0.5),
+                            sum.probability * probability});
+    std::sort(longer.begin(), longer.end(),
+              [](const DelayAtom& x, const DelayAtom& y) { return x.probability > y.probability; });
+    if (longer.size() > most_atoms) longer.resize(most_atoms);
+    sums = std::move(longer);
+  }
+  std::sort(sums.begin(), sums.end(), [](const DelayAtom& x, const DelayAtom& y) { return x.ticks < y.ticks; });
+  return sums;
+}
+
+/// Seconds; absent when the quantile is an unresolved delay. Inside a bin (1/32 of an octave) it is interpolated, to
+/// the four digits that are known then; where the message's atoms fill most of the bin, it is one of them.
+std::optional<double> delay_quantile(const Tally& tally, int route, const std::vector<DelayAtom>& atoms, double p) {
   const std::uint64_t* count = tally.counts.data() + tally.layout.delay(route);
   std::uint64_t total = 0, before = 0;
   for (int b = 0; b < delay_bins; ++b) total += count[b];
@@ -374,17 +414,38 @@ std::optional<double> delay_quantile(const Tally& tally, int route, std::optiona
   int bin = 0;
   while (before + count[bin] < rank) before += count[bin++];
   if (bin == delay_bins - 1) return std::nullopt;
-  if (fixed && delay_edge(bin) <= *fixed * ticks_per_second && *fixed * ticks_per_second < delay_edge(bin + 1))
-    return fixed;
-  const double inside = (static_cast<double>(rank - before) - 0.5) / static_cast<double>(count[bin]);
-  const double low = delay_edge(bin), high = delay_edge(bin + 1);
-  return (low + inside * (high - low)) / ticks_per_second;
+  const double low = delay_edge(bin), high = delay_edge(bin + 1), in_bin = static_cast<double>(count[bin]);
+  std::vector<DelayAtom> here;
+  double filled = 0.0;  // of the bin
+  for (DelayAtom atom : atoms) {
+    if (atom.ticks < low || atom.ticks >= high) continue;
+    atom.probability *= static_cast<double>(total) / in_bin;
+    filled += atom.probability;
+    here.push_back(atom);
+  }
+  const double spread = filled < 0.5 ? 1.0 - filled : 0.0;  // what lies between the atoms
+  const double scale = spread > 0.0 ? 1.0 : filled;
+  const double wanted = (static_cast<double>(rank - before) - 0.5) / in_bin;
+  double passed = 0.0, at = low;
+  for (const DelayAtom& atom : here) {
+    const double between = spread * (atom.ticks - at) / (high - low);
+    if (wanted < passed + between) break;
+    passed += between;
+    at = atom.ticks;
+    if (wanted < passed + atom.probability / scale || (spread == 0.0 && &atom == &here.back())) return atom.seconds;
+    passed += atom.probability / scale;
+  }
+  const double ticks = spread > 0.0 ? at + (wanted - passed) / spread * (high - low) : at;
+  const double seconds = std::clamp(ticks, low, high) / ticks_per_second;
+  if (!(seconds > 0.0)) return 0.0;
+  const double digit = std::pow(10.0, 3.0 - std::floor(std::log10(seconds)));
+  return digit >= 1.0 ? std::round(seconds * digit) / digit : std::round(seconds * digit) * std::round(1.0 / digit);
 }
 
 RouteAnswer route_answer(const Results& r, int i) {
   const RouteSpec& spec = r.scenario.routes[i];
-  const auto fixed = fixed_delay(r.scenario, spec);
-  const auto quantile = [&](double p) { return delay_quantile(r.tally, i, fixed, p); };
+  const std::vector<DelayAtom> atoms = atoms_of(r.scenario, spec);
+  const auto quantile = [&](double p) { return delay_quantile(r.tally, i, atoms, p); };
   RouteAnswer a{spec.name,
                 quantile(0.5),
                 quantile(0.9),

@@ -4,12 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <charconv>
+#include <cfenv>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "base/error.h"
-#include "laws/parts.h"
+#include "laws/whole_law.h"
 
 namespace proofload {
 namespace {
@@ -17,219 +18,143 @@ namespace {
 constexpr double error_goal = 1e-4;         ///< DESIGN 1.3
 constexpr double floor_probability = 0.01;  ///< errors are relative to max(Q(p), Q(0.01), 1e-9 mean)
 constexpr double floor_share = 1e-9;        ///< of the mean: laws with a spike at 0 have Q(0.01) of 1e-40 and less
-constexpr double least_pick = 0x1p-33;      ///< what is less likely is picked by no random word
-constexpr int most_pieces = 4;          ///< a law that no table can hold is split at quantiles into at most this many
-constexpr std::size_t most_knots = 64;  ///< of an empirical law made from samples
+constexpr double exact_score = 2e-6;        ///< a score on a path is not known better: Q may be read that far away
+constexpr std::size_t most_tables = 32;     ///< of a piece
+constexpr double least_width = 2e-6;        ///< of a table, in scores
+constexpr float least_piece = 1e-7f;        ///< in scores
+constexpr std::size_t most_knots = 64;      ///< of an empirical law made from samples
 /// The reduction of samples stops here: the median of a million samples is known no better.
 constexpr double reduction_goal = 1e-3;
 constexpr double least_exponent = -80.0, greatest_exponent = 80.0;  ///< exp_table: exp(T) stays a normal float
+constexpr double boundless = std::numeric_limits<double>::infinity();
+constexpr double greatest_measured = 4.753424308822899;  ///< the score of least_probability
 
 // ---------------------------------------------------------------------------------------------- tables
 
 /// Chebyshev's nodes on [0, 1], (1 - cos((2 k + 1) pi / 8)) / 2: the cubic through them is within a few percent of the
-/// best one.
+/// best one, and farthest from the curve near (1 - cos(k pi / 4)) / 2.
 constexpr std::array<double, 4> cubic_nodes = {0.03806023374435663, 0.3086582838174551, 0.6913417161825449,
                                                0.9619397662556434};
+constexpr std::array<double, 4> measured_nodes = {0.0, 0.14644660940672624, 0.5, 0.8535533905932737};
 
-/// A score at which every quantile function is computed: a node of a cubic, or a point (of float z) between nodes where
-/// the error is measured.
-struct Score {
-  Quad z;
-  Tails tails;
-  Quad density;
-  bool measured;
+/// Rounding is to nearest here whatever the caller has set: a table may not depend on it.
+class RoundToNearest {
+ public:
+  RoundToNearest() { std::fesetround(FE_TONEAREST); }
+  ~RoundToNearest() { std::fesetround(before_); }
+  RoundToNearest(const RoundToNearest&) = delete;
+  RoundToNearest& operator=(const RoundToNearest&) = delete;
+
+ private:
+  int before_ = std::fegetround();
 };
 
-/// Ascending; per interval four nodes and eight measured points, of which the first is the left end.
-const std::vector<Score>& scores() {
-  static const std::vector<Score> all = [] {
-    const Quad width = Quad(2) * table_range / table_intervals;
-    std::vector<Score> list;
-    for (int i = 0; i < table_intervals; ++i) {
-      for (const double f : cubic_nodes) list.push_back({(Quad(i) + f) * width - table_range, {}, 0, false});
-      for (int k = 0; k < 8; ++k)
-        list.push_back({rounded_to_float((Quad(i) + k / 8.0) * width - table_range), {}, 0, true});
-    }
-    std::sort(list.begin(), list.end(), [](const Score& x, const Score& y) { return x.z < y.z; });
-    for (Score& s : list) {
-      s.tails = tails_of(s.z);
-      s.density = normal_density(s.z);
-    }
-    return list;
-  }();
-  return all;
-}
+using Point = PieceQuantile::Point;
+using Curve = std::function<Point(double z)>;  ///< asked at rising scores
 
-/// The interval (from, to) of probabilities that a piece of a law stands for; both are multiples of 2^-k, so sums are
-/// exact.
-struct Piece {
-  double from = 0.0, to = 1.0;
-  double share() const { return to - from; }
-  Tails tails(const Tails& u) const { return {from + share() * u.below, (1.0 - to) + share() * u.above}; }
-};
-
-/// Q(from + (to - from) Phi(z)) at every score.
-std::vector<Quad> piece_quantiles(const Standard& law, const Piece& piece) {
-  const auto& grid = scores();
-  std::vector<Quad> values(grid.size());
-  const std::size_t middle = grid.size() / 2;
-  if (law.residual) {
-    // March outwards from the middle: dw/dz = share phi(z) / density(w) gives each start from the point before.
-    const Residual residual(law);
-    const Tails half = piece.tails(grid[middle].tails);
-    const Residual::Root centre = residual.solve(half, residual.guess(half));
-    for (const int direction : {1, -1}) {
-      Residual::Root here = centre;
-      for (std::size_t i = middle;;) {
-        values[i] = exp(here.w);
-        const std::size_t next = direction > 0 ? i + 1 : i - 1;
-        if (next >= grid.size()) break;  // also past 0, by wrapping
-        const Quad step = piece.share() * grid[i].density / here.density * (grid[next].z - grid[i].z);
-        here = residual.solve(piece.tails(grid[next].tails), here.w + (abs(step) < 2 ? step : Quad(0)));
-        i = next;
-      }
-    }
-    return values;
-  }
-  if (!is_whole(law)) {
-    const Cut cut(law);
-    for (std::size_t i = 0; i < grid.size(); ++i) values[i] = cut.quantile(piece.tails(grid[i].tails));
-    return values;
-  }
-  if (!is_implicit(law)) {
-    for (std::size_t i = 0; i < grid.size(); ++i) values[i] = closed_quantile(law, piece.tails(grid[i].tails));
-    return values;
-  }
-  // March outwards from the middle: dw/dz = share phi(z) / density(w) gives each start from the point before, to third
-  // order.
-  const Implicit implicit(law);
-  const Tails half = piece.tails(grid[middle].tails);
-  const Implicit::Root centre = implicit.solve(half, implicit.guess(half));
-  for (const int direction : {1, -1}) {
-    Implicit::Root here = centre;
-    for (std::size_t i = middle;;) {
-      values[i] = implicit.value(here.w);
-      const std::size_t next = direction > 0 ? i + 1 : i - 1;
-      if (next >= grid.size()) break;  // also past 0, by wrapping
-      const Quad d1 = piece.share() * grid[i].density / here.near.density, back = -grid[i].z - here.near.slope * d1;
-      const Quad d2 = d1 * back, d3 = d2 * back + d1 * (-1 - here.near.bend * d1 * d1 - here.near.slope * d2);
-      const Quad dz = grid[next].z - grid[i].z;
-      here = implicit.solve(piece.tails(grid[next].tails), here.w + dz * (d1 + dz / 2 * (d2 + dz / 3 * d3)));
-      i = next;
-    }
-  }
-  return values;
-}
-
-/// A fitted table with what is needed to state its error.
+/// A table of a range of scores, with what is needed to state its error.
 struct Fitted {
   TableFit fit;
+  double from = 0.0, to = 0.0;
   std::array<float, table_floats> floats{};
   double error = 0.0;
+  std::size_t worst = 0;  ///< interval
 };
 
 /// The cubic through four values at cubic_nodes, by divided differences, as monomials rounded once.
-std::array<float, 4> cubic_through(const std::array<Quad, 4>& values) {
-  std::array<Quad, 4> d = values, c{};
+std::array<float, 4> cubic_through(const std::array<double, 4>& values) {
+  std::array<double, 4> d = values, c{};
   for (std::size_t order = 1; order < 4; ++order)
-    for (std::size_t k = 3; k >= order; --k) d[k] = (d[k] - d[k - 1]) / (Quad(cubic_nodes[k]) - cubic_nodes[k - order]);
+    for (std::size_t k = 3; k >= order; --k) d[k] = (d[k] - d[k - 1]) / (cubic_nodes[k] - cubic_nodes[k - order]);
   for (std::size_t k = 4; k-- > 0;) {  // c(f) <- c(f) (f - node_k) + d_k
     for (std::size_t j = 3; j > 0; --j) c[j] = c[j - 1] - c[j] * cubic_nodes[k];
     c[0] = d[k] - c[0] * cubic_nodes[k];
   }
-  return {rounded_to_float(c[0]), rounded_to_float(c[1]), rounded_to_float(c[2]), rounded_to_float(c[3])};
+  return {static_cast<float>(c[0]), static_cast<float>(c[1]), static_cast<float>(c[2]), static_cast<float>(c[3])};
+}
+
+/// How far a value that a path reads is from the truth, relative to the truth or to `least`: nothing within `low` and
+/// `high`, which a score that is as exact as scores are could have given.
+double gap_of(double value, double exact, double low, double high, double least) {
+  if (low <= value && value <= high) return 0.0;
+  const double error = std::abs(value - exact) / std::max(exact, least);
+  return error == error ? error : boundless;
 }
 
 /// Largest error of offset + scale * T, relative to max(value, floor): the definition in DESIGN 1.3.
-double measured_error(const TableFit& fit, const Quad& offset, const Quad& scale) {
-  const float offset_float = rounded_to_float(offset), scale_float = rounded_to_float(scale);
-  const double offset_exact = rounded(offset), scale_exact = rounded(scale);
-  const double least = std::fma(scale_exact, fit.floor, offset_exact);
-  double worst = 0.0;
-  for (std::size_t i = 0; i < fit.exact.size(); ++i) {
-    const double exact = std::fma(scale_exact, fit.exact[i], offset_exact);
-    const double value = std::fma(scale_float, fit.fitted[i], offset_float);
-    const double gap = std::abs(value - exact) / std::max(exact, least);
-    worst = gap == gap ? std::max(worst, gap) : std::numeric_limits<double>::infinity();
+double measured_error(const TableFit& fit, double offset, double scale, double law_floor = 0.0,
+                      std::size_t* worst = nullptr) {
+  const auto offset_float = static_cast<float>(offset), scale_float = static_cast<float>(scale);
+  const double least = std::max(std::fma(scale, fit.floor, offset), law_floor);
+  double most = 0.0;
+  for (const TableFit::At& at : fit.at) {
+    const auto valued = [&](double y) { return std::fma(scale, y, offset); };
+    const double error = gap_of(std::fma(scale_float, at.fitted, offset_float), valued(at.exact), valued(at.low),
+                                valued(at.high), least);
+    if (!(error > most)) continue;
+    most = error;
+    if (worst != nullptr) *worst = at.interval;
   }
-  return worst;
+  return most;
 }
 
-Fitted fit_table(const std::vector<Quad>& values, bool exponential, const Quad& floor) {
-  const auto& grid = scores();
-  Fitted result;
-  result.fit = {exponential, rounded(floor), {}, {}};
-  std::array<Quad, 4> at_nodes{};
-  std::size_t node = 0;
-  for (std::size_t i = 0; i < grid.size(); ++i) {
-    if (grid[i].measured) continue;
-    Quad y = values[i];
-    if (exponential) {
-      y = y > 0 ? Quad(log(y)) : Quad(least_exponent);
-      y = std::clamp(y, Quad(least_exponent), Quad(greatest_exponent));
+struct Scores {
+  float per, shift;  ///< t = per z + shift, as the kernels compute it
+  double at(double t) const { return (t - shift) / per; }
+};
+
+/// Tables of y and of ln y from the same points; the better one. A logarithm is not taken where there is none.
+Fitted fit_table(const Curve& curve, double from, double to, double floor, bool must_be_exponential = false) {
+  const double per = table_intervals / (to - from);
+  const Scores scores{static_cast<float>(per), static_cast<float>(-from * per)};
+  struct Exact {
+    double value, low, high;
+    float z;
+    std::size_t interval;
+  };
+  std::array<Fitted, 2> fitted;  // of y, of ln y
+  std::vector<Exact> exact;
+  for (std::size_t i = 0; i < table_intervals; ++i) {
+    std::array<double, 4> direct{}, logarithm{};
+    for (std::size_t k = 0; k < 4; ++k) {
+      const auto z = static_cast<float>(scores.at(static_cast<double>(i) + measured_nodes[k]));
+      const Point at = curve(z);
+      const double near = exact_score * std::abs(at.slope);
+      exact.push_back({at.value, at.value - near, at.value + near, z, i});
+      const double y = curve(scores.at(static_cast<double>(i) + cubic_nodes[k])).value;
+      direct[k] = y;
+      logarithm[k] = std::clamp(log(Portable(std::max(y, 0.0))).v, least_exponent, greatest_exponent);
     }
-    at_nodes[node % 4] = y;
-    if (node % 4 == 3) {
-      const auto c = cubic_through(at_nodes);
-      for (std::size_t k = 0; k < 4; ++k) result.floats[k * table_intervals + node / 4] = c[k];
+    for (const bool exponential : {false, true}) {
+      const auto c = cubic_through(exponential ? logarithm : direct);
+      for (std::size_t k = 0; k < 4; ++k) fitted[exponential].floats[k * table_intervals + i] = c[k];
     }
-    ++node;
   }
-  for (std::size_t i = 0; i < grid.size(); ++i) {
-    const Score& s = grid[i];
-    if (!s.measured || s.tails.below < least_probability || s.tails.above < least_probability) continue;
-    const float t = table_value(result.floats.data(), rounded_to_float(s.z));
-    result.fit.exact.push_back(rounded(values[i]));
-    result.fit.fitted.push_back(exponential ? rounded_to_float(exp(Quad(t))) : t);
+  for (const bool exponential : {false, true}) {
+    Fitted& f = fitted[exponential];
+    f.from = from;
+    f.to = to;
+    f.floats[table_scale] = scores.per;
+    f.floats[table_shift] = scores.shift;
+    f.fit.exponential = exponential;
+    f.fit.floor = floor;
+    for (const Exact& e : exact) {
+      if (std::abs(e.z) > greatest_measured) continue;
+      const float t = table_value(f.floats.data(), e.z);
+      const float y = exponential ? static_cast<float>(exp(Portable(double{t})).v) : t;
+      f.fit.at.push_back({e.value, e.low, e.high, e.z, y, e.interval});
+    }
+    // Where a straight line does not tell what the scores next to one give: ask them.
+    for (TableFit::At& at : f.fit.at) {
+      if (gap_of(at.fitted, at.exact, at.low, at.high, floor) <= error_goal) continue;
+      const double one = curve(at.z - exact_score).value, other = curve(at.z + exact_score).value;
+      at.low = std::min(one, other);
+      at.high = std::max(one, other);
+    }
+    f.error = measured_error(f.fit, 0.0, 1.0, 0.0, &f.worst);
   }
-  result.error = measured_error(result.fit, 0, 1);
-  return result;
-}
-
-Fitted fit_piece(const Standard& law, const Piece& piece, const Quad& floor) {
-  const auto values = piece_quantiles(law, piece);
-  Fitted direct = fit_table(values, false, floor);
-  if (direct.error <= error_goal) return direct;
-  Fitted logarithmic = fit_table(values, true, floor);
-  return logarithmic.error < direct.error ? logarithmic : direct;
-}
-
-std::string text_of(double x) {
-  std::array<char, 32> buffer{};
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), x).ptr;
-  return {buffer.data(), end};
-}
-
-std::string whole_key_of(const Standard& law) {
-  switch (law.family) {
-    case Family::uniform: return "uniform";
-    case Family::exponential: return "exponential";
-    case Family::weibull: return "weibull " + text_of(law.a);
-    case Family::gamma: return "gamma " + text_of(law.a);
-    case Family::pareto: return "pareto " + text_of(law.a) + " " + text_of(law.b);
-    case Family::beta: return "beta " + text_of(law.a) + " " + text_of(law.b);
-    case Family::lognormal: return "lognormal " + text_of(law.a);
-    case Family::excess: return "excess " + text_of(law.a);
-    case Family::fading: return "fading " + text_of(law.a);
-    default: return "";
-  }
-}
-
-std::string key_of(const Standard& law) {
-  std::string key = law.residual ? "residual " : "";
-  key += whole_key_of(law);
-  if (law.from > 0.0) key += " beyond " + text_of(law.from);
-  if (law.to < std::numeric_limits<double>::infinity()) key += " until " + text_of(law.to);
-  return key;
-}
-
-/// Where to cut a piece in two: a beta law at x = 1/2 first, between its spikes at 0 and 1; else in halves.
-double cut_of(const Standard& law, const Piece& piece) {
-  if (law.family == Family::beta) {
-    const double p = std::floor(0x1p20 * rounded(standard_cdf(law, 0.5)) + 0.5) * 0x1p-20;
-    if (piece.from < p && p < piece.to) return p;
-  }
-  return (piece.from + piece.to) / 2;
+  const bool exponential = must_be_exponential || (fitted[0].error > error_goal && fitted[1].error < fitted[0].error);
+  return std::move(fitted[exponential]);
 }
 
 std::uint32_t add_table(TableSet& tables, const std::string& key, Fitted& fitted) {
@@ -239,111 +164,217 @@ std::uint32_t add_table(TableSet& tables, const std::string& key, Fitted& fitted
   return static_cast<std::uint32_t>(tables.keys.size() - 1);
 }
 
-/// The tables of a standard law, made when first asked for: one if it can reach the goal, else the worst piece is cut
-/// in two.
-const TableShape& shape_of(const Standard& law, TableSet& tables) {
-  const std::string key = key_of(law);
-  for (const TableShape& known : tables.shapes)
-    if (known.key == key) return known;
+/// One table of the whole range of scores, made when first asked for.
+std::uint32_t whole_table(const std::string& key, TableSet& tables, const Curve& curve, double floor,
+                          bool exponential) {
+  for (std::size_t t = 0; t < tables.keys.size(); ++t)
+    if (tables.keys[t] == key) return static_cast<std::uint32_t>(t);
+  Fitted fitted = fit_table(curve, -table_range, table_range, floor, exponential);
+  return add_table(tables, key, fitted);
+}
 
-  const Tails at_floor{floor_probability, 1 - Quad(floor_probability)};
-  const Quad mean = standard_mean(law), at_one_percent = standard_quantile(law, at_floor);
-  const bool has_mean = mean < std::numeric_limits<double>::infinity();  // the residual of an excess may have none
-  const Quad floor = has_mean ? std::max(at_one_percent, Quad(floor_share * mean)) : at_one_percent;
-  struct Candidate {
-    Piece piece;
-    Fitted fitted;
-  };
-  std::vector<Candidate> candidates;
-  candidates.push_back({{}, fit_piece(law, {}, floor)});
-  const auto worse = [](const Candidate& x, const Candidate& y) { return x.fitted.error < y.fitted.error; };
-  for (int pieces = 1; pieces < most_pieces; ++pieces) {
-    const auto worst = std::max_element(candidates.begin(), candidates.end(), worse);
-    if (worst->fitted.error <= error_goal) break;
-    const Piece whole = worst->piece, left{whole.from, cut_of(law, whole)}, right{left.to, whole.to};
-    *worst = {left, fit_piece(law, left, floor)};
-    candidates.insert(std::next(worst), {right, fit_piece(law, right, floor)});
+/// ln Phi(-|z|): what every straight line reads.
+std::uint32_t tail_table(TableSet& tables) {
+  return whole_table(
+      "tail", tables,
+      [](double z) {
+        const auto p = tails_of(Portable(z));
+        return Point{std::min(p.below, p.above).v, normal_density(Portable(z)).v};
+      },
+      0.0, true);
+}
+
+/// What errors in a smooth piece are relative to at least: y at the first hundredth of its probability, and 1e-9 of its
+/// mean.
+double floor_of(const LawPiece& piece, double from, double to) {
+  constexpr int steps = 64;
+  PieceQuantile quantile(piece);
+  const double below = tails_of(Portable(from)).below.v, above = tails_of(Portable(to)).above.v;
+  const double share = 1.0 - below - above;
+  double mean = 0.0, weight = 0.0, low = 0.0;
+  bool found = false;
+  for (int i = 0; i < steps; ++i) {
+    const double z = from + (to - from) * (i + 0.5) / steps, y = quantile(z).value;
+    const double density = normal_density(Portable(z)).v;
+    mean += density * y;
+    weight += density;
+    if (!found && tails_of(Portable(z)).below.v - below >= floor_probability * share) {
+      low = y;
+      found = true;
+    }
   }
+  return std::max(low, floor_share * mean / weight);
+}
 
-  TableShape shape{key, {}};
-  for (Candidate& c : candidates) {
-    const bool whole = candidates.size() == 1;
-    const std::uint32_t table = add_table(
-        tables, whole ? key : key + " from " + text_of(c.piece.from) + " to " + text_of(c.piece.to), c.fitted);
-    shape.pieces.push_back({table, c.piece.share()});
+/// Where to cut a range whose table is not exact enough. Next to an end if it is steep there, so that tables become
+/// shorter towards it; at a jump if there is one (two parts with nothing to speak of between them); else in the middle.
+double cut_of(const LawPiece& piece, const Fitted& bad) {
+  double low = bad.from, high = bad.to;
+  const auto between = [&](double share) { return static_cast<float>(low + share * (high - low)); };
+  if (bad.worst == 0) return between(1.0 / 16);
+  if (bad.worst + 1 == table_intervals) return between(15.0 / 16);
+  PieceQuantile quantile(piece);
+  double at_low = quantile(low).value, at_high = quantile(high).value;
+  while (high - low > exact_score) {
+    const double middle = (low + high) / 2.0, y = quantile(middle).value;
+    const bool right = at_high * at_low > y * y;  // the larger step of the logarithm
+    (right ? low : high) = middle;
+    (right ? at_low : at_high) = y;
+  }
+  const auto jump = static_cast<float>(low);
+  if (at_high > 1.1 * at_low && jump > bad.from && jump < bad.to) return jump;
+  low = bad.from;
+  high = bad.to;
+  return between(0.5);
+}
+
+/// The tables of a smooth piece, made when first asked for: as many as it needs. What is not exact enough is cut in
+/// two, near the end where it is steep.
+const TableShape& shape_of(const LawPiece& piece, TableSet& tables) {
+  for (const TableShape& known : tables.shapes)
+    if (known.key == piece.key) return known;
+  const double range = table_range;
+  const double from = std::max(piece.from, -range), to = std::min(piece.to, range);
+  const double floor = floor_of(piece, from, to);
+  const auto fitted = [&](double low, double high) {
+    PieceQuantile quantile(piece);
+    return fit_table([&](double z) { return quantile(z); }, low, high, floor);
+  };
+  std::vector<Fitted> list;
+  list.push_back(fitted(from, to));
+  while (list.size() < most_tables) {
+    const auto bad = std::find_if(list.begin(), list.end(),
+                                  [](const Fitted& f) { return f.error > error_goal && f.to - f.from > least_width; });
+    if (bad == list.end()) break;
+    const double low = bad->from, high = bad->to, cut = cut_of(piece, *bad);
+    *bad = fitted(low, cut);
+    list.insert(std::next(bad), fitted(cut, high));
+  }
+  TableShape shape{piece.key, {}};
+  for (Fitted& f : list) {
+    const double until = f.to < range ? f.to : boundless;
+    const std::uint32_t table = add_table(tables, piece.key + " from " + text_of(f.from) + " to " + text_of(f.to), f);
+    shape.tables.push_back({table, until});
   }
   tables.shapes.push_back(std::move(shape));
   return tables.shapes.back();
 }
 
 /// The error of offset-free log-normal values as the kernels form them: float scale, float sigma, exp in float.
-double lognormal_error(float scale, float sigma, const LawPart& part, double unit) {
-  const Quad exact_scale = part.scale * unit;
-  const Quad floor = std::max(Quad(exact_scale * exp(part.standard.a * normal_quantile_quad(floor_probability))),
-                              Quad(exact_scale * standard_mean(part.standard) * floor_share));
+double lognormal_error(double scale, double sigma, double to) {
+  const auto scale_float = static_cast<float>(scale), sigma_float = static_cast<float>(sigma);
+  const double floor = std::max(exp(Portable(sigma * normal_quantile(floor_probability))).v,
+                                floor_share * exp(Portable(sigma * sigma / 2.0)).v);
   double worst = 0.0;
-  for (const Score& s : scores()) {
-    if (!s.measured || s.tails.below < least_probability || s.tails.above < least_probability) continue;
-    const Quad exact = exact_scale * exp(part.standard.a * s.z);
-    const float grown = rounded_to_float(exp(Quad(sigma * rounded_to_float(s.z))));
-    const Quad gap = abs(Quad(scale * grown) - exact) / std::max(exact, floor);
-    worst = std::max(worst, rounded(gap));
+  for (int i = -95; i <= 95; ++i) {
+    const auto z = static_cast<float>(0.05 * i);
+    if (z > to) break;
+    const double exact = scale * exp(Portable(sigma * z)).v;
+    const auto grown = static_cast<float>(exp(Portable(double{sigma_float * z})).v);
+    worst = std::max(worst, gap_of(scale_float * grown, exact, exact * (1.0 - sigma * exact_score),
+                                   exact * (1.0 + sigma * exact_score), scale * floor));
   }
   return worst;
+}
+
+/// The half of a straight piece on one side of z = 0, where the smaller tail is read: low + (high - low) (p - below) /
+/// share, p = Phi(-|z|) or 1 - Phi(-|z|).
+struct Line {
+  float offset, scale;
+  double error;
+};
+Line line_of(const LawPiece& piece, bool lower, double unit, double from, double to, double least, const float* table) {
+  const double share = 1.0 - piece.below.v - piece.above.v, rise = unit * (piece.high - piece.low) / share;
+  const double offset = lower ? unit * piece.low - rise * piece.below.v : unit * piece.high + rise * piece.above.v;
+  const double scale = lower ? rise : -rise;
+  Line line{static_cast<float>(offset), static_cast<float>(scale), 0.0};
+  constexpr int points = 8;
+  for (int i = 0; i <= points; ++i) {
+    const auto z = static_cast<float>(from + (to - from) * i / points);
+    if (!(std::abs(z) <= greatest_measured)) continue;
+    const auto p = tails_of(Portable(double{z}));
+    const double exact = lower ? unit * piece.low + rise * (p.below - piece.below).v
+                               : unit * piece.high - rise * (p.above - piece.above).v;
+    const auto tail = static_cast<float>(exp(Portable(double{table_value(table, z)})).v);
+    const double near = exact_score * rise * normal_density(Portable(double{z})).v;
+    line.error =
+        std::max(line.error, gap_of(std::fma(line.scale, tail, line.offset), exact, exact - near, exact + near, least));
+  }
+  return line;
+}
+
+// ---------------------------------------------------------------------------------------------- laws
+
+CompiledLaw compile_parts(const std::vector<LawPart>& whole_parts, double unit, TableSet& tables) {
+  require(positive(unit), "law in a unit that is not positive (values would change sign) give a unit > 0");
+  const RoundToNearest rounding;
+  CompiledLaw compiled;
+  std::vector<LawPart> parts;
+  for (const LawPart& part : whole_parts) {
+    for (LawPart& block : blocks_of(part)) parts.push_back(std::move(block));
+  }
+  float before = -std::numeric_limits<float>::infinity();
+  const auto add = [&](double until, Shape shape, std::uint32_t table, float offset, float scale, double error) {
+    require(std::isfinite(offset) && std::isfinite(scale),
+            "law with a value beyond single precision (a path cannot hold it) give smaller values");
+    const auto z = until < table_range ? static_cast<float>(until) : std::numeric_limits<float>::infinity();
+    if (z < -table_range || !(z > before + least_piece)) return;  // no score lies there, or none that is exact enough
+    before = z;
+    compiled.components.push_back({z, shape, table, offset, scale});
+    compiled.error = std::max(compiled.error, error);
+  };
+  for (const LawPart& part : parts) compiled.error = std::max(compiled.error, part.error);
+  const double mean = mean_of(parts);
+  const std::vector<LawPiece> pieces = pieces_of(parts);
+  const double least = unit * std::max(value_at(pieces, normal_quantile(floor_probability)),
+                                       mean < boundless ? floor_share * mean : 0.0);
+  for (const LawPiece& piece : pieces) {
+    switch (piece.kind) {
+      case LawPiece::Kind::atom: {
+        const double exact = piece.value * unit;
+        const auto value = static_cast<float>(exact);
+        add(piece.to, Shape::constant, 0, value, 0.0f, exact == 0.0 ? 0.0 : std::abs(value - exact) / exact);
+        break;
+      }
+      case LawPiece::Kind::straight: {
+        const std::uint32_t table = tail_table(tables);
+        const float* floats = tables.floats.data() + std::size_t{table} * table_floats;
+        for (const bool lower : {true, false}) {
+          const double from = lower ? piece.from : std::max(piece.from, 0.0);
+          const double to = lower ? std::min(piece.to, 0.0) : piece.to;
+          if (!(from < to)) continue;
+          const Line line = line_of(piece, lower, unit, std::max(from, -greatest_measured),
+                                    std::min(to, greatest_measured), least, floats);
+          add(to, Shape::exp_table, table, line.offset, line.scale, line.error);
+        }
+        break;
+      }
+      case LawPiece::Kind::smooth: {
+        const double offset = piece.origin * unit, scale = piece.unit * unit;
+        const auto offset_float = static_cast<float>(offset), scale_float = static_cast<float>(scale);
+        if (piece.sigma > 0.0) {
+          const auto sigma = static_cast<float>(piece.sigma);
+          add(piece.to, Shape::lognormal, std::bit_cast<std::uint32_t>(sigma), offset_float, scale_float,
+              lognormal_error(scale, piece.sigma, piece.to));
+          break;
+        }
+        if (piece.to < -table_range || piece.from > table_range) break;
+        for (const TableShape::Range& range : shape_of(piece, tables).tables) {
+          const TableFit& fit = tables.fits[range.table];
+          add(std::min(range.until, piece.to), fit.exponential ? Shape::exp_table : Shape::table, range.table,
+              offset_float, scale_float, measured_error(fit, offset, scale, least));
+        }
+        break;
+      }
+    }
+  }
+  compiled.components.back().until = std::numeric_limits<float>::infinity();
+  return compiled;
 }
 
 }  // namespace
 
 // ---------------------------------------------------------------------------------------------- what laws.h offers
-
-namespace {
-
-CompiledLaw compile_parts(const std::vector<LawPart>& whole_parts, double unit, TableSet& tables) {
-  require(positive(unit), "law in a unit that is not positive (values would change sign) give a unit > 0");
-  CompiledLaw compiled;
-  Quad cumulated = 0;
-  std::uint64_t taken = 0;  // of 2^32
-  const auto add = [&](const Quad& weight, Shape shape, std::uint32_t table, float offset, float scale, double error) {
-    require(std::isfinite(offset) && std::isfinite(scale),
-            "law with a value beyond single precision (a path cannot hold it) give smaller values");
-    cumulated += weight;
-    const auto until = static_cast<std::uint64_t>(rounded(floor(cumulated * 4294967296.0 + Quad(0.5))));
-    if (until <= taken) return;  // less likely than 2^-33: no random word picks it
-    taken = until;
-    compiled.components.push_back({static_cast<std::uint32_t>(until - 1), shape, table, offset, scale});
-    compiled.error = std::max(compiled.error, error);
-  };
-  std::vector<LawPart> parts;
-  for (const LawPart& part : whole_parts)
-    for (LawPart& piece : blocks_of(part)) parts.push_back(std::move(piece));
-  for (const LawPart& part : parts) {
-    if (part.weight < least_pick && !is_whole(part.standard)) {  // no table for it
-      cumulated += part.weight;
-      continue;
-    }
-    compiled.error = std::max(compiled.error, part.error);
-    const Quad offset = part.offset * unit, scale = part.scale * unit;
-    const float offset_float = rounded_to_float(offset), scale_float = rounded_to_float(scale);
-    if (part.scale == 0) {
-      const double error = offset == 0 ? 0.0 : rounded(abs(Quad(offset_float) - offset) / offset);
-      add(part.weight, Shape::constant, 0, offset_float, 0.0f, error);
-    } else if (part.standard.family == Family::lognormal && is_whole(part.standard)) {
-      const auto sigma = static_cast<float>(part.standard.a);
-      add(part.weight, Shape::lognormal, std::bit_cast<std::uint32_t>(sigma), offset_float, scale_float,
-          lognormal_error(scale_float, sigma, part, unit));
-    } else {
-      for (const TablePiece& piece : shape_of(part.standard, tables).pieces) {
-        const TableFit& fit = tables.fits[piece.table];
-        add(part.weight * piece.share, fit.exponential ? Shape::exp_table : Shape::table, piece.table, offset_float,
-            scale_float, measured_error(fit, offset, scale));
-      }
-    }
-  }
-  compiled.components.back().until = 0xffffffffu;
-  return compiled;
-}
-
-}  // namespace
 
 double law_quantile(const LawSpec& law, double p) { return quantile_of(parts_of(law), p); }
 double law_mean(const LawSpec& law) { return mean_of(parts_of(law)); }
@@ -369,11 +400,22 @@ CompiledLaw compile_residual(const LawSpec& duration, double elapsed, double uni
 namespace {
 
 /// factor / Gamma(shape, 1), which falls with the score.
-CompiledLaw compile_inverse_gamma(const std::string& key, double shape, const Quad& factor, TableSet& tables) {
-  std::vector<Quad> values = piece_quantiles({Family::gamma, shape}, {});
-  for (Quad& v : values) v = factor / v;
-  Fitted fitted = fit_table(values, true, 0);
-  return {{{0xffffffffu, Shape::exp_table, add_table(tables, key, fitted), 0.0f, 1.0f}}, fitted.error, 0.0};
+CompiledLaw compile_inverse_gamma(const std::string& key, double shape, double factor, TableSet& tables) {
+  const RoundToNearest rounding;
+  LawPart gamma;
+  gamma.standard = {Family::gamma, shape};
+  const std::vector<LawPiece> pieces = pieces_of({gamma});
+  PieceQuantile quantile(pieces.at(0));
+  const std::uint32_t table = whole_table(
+      key, tables,
+      [&](double z) {
+        const Point at = quantile(z);
+        return Point{factor / at.value, -factor * at.slope / (at.value * at.value)};
+      },
+      0.0, true);
+  return {{{std::numeric_limits<float>::infinity(), Shape::exp_table, table, 0.0f, 1.0f}},
+          measured_error(tables.fits[table], 0.0, 1.0),
+          0.0};
 }
 
 }  // namespace
@@ -382,31 +424,29 @@ CompiledLaw compile_mixer(double dof, TableSet& tables) {
   require(dof > 2.0 && dof < 2e5,
           "student_t with a dof that has no variance, or none that differs from normal (tables hold 2 < dof < 200000) "
           "change dof");
-  return compile_inverse_gamma("mixer " + text_of(dof), dof / 2, Quad(dof) / 2 - 1, tables);
+  return compile_inverse_gamma("mixer " + text_of(dof), dof / 2.0, dof / 2.0 - 1.0, tables);
 }
 
 CompiledLaw compile_mixer(const std::vector<std::pair<double, double>>& dofs_and_weights, TableSet& tables) {
-  Quad total = 0, cumulated = 0;
+  double total = 0.0, cumulated = 0.0;
   for (const auto& [dof, weight] : dofs_and_weights) {
     require(non_negative(weight),
             "student_t with a dof of negative or non-finite weight (weights are probabilities) give weights in [0, 1]");
     total += weight;
   }
-  require(total > 0,
+  require(total > 0.0,
           "student_t without a dof of positive weight (nothing can be drawn from it) give weights that sum to 1");
   CompiledLaw compiled;
-  std::uint64_t taken = 0;  // of 2^32
   for (const auto& [dof, weight] : dofs_and_weights) {
-    cumulated += weight / total;
-    const auto until = static_cast<std::uint64_t>(rounded(floor(cumulated * 4294967296.0 + Quad(0.5))));
-    if (until <= taken) continue;
-    taken = until;
+    if (weight == 0.0) continue;
+    cumulated += weight;
     const CompiledLaw one = compile_mixer(dof, tables);
     compiled.components.push_back(one.components[0]);
-    compiled.components.back().until = static_cast<std::uint32_t>(until - 1);
+    compiled.components.back().until =
+        static_cast<float>(normal_score({cumulated / total, (total - cumulated) / total}).v);
     compiled.error = std::max(compiled.error, one.error);
   }
-  compiled.components.back().until = 0xffffffffu;
+  compiled.components.back().until = std::numeric_limits<float>::infinity();
   return compiled;
 }
 
@@ -420,28 +460,27 @@ CompiledLaw compile_hazard_multiplier(double shape, TableSet& tables) {
 CompiledLaw compile_copula(double dof, TableSet& tables) {
   require(dof >= 1.0 && dof <= 1e5,
           "Student copula with a wrong dof (its table holds 1 to 100000 degrees of freedom) change dof");
-  const Quad n = dof;
-  std::vector<Quad> values;
-  for (const Score& s : scores()) {
+  const RoundToNearest rounding;
+  const Portable n = dof;
+  const BasicImplicit<Portable> beta(n / 2.0, 0.5, true);
+  const auto score = [&](double z) {
     // F_t(-|t|) = I_x(n/2, 1/2) / 2 with x = n / (n + t^2), and 1 - x needs no cancellation
-    const Quad root = s.z * (8 * n + 3) / (8 * n + 1), y = -boost::math::expm1(Quad(-root * root / n));
-    if (root == 0) {
-      values.emplace_back(0);
-      continue;
-    }
-    const Quad logit = -root * root / n - log(y);
-    const Quad tail = Implicit(n / 2, 0.5, true).at(logit).tails.below / 2, score = -normal_quantile_quad(tail);
-    values.push_back(s.z < 0 ? Quad(-score) : score);
-  }
-  Fitted fitted = fit_table(values, false, 1);
+    const Portable root = z * (8.0 * n + 3.0) / (8.0 * n + 1.0), q = root * root / n;
+    if (q == 0.0) return Point{0.0, 1.0};
+    const Portable y = q < 1e-5 ? q * (1.0 - q / 2.0 * (1.0 - q / 3.0)) : 1.0 - exp(-q);  // -expm1(-q)
+    const Portable tail = beta.at(-q - log(y)).tails.below / 2.0;
+    const double size = -normal_score({tail, 1.0 - tail}).v;
+    return Point{z < 0.0 ? -size : size, 1.0};
+  };
+  const std::uint32_t table = whole_table("copula " + text_of(dof), tables, score, 1.0, false);
+  const float* floats = tables.floats.data() + std::size_t{table} * table_floats;
   double worst = 0.0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const Score& s = scores()[i];
-    if (!s.measured || abs(values[i]) > 6) continue;
-    const Quad gap = table_value(fitted.floats.data(), rounded_to_float(s.z)) - values[i];
-    worst = std::max(worst, rounded(abs(gap)));
+  for (int i = -675; i <= 675; ++i) {
+    const float z = 0.01f * static_cast<float>(i);
+    const double exact = score(z).value;
+    if (std::abs(exact) <= 6.0) worst = std::max(worst, std::abs(table_value(floats, z) - exact));
   }
-  return {{{0xffffffffu, Shape::table, add_table(tables, "copula " + text_of(dof), fitted), 0.0f, 1.0f}}, worst, 0.0};
+  return {{{std::numeric_limits<float>::infinity(), Shape::table, table, 0.0f, 1.0f}}, worst, 0.0};
 }
 
 void reduce_samples(std::vector<double> samples, LawSpec& law) {
@@ -505,7 +544,7 @@ void reduce_quantiles(const std::vector<std::pair<double, double>>& quantiles, d
 
 float table_value(const float* table, float z) {
   const float last = std::nextafter(static_cast<float>(table_intervals), 0.0f);
-  const float t = std::clamp(std::fma(z, table_intervals / (2.0f * table_range), table_intervals / 2.0f), 0.0f, last);
+  const float t = std::clamp(std::fma(z, table[table_scale], table[table_shift]), 0.0f, last);
   const int i = static_cast<int>(t);
   const float f = t - static_cast<float>(i);
   const float *c0 = table + i, *c1 = c0 + table_intervals, *c2 = c1 + table_intervals, *c3 = c2 + table_intervals;
@@ -542,7 +581,7 @@ double normal_quantile(double p) {
 double normal_cdf(double z) {
   if (z != z) return z;
   if (std::abs(z) > 40.0) return z < 0.0 ? 0.0 : 1.0;
-  return rounded(tails_of(z).below);
+  return rounded(tails_of(Quad(z)).below);
 }
 
 }  // namespace proofload

@@ -1,8 +1,7 @@
 /// laws.h -- every probability law of DESIGN 4.1 in one place: its quantile function, its mean, the tables for kernels.
 ///
-/// A new law is an enumerator (scenario.h), a row here and its parameters in the parser. Everything transcendental is
-/// computed in Boost.Math on cpp_bin_float_quad, never in libm, and rounded once: the numbers must not depend on the
-/// host (DESIGN 3).
+/// Everything transcendental is computed in Boost.Math on cpp_bin_float_quad or in Portable numbers (portable.h), never
+/// in libm: the numbers must not depend on the host (DESIGN 3).
 #pragma once
 #include <cstdint>
 #include <string>
@@ -13,35 +12,41 @@
 
 namespace proofload {
 
-/// What a law becomes: components for the plan, with tables shared between laws of equal standardised shape.
+/// What a law becomes: pieces for the plan in the order of their scores, with tables shared between laws of equal
+/// standardised shape.
 struct CompiledLaw {
   std::vector<Component> components;  ///< Component::table indexes TableSet::tables
-  /// Measured max over p in [1e-6, 1 - 1e-6] of |Qhat - Q| / max(Q(p), Q(0.01)), worst component. Q(0.01) counts as at
-  /// least 1e-9 of the mean: for a law with a spike at 0 it can be 1e-40, which no path can tell from 0.
+  /// Measured max over p in [1e-6, 1 - 1e-6] of |Qhat - Q| / max(Q(p), Q(0.01)), Q(0.01) that of the law or of the
+  /// piece, and at least 1e-9 of the mean: for a law with a spike at 0 it can be 1e-40, which no path can tell from 0.
+  /// Where Q(Phi(z - 2e-6)) <= Qhat <= Q(Phi(z + 2e-6)) nothing is wrong: a path knows its score no better.
   double error = 0.0;
   double tail_share = 0.0;  ///< empirical: share of paths beyond the last quantile
 };
 
 /// A table's values at the scores where its error is measured, for Phi(z) in [1e-6, 1 - 1e-6].
 struct TableFit {
-  bool exponential = false;   ///< read through Shape::exp_table: T(z) is the logarithm of the quantile
-  double floor = 0.0;         ///< errors are relative to max(Q(p), this): Q(0.01) of the standardised law
-  std::vector<double> exact;  ///< the quantiles
-  std::vector<float> fitted;  ///< what the table gives in their place
+  struct At {
+    double exact;      ///< y
+    double low, high;  ///< y at scores 2e-6 below and above
+    float z, fitted;   ///< score, what the table gives for y
+    std::size_t interval;
+  };
+  bool exponential = false;  ///< read through Shape::exp_table: T(z) is the logarithm of y
+  double floor = 0.0;        ///< errors are relative to max(y, this)
+  std::vector<At> at;
 };
 
-struct TablePiece {
-  std::uint32_t table;
-  double share;  ///< probability
-};
-
-/// A standardised law as tables: one, or where none is exact enough several that each stand for an interval of p.
+/// A smooth piece of a law as tables, each up to a score.
 struct TableShape {
+  struct Range {
+    std::uint32_t table;
+    double until;
+  };
   std::string key;
-  std::vector<TablePiece> pieces;
+  std::vector<Range> tables;
 };
 
-/// All tables of a plan, one aligned block: table t at floats [t * table_floats, ...), planes c0 c1 c2 c3.
+/// All tables of a plan, one aligned block: table t at floats [t * table_floats, ...), planes c0 c1 c2 c3, range.
 struct TableSet {
   std::vector<float> floats;
   std::vector<std::string> keys;   ///< canonical text of each shape; equal shapes share a table
@@ -58,16 +63,16 @@ double law_quantile(const LawSpec&, double p);
 /// Mean of the law, its tail beyond the last quantile included.
 double law_mean(const LawSpec&);
 
-/// Compiles a law to components; throws Error when a parameter makes no law or a value no float. A part of a mixture
-/// that is less likely than 2^-33 is dropped: no random word could pick it. `unit` multiplies every value
-/// (ticks_per_second for durations, 1 for fractions).
+/// Compiles a law to components; throws Error when a parameter makes no law or a value no float. What lies beyond the
+/// range of scores is dropped. `unit` multiplies every value (ticks_per_second for durations, 1 for fractions).
 CompiledLaw compile_law(const LawSpec&, double unit, TableSet&);
 
 /// The mixing variance of Student-t shocks: (dof - 2) / chi-square(dof), mean 1. Its table holds logarithms, so that
 /// the error is relative everywhere, also where the shocks' tails are made. dof > 2.
 CompiledLaw compile_mixer(double dof, TableSet&);
 
-/// The same when dof itself is uncertain: a mixture over {dof, weight}; weights are probabilities that sum to 1.
+/// The same when dof itself is uncertain, over {dof, weight}; weights are probabilities that sum to 1. A component for
+/// each, picked by a score of its own (law_at): a path has one dof, however many mixers it draws.
 CompiledLaw compile_mixer(const std::vector<std::pair<double, double>>& dofs_and_weights, TableSet&);
 
 /// What remains of an outage of this duration D. elapsed < 0: of one that is under way at a time drawn at random, which

@@ -11,73 +11,81 @@
 namespace proofload {
 
 /// Tails of Gamma(shape, 1) and of Beta(a, b) at x.
-inline Tails gamma_tails(const Quad& shape, const Quad& x) { return Implicit(shape, 0, false).at(log(x)).tails; }
-inline Tails beta_tails(const Quad& a, const Quad& b, const Quad& x) {
-  return Implicit(a, b, true).at(log(x / (1 - x))).tails;
+template <class T>
+inline BasicTails<T> gamma_tails(const T& shape, const T& x) {
+  return BasicImplicit<T>(shape, 0, false).at(log(x)).tails;
+}
+template <class T>
+inline BasicTails<T> beta_tails(const T& a, const T& b, const T& x) {
+  return BasicImplicit<T>(a, b, true).at(log(x / (1 - x))).tails;
 }
 
-inline Tails scaled(const Tails& tails, const Quad& factor) { return {tails.below * factor, tails.above * factor}; }
+template <class T>
+inline BasicTails<T> scaled(const BasicTails<T>& tails, const T& factor) {
+  return {tails.below * factor, tails.above * factor};
+}
 
 /// The integral of t^n dF(t) below x and above it, n = 0, 1 or 2, of a whole law that is no fading one. An infinite
 /// moment is not asked for.
-inline Tails partial_moment(const Standard& law, int n, const Quad& x) {
-  const Quad a = law.a;
+template <class T>
+inline BasicTails<T> partial_moment(const Standard& law, int n, const T& x) {
+  const T a = law.a;
   switch (law.family) {
     case Family::uniform: {
-      const Quad total = Quad(1) / (n + 1), below = x <= 0 ? Quad(0) : x >= 1 ? total : Quad(pow(x, n + 1) * total);
+      const T total = T(1) / (n + 1), below = x <= 0 ? T(0) : x >= 1 ? total : T(pow(x, n + 1) * total);
       return {below, total - below};
     }
     case Family::exponential: {
-      const Quad total = n == 2 ? 2 : 1;
-      return x <= 0 ? Tails{0, total} : scaled(gamma_tails(Quad(n + 1), x), total);
+      const T total = n == 2 ? 2 : 1;
+      return x <= 0 ? BasicTails<T>{0, total} : scaled<T>(gamma_tails<T>(T(n + 1), x), total);
     }
     case Family::weibull: {
-      const Quad shape = 1 + n / a, total = boost::math::tgamma(shape);
-      return x <= 0 ? Tails{0, total} : scaled(gamma_tails(shape, pow(x, a)), total);
+      using boost::math::tgamma;
+      const T shape = 1 + n / a, total = tgamma(shape);
+      return x <= 0 ? BasicTails<T>{0, total} : scaled<T>(gamma_tails<T>(shape, pow(x, a)), total);
     }
     case Family::gamma: {
-      const Quad total = n == 0 ? Quad(1) : n == 1 ? a : Quad(a * (a + 1));
-      return x <= 0 ? Tails{0, total} : scaled(gamma_tails(a + n, x), total);
+      const T total = n == 0 ? T(1) : n == 1 ? a : T(a * (a + 1));
+      return x <= 0 ? BasicTails<T>{0, total} : scaled<T>(gamma_tails<T>(a + n, x), total);
     }
     case Family::beta: {
-      const Quad sum = a + law.b, mean = a / sum;
-      const Quad total = n == 0 ? Quad(1) : n == 1 ? mean : Quad(mean * (a + 1) / (sum + 1));
+      const T sum = a + law.b, mean = a / sum;
+      const T total = n == 0 ? T(1) : n == 1 ? mean : T(mean * (a + 1) / (sum + 1));
       if (x <= 0) return {0, total};
-      return x >= 1 ? Tails{total, 0} : scaled(beta_tails(a + n, law.b, x), total);
+      return x >= 1 ? BasicTails<T>{total, 0} : scaled<T>(beta_tails<T>(a + n, law.b, x), total);
     }
     case Family::lognormal: {
-      const Quad total = exp(n * n * a * a / 2);
-      return x <= 0 ? Tails{0, total} : scaled(tails_of(log(x) / a - n * a), total);
+      const T total = exp(n * n * a * a / 2);
+      return x <= 0 ? BasicTails<T>{0, total} : scaled<T>(tails_of(log(x) / a - n * a), total);
     }
     case Family::pareto: {  // of a t^(n - a - 1) / (1 - b^-a) on (1, b)
-      const Quad power = n - a, factor = a / (1 - pow(Quad(law.b), Quad(-a)));
-      const Quad at = std::clamp(x, Quad(1), Quad(law.b));
-      const auto between = [&](const Quad& low, const Quad& high) {
-        return power == 0 ? Quad(factor * log(high / low))
-                          : Quad(factor * (pow(high, power) - pow(low, power)) / power);
+      const T power = n - a, factor = a / (1 - pow(T(law.b), T(-a)));
+      const T at = std::clamp(x, T(1), T(law.b));
+      const auto between = [&](const T& low, const T& high) {
+        return power == 0 ? T(factor * log(high / low)) : T(factor * (pow(high, power) - pow(low, power)) / power);
       };
       return {between(1, at), between(at, law.b)};
     }
     case Family::geometric: {
-      const Quad q = 1 - a, k = x <= 0 ? Quad(0) : Quad(floor(x)), f = x <= 0 ? Quad(0) : Quad(x - k);
-      const Quad mean = 1 / a - 0.5, square = q * (1 + q) / (a * a) + q / a + Quad(1) / 3, at_k = pow(q, k);
-      const auto from = [&](const Quad& j) {  // E (j + K + U)^n
-        return n == 0 ? Quad(1) : n == 1 ? Quad(j + mean) : Quad(j * j + 2 * j * mean + square);
+      const T q = 1 - a, k = x <= 0 ? T(0) : T(floor(x)), f = x <= 0 ? T(0) : T(x - k);
+      const T mean = 1 / a - 0.5, square = q * (1 + q) / (a * a) + q / a + T(1) / 3, at_k = pow(q, k);
+      const auto from = [&](const T& j) {  // E (j + K + U)^n
+        return n == 0 ? T(1) : n == 1 ? T(j + mean) : T(j * j + 2 * j * mean + square);
       };
-      const Quad inside = a * at_k * (pow(Quad(k + f), n + 1) - pow(k, n + 1)) / (n + 1);
-      const Quad above = at_k * from(k) - inside;
-      return {k == 0 ? inside : Quad(from(0) - above), above};
+      const T inside = a * at_k * (pow(T(k + f), n + 1) - pow(k, n + 1)) / (n + 1);
+      const T above = at_k * from(k) - inside;
+      return {k == 0 ? inside : T(from(0) - above), above};
     }
     case Family::excess: {  // with v = P(X > x), the integral of ((s^-a - 1) / a)^n over s in (0, v)
-      const auto above_of = [&](const Quad& v) {
-        if (v == 0) return Quad(0);
-        const Quad first = pow(v, Quad(1 - a)) / (1 - a);
+      const auto above_of = [&](const T& v) {
+        if (v == 0) return T(0);
+        const T first = pow(v, T(1 - a)) / (1 - a);
         if (n == 0) return v;
-        if (n == 1) return Quad((first - v) / a);
-        return Quad((pow(v, Quad(1 - 2 * a)) / (1 - 2 * a) - 2 * first + v) / (a * a));
+        if (n == 1) return T((first - v) / a);
+        return T((pow(v, T(1 - 2 * a)) / (1 - 2 * a) - 2 * first + v) / (a * a));
       };
-      const Quad grown = 1 + a * std::max(x, Quad(0));
-      const Quad v = grown <= 0 ? Quad(0) : Quad(pow(grown, Quad(-1 / a)));
+      const T grown = 1 + a * std::max(x, T(0));
+      const T v = grown <= 0 ? T(0) : T(pow(grown, T(-1 / a)));
       return {above_of(1) - above_of(v), above_of(v)};
     }
     default: return {0, 0};
@@ -85,62 +93,64 @@ inline Tails partial_moment(const Standard& law, int n, const Quad& x) {
 }
 
 /// X' = X - from, given from < X <= to.
-class Cut {
+template <class T>
+class BasicCut {
  public:
-  explicit Cut(const Standard& law) : whole_{law.family, law.a, law.b}, from_(law.from), to_(law.to) {
+  explicit BasicCut(const Standard& law) : whole_{law.family, law.a, law.b}, from_(law.from), to_(law.to) {
     for (int n = 0; n < 2; ++n) {
-      low_[n] = partial_moment(whole_, n, from_);
+      low_[n] = partial_moment<T>(whole_, n, from_);
       high_[n] = at(n, to_);
     }
     kept_ = low_[0].above - high_[0].above;
     mean_ = (low_[1].above - high_[1].above) / kept_ - from_;
   }
 
-  const Quad& kept() const { return kept_; }  ///< P(from < X <= to)
-  const Quad& mean() const { return mean_; }
+  const T& kept() const { return kept_; }  ///< P(from < X <= to)
+  const T& mean() const { return mean_; }
 
   /// E X'^2.
-  Quad square() const {
-    const Quad sum = partial_moment(whole_, 2, from_).above - at(2, to_).above;
+  T square() const {
+    const T sum = partial_moment<T>(whole_, 2, from_).above - at(2, to_).above;
     return sum / kept_ - 2 * from_ * mean_ - from_ * from_;
   }
 
-  Quad quantile(const Tails& p) const {
-    const Quad value =
-        whole_quantile(whole_, {low_[0].below + kept_ * p.below, high_[0].above + kept_ * p.above}) - from_;
-    return value > 0 ? value : Quad(0);
+  T quantile(const BasicTails<T>& p) const {
+    const T value = whole_quantile(whole_, {low_[0].below + kept_ * p.below, high_[0].above + kept_ * p.above}) - from_;
+    return value > 0 ? value : T(0);
   }
 
-  Tails tails(const Quad& t) const {
-    const Quad y = from_ + t;
+  BasicTails<T> tails(const T& t) const {
+    const T y = from_ + t;
     if (t <= 0) return {0, 1};
     if (y >= to_) return {1, 0};
-    const Tails m = at(0, y);
+    const BasicTails<T> m = at(0, y);
     return {(m.below - low_[0].below) / kept_, (m.above - high_[0].above) / kept_};
   }
 
   /// The law of the residual, density P(X' > t) / E X': its tails at t > 0, and P(X' > t).
-  std::pair<Tails, Quad> residual_at(const Quad& t) const {
-    const Quad y = from_ + t;
+  std::pair<BasicTails<T>, T> residual_at(const T& t) const {
+    const T y = from_ + t;
     if (y >= to_) return {{1, 0}, 0};
-    const Tails m0 = at(0, y), m1 = at(1, y);
-    const Quad survives = (m0.above - high_[0].above) / kept_;
-    const Quad below = (m1.below - low_[1].below - from_ * (m0.below - low_[0].below)) / kept_;
-    const Quad above = (m1.above - high_[1].above) / kept_ - from_ * survives;
+    const BasicTails<T> m0 = at(0, y), m1 = at(1, y);
+    const T survives = (m0.above - high_[0].above) / kept_;
+    const T below = (m1.below - low_[1].below - from_ * (m0.below - low_[0].below)) / kept_;
+    const T above = (m1.above - high_[1].above) / kept_ - from_ * survives;
     return {{(t * survives + below) / mean_, (above - t * survives) / mean_}, survives};
   }
 
  private:
-  Tails at(int n, const Quad& x) const {
-    if (x < std::numeric_limits<double>::infinity()) return partial_moment(whole_, n, x);
-    const Tails all = partial_moment(whole_, n, 0);
+  BasicTails<T> at(int n, const T& x) const {
+    if (x < std::numeric_limits<double>::infinity()) return partial_moment<T>(whole_, n, x);
+    const BasicTails<T> all = partial_moment<T>(whole_, n, 0);
     return {all.above + all.below, 0};
   }
 
   Standard whole_;
-  Quad from_, to_, kept_, mean_;
-  Tails low_[2], high_[2];  ///< partial moments of order 0 and 1 at `from` and `to`
+  T from_, to_, kept_, mean_;
+  BasicTails<T> low_[2], high_[2];  ///< partial moments of order 0 and 1 at `from` and `to`
 };
+
+using Cut = BasicCut<Quad>;
 
 /// The residual of X' where it has no closed form, in w = ln t: its lower tail is a straight line in t.
 class Residual {

@@ -19,9 +19,11 @@ inline double rounded(const Quad& x) { return x == 0 ? 0.0 : x.convert_to<double
 inline float rounded_to_float(const Quad& x) { return x == 0 ? 0.0f : x.convert_to<float>(); }
 
 /// A probability and its complement: near 1 the complement carries the precision.
-struct Tails {
-  Quad below, above;
+template <class T>
+struct BasicTails {
+  T below, above;
 };
+using Tails = BasicTails<Quad>;
 
 inline Tails tails_of(const Quad& z) {
   const Quad y = z / sqrt(Quad(2));
@@ -70,12 +72,15 @@ inline bool is_whole(const Standard& law) {
   return law.from == 0.0 && law.to == std::numeric_limits<double>::infinity() && !law.residual;
 }
 
-constexpr double series_end = 1e-32;  ///< relative size of the terms at which series and fractions end
+/// Relative size of the terms at which series and fractions end. T below is Quad or Portable (portable.h).
+template <class T>
+inline constexpr double series_end = 1e-32;
 
 /// sum over n >= 0 of x^n / ((a + 1) ... (a + n)): P(a, x) a / (x^a e^-x / Gamma(a)), DLMF 8.11.4.
-inline Quad gamma_series(const Quad& a, const Quad& x) {
-  Quad term = 1, sum = 1;
-  for (int n = 1; term > sum * series_end; ++n) {
+template <class T>
+inline T gamma_series(const T& a, const T& x) {
+  T term = 1, sum = 1;
+  for (int n = 1; term > sum * series_end<T>; ++n) {
     term *= x / (a + n);
     sum += term;
   }
@@ -83,10 +88,10 @@ inline Quad gamma_series(const Quad& a, const Quad& x) {
 }
 
 /// b_0 + a_1/(b_1 + a_2/(b_2 + ...)) by Lentz's method; coefficients(n) = {a_n, b_n}.
-template <class Coefficients>
-inline Quad continued_fraction(const Coefficients& coefficients) {
+template <class T, class Coefficients>
+inline T continued_fraction(const Coefficients& coefficients) {
   constexpr double tiny = 1e-300;
-  Quad value = coefficients(0).second, c = value, d = 0;
+  T value = coefficients(0).second, c = value, d = 0;
   if (value == 0) value = c = tiny;
   for (int n = 1; n < 100000; ++n) {
     const auto [a, b] = coefficients(n);
@@ -95,21 +100,23 @@ inline Quad continued_fraction(const Coefficients& coefficients) {
     d = 1 / d;
     c = b + a / c;
     if (c == 0) c = tiny;
-    const Quad change = c * d;
+    const T change = c * d;
     value *= change;
-    if (abs(change - 1) < series_end) break;
+    if (abs(change - 1) < series_end<T>) break;
   }
   return value;
 }
 
 /// Q(a, x) / (x^a e^-x / Gamma(a)), DLMF 8.9.2 in its even part.
-inline Quad gamma_fraction(const Quad& a, const Quad& x) {
-  return 1 / continued_fraction([&](int n) { return std::pair<Quad, Quad>(n * (a - n), x + 2 * n + 1 - a); });
+template <class T>
+inline T gamma_fraction(const T& a, const T& x) {
+  return 1 / continued_fraction<T>([&](int n) { return std::pair<T, T>(n * (a - n), x + 2 * n + 1 - a); });
 }
 
 /// I_x(a, b) a / (x^a (1 - x)^b / B(a, b)), DLMF 8.17.22; converges fast for x < (a + 1) / (a + b + 2).
-inline Quad beta_fraction(const Quad& a, const Quad& b, const Quad& x) {
-  return 1 / continued_fraction([&](int n) -> std::pair<Quad, Quad> {
+template <class T>
+inline T beta_fraction(const T& a, const T& b, const T& x) {
+  return 1 / continued_fraction<T>([&](int n) -> std::pair<T, T> {
            const int m = n / 2;
            if (n == 0) return {0, 1};
            if (n % 2 == 0) return {m * (b - m) * x / ((a + n - 1) * (a + n)), 1};
@@ -120,82 +127,83 @@ inline Quad beta_fraction(const Quad& a, const Quad& b, const Quad& x) {
 /// Gamma and beta laws, whose quantiles have no closed form, in a variable w on the whole line in which both tails are
 /// nearly linear: w = ln x (gamma) or ln(x / (1 - x)) (beta). Their distribution functions are written out here because
 /// Boost 1.74's overflow for large shapes, and because a tail shares its costly factor with the density.
-class Implicit {
+template <class T>
+class BasicImplicit {
  public:
-  explicit Implicit(const Standard& law) : Implicit(law.a, law.b, law.family == Family::beta) {}
-  Implicit(Quad a, Quad b, bool is_beta) : a_(std::move(a)), b_(std::move(b)), is_beta_(is_beta) {
+  explicit BasicImplicit(const Standard& law) : BasicImplicit(law.a, law.b, law.family == Family::beta) {}
+  BasicImplicit(T a, T b, bool is_beta) : a_(std::move(a)), b_(std::move(b)), is_beta_(is_beta) {
     using boost::math::lgamma;
-    ln_norm_ = is_beta_ ? Quad(lgamma(a_) + lgamma(b_) - lgamma(Quad(a_ + b_))) : lgamma(a_);
+    ln_norm_ = is_beta_ ? T(lgamma(a_) + lgamma(b_) - lgamma(T(a_ + b_))) : lgamma(a_);
     reach_ = 2 + 1 / (is_beta_ && b_ < a_ ? b_ : a_);
   }
 
   struct Point {
-    Tails tails;
-    Quad density, slope, bend;  ///< of w; slope and bend: first two derivatives of ln(density)
+    BasicTails<T> tails;
+    T density, slope, bend;  ///< of w; slope and bend: first two derivatives of ln(density)
   };
 
   /// The smaller tails that are asked for, down to 1e-12, may be differences from 1: 20 of 34 digits are left then.
-  Point at(const Quad& w) const {
+  Point at(const T& w) const {
     if (!is_beta_) {
-      const Quad x = exp(w), density = exp(a_ * w - x - ln_norm_);
+      const T x = exp(w), density = exp(a_ * w - x - ln_norm_);
       if (x < a_ + 10) {
-        const Quad below = density / a_ * gamma_series(a_, x);
+        const T below = density / a_ * gamma_series(a_, x);
         return {{below, 1 - below}, density, a_ - x, -x};
       }
-      const Quad above = density * gamma_fraction(a_, x);
+      const T above = density * gamma_fraction(a_, x);
       return {{1 - above, above}, density, a_ - x, -x};
     }
-    const Quad e = exp(-abs(w)), small = e / (1 + e), large = 1 / (1 + e);
-    const Quad x = w < 0 ? small : large, y = w < 0 ? large : small;
-    const Quad ln_large = log(large), ln_small = ln_large - abs(w);
-    const Quad density = exp(a_ * (w < 0 ? ln_small : ln_large) + b_ * (w < 0 ? ln_large : ln_small) - ln_norm_);
-    const Quad slope = a_ * y - b_ * x, bend = -(a_ + b_) * x * y;
+    const T e = exp(-abs(w)), small = e / (1 + e), large = 1 / (1 + e);
+    const T x = w < 0 ? small : large, y = w < 0 ? large : small;
+    const T ln_large = log(large), ln_small = ln_large - abs(w);
+    const T density = exp(a_ * (w < 0 ? ln_small : ln_large) + b_ * (w < 0 ? ln_large : ln_small) - ln_norm_);
+    const T slope = a_ * y - b_ * x, bend = -(a_ + b_) * x * y;
     if (x * (a_ + b_ + 2) < a_ + 1) {
-      const Quad below = density / a_ * beta_fraction(a_, b_, x);
+      const T below = density / a_ * beta_fraction(a_, b_, x);
       return {{below, 1 - below}, density, slope, bend};
     }
-    const Quad above = density / b_ * beta_fraction(b_, a_, y);
+    const T above = density / b_ * beta_fraction(b_, a_, y);
     return {{1 - above, above}, density, slope, bend};
   }
 
-  Quad value(const Quad& w) const { return is_beta_ ? Quad(1 / (1 + exp(-w))) : Quad(exp(w)); }
+  T value(const T& w) const { return is_beta_ ? T(1 / (1 + exp(-w))) : T(exp(w)); }
 
   /// Where a tail would be if it were its leading power of x (or of 1 - x).
-  Quad guess(const Tails& p) const {
+  T guess(const BasicTails<T>& p) const {
     if (is_beta_ && p.above < p.below) return -(log(p.above * b_) + ln_norm_) / b_;
     return (log(p.below * a_) + ln_norm_) / a_;
   }
 
   struct Root {
-    Quad w;
+    T w;
     Point near;  ///< at the last point tried, one short step away
   };
 
   /// The w whose tails are `wanted`, from a guess: Halley's method on the log of the smaller tail, bisection where
   /// it strays.
-  Root solve(const Tails& wanted, Quad w) const {
+  Root solve(const BasicTails<T>& wanted, T w) const {
     const bool lower = wanted.below < wanted.above;
-    Quad low = -1e9, high = is_beta_ ? Quad(1e9) : Quad(log(2 * a_ + 400));  // Q(a, 2 a + 400) < 1e-100
+    T low = -1e9, high = is_beta_ ? T(1e9) : T(log(2 * a_ + 400));  // Q(a, 2 a + 400) < 1e-100
     Point p;
     for (int i = 0; i < 400; ++i) {
       p = at(w);
-      const Quad tail = lower ? p.tails.below : p.tails.above, target = lower ? wanted.below : wanted.above;
+      const T tail = lower ? p.tails.below : p.tails.above, target = lower ? wanted.below : wanted.above;
       if (tail == target) return {w, p};
       const bool too_far = (tail > target) == lower;
       (too_far ? high : low) = w;
       bool sound = tail > 0 && p.density > 0;
-      Quad step = 0, slope = 0;
+      T step = 0, slope = 0;
       if (sound) {
-        const Quad rate = p.density / tail;
-        slope = lower ? Quad(p.slope - rate) : Quad(p.slope + rate);
-        const Quad newton = (lower ? Quad(log(tail / target)) : Quad(log(target / tail))) / rate;
-        const Quad halley = 1 - newton * slope / 2;
-        step = halley > 0.5 && halley < 2 ? Quad(newton / halley) : newton;
+        const T rate = p.density / tail;
+        slope = lower ? T(p.slope - rate) : T(p.slope + rate);
+        const T newton = (lower ? T(log(tail / target)) : T(log(target / tail))) / rate;
+        const T halley = 1 - newton * slope / 2;
+        step = halley > 0.5 && halley < 2 ? T(newton / halley) : newton;
         // Halley's method is of third order: after a step this short nothing is left that a double could show.
         if (abs(step) * (1 + abs(slope)) < 1e-7) return {w - step, p};
         sound = abs(step) < reach_;
       }
-      Quad next = sound ? Quad(w - step) : Quad(too_far ? w - reach_ : w + reach_);
+      T next = sound ? T(w - step) : T(too_far ? w - reach_ : w + reach_);
       if (!(next > low && next < high)) next = (low + high) / 2;
       w = next;
     }
@@ -203,10 +211,30 @@ class Implicit {
   }
 
  private:
-  Quad a_, b_, ln_norm_;
-  Quad reach_;  ///< longest step: the length over which the flatter tail changes by a factor of e, and some
+  T a_, b_, ln_norm_;
+  T reach_;  ///< longest step: the length over which the flatter tail changes by a factor of e, and some
   bool is_beta_;
 };
+
+using Implicit = BasicImplicit<Quad>;
+
+/// Of a whole law that is no geometric one, at x inside its support.
+template <class T>
+inline T density_of(const Standard& law, const T& x) {
+  const T a = law.a;
+  switch (law.family) {
+    case Family::uniform: return 1;
+    case Family::exponential: return exp(-x);
+    case Family::lognormal: return normal_density(T(log(x) / a)) / (a * x);
+    case Family::weibull: return a * pow(x, T(a - 1)) * exp(-pow(x, a));
+    case Family::pareto: return a * pow(x, T(-a - 1)) / (1 - pow(T(law.b), T(-a)));
+    case Family::gamma: return BasicImplicit<T>(law).at(log(x)).density / x;
+    case Family::beta: return BasicImplicit<T>(law).at(log(x / (1 - x))).density / (x * (1 - x));
+    case Family::excess: return pow(T(1 + a * x), T(-1 / a - 1));
+    case Family::fading: return 2 * (1 - a * x) / (2 - a);
+    default: return 0;
+  }
+}
 
 /// Of a geometric law, the block in which the survival function falls to `above`, and its value where that block
 /// begins.

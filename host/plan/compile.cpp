@@ -562,11 +562,10 @@ class Compiler {
                         plan.block[plan.blocks - 1].rank == key.rank;
       if (!same) {
         require(plan.blocks + 1, limit::blocks, "random objects");
-        plan.block[plan.blocks++] = {key.address, key.rank, static_cast<std::uint16_t>(plan.terms), 0, 0, 0, 0};
+        plan.block[plan.blocks++] = {key.address, key.rank, static_cast<std::uint16_t>(plan.terms), 0, 0};
       }
       Block& block = plan.block[plan.blocks - 1];
       ++block.count;
-      if (key.law.count > 1) block.picks = 1;
       block.pairs |= key.word < 2 ? 1u : 2u;
       plan.term[plan.terms++] = {key.word, refer(targets), static_cast<std::uint16_t>(targets.size()), key.law,
                                  key.stage};

@@ -417,8 +417,8 @@ TEST(Delays, AreInterpolatedInsideTheirBin) {
   r.tally.counts[at + delay_bins - 1] = 20;
   seal(r, 1000);
   const RouteAnswer route = answer(r).routes[0];
-  EXPECT_NEAR(*route.p50, 64.0 + 2.0 * 500.0 / 980.0, 0.0011);
-  EXPECT_NEAR(*route.p90, 64.0 + 2.0 * 900.0 / 980.0, 0.0011);
+  EXPECT_EQ(*route.p50, 65.02);  // 64 + 2 * 500 / 980, in the digits that are known
+  EXPECT_EQ(*route.p90, 65.84);
   EXPECT_FALSE(route.p99);
   EXPECT_FALSE(route.p999);
   EXPECT_EQ(route.unresolved, 20u);

@@ -1,5 +1,6 @@
 // Errors of kernels/math.h against a more precise reference, the law of its normals, and the same bits from every pack.
 #include "kernels/math.h"
+#include "kernels/plan.h"
 
 #include <gtest/gtest.h>
 
@@ -222,7 +223,7 @@ TEST(Math, ReciprocalIsGoodToOneUlp) {
 /// The table of a cubic T(z) = a0 + a1 z + a2 z^2 + a3 z^3: exact up to the rounding of its coefficients.
 struct Cubic {
   long double a[4];
-  alignas(64) float table[256];
+  alignas(64) float table[table_floats];
 
   explicit Cubic(long double a0, long double a1, long double a2, long double a3) : a{a0, a1, a2, a3}, table{} {
     const long double h = 13.5L / 64;
@@ -233,6 +234,8 @@ struct Cubic {
       table[128 + i] = static_cast<float>((a[2] + z * 3 * a[3]) * h * h);
       table[192 + i] = static_cast<float>(a[3] * h * h * h);
     }
+    table[table_scale] = 64.0f / 13.5f;
+    table[table_shift] = 32.0f;
   }
   long double at(long double z) const { return a[0] + z * (a[1] + z * (a[2] + z * a[3])); }
 };

@@ -6,7 +6,9 @@
 #include <boost/math/special_functions/gamma.hpp>
 #include <cfenv>
 #include <cmath>
+#include <cstring>
 #include <random>
+#include <set>
 #include <tuple>
 
 #include <gtest/gtest.h>
@@ -204,12 +206,7 @@ TEST(Mean, OfComponentsIsThatOfTheLaw) {
         empirical({{0.0, 4.0}, {0.25, 9.0}, {0.5, 10.0}, {0.75, 10.0}, {0.99, 70.0}})}) {
     TableSet tables;
     const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
-    const std::vector<double> weight = weights(compiled);
-    double mean = 0.0;
-    for (std::size_t k = 0; k < weight.size(); ++k)
-      mean += weight[k] * integrated([&](double z) {
-                return double{component_value(compiled.components[k], tables, static_cast<float>(z))};
-              });
+    const double mean = integrated(compiled, tables, [](double x) { return x; });
     EXPECT_NEAR(mean / (ticks_per_second * law_mean(spec)), 1.0, 2e-5) << static_cast<int>(spec.kind);
   }
 }
@@ -249,7 +246,7 @@ TEST(Tables, ReachTheGoalAndStateTheirError) {
     EXPECT_LE(compiled.error, 1e-4) << which;
     // What is stated is what one finds elsewhere; 3e-6 is for the rounding of ln Q and z, which differs between scores.
     EXPECT_LE(found, 1.1 * compiled.error + 3e-6) << which;
-    EXPECT_LE(compiled.error, 2.0 * found + 3e-6) << which;
+    EXPECT_LE(compiled.error, 2.5 * found + 3e-6) << which;  // `found` is at fewer scores
     EXPECT_LE(compiled.components.size(), 4u) << which;
   }
 }
@@ -266,29 +263,23 @@ TEST(Tables, AreMeasuredFinelyEnoughToShowADamagedCoefficient) {
 }
 
 TEST(Tables, SayWhenTheyMissTheGoal) {
-  const LawSpec spec = beta(0.01, 0.999 * std::sqrt(0.01 * 0.99));  // 1 or nothing, with next to nothing between
+  std::vector<std::pair<double, LawSpec>> many;  // with a gap after each, but for what no table can tell from one
+  for (int i = 0; i < 16; ++i) many.emplace_back(1.0 / 16, lognormal(std::pow(3.0, i), 0.1));
   TableSet tables;
-  const CompiledLaw compiled = compile_law(spec, 1.0, tables);
+  const CompiledLaw compiled = compile_law(mixture(many), 1.0, tables);
   EXPECT_GT(compiled.error, 1e-4);
-  EXPECT_LT(compiled.error, 1e-2);
 }
 
 TEST(Tables, AreSaneInTheTailsBeyondTheStatedRange) {
   for (const auto& [name, spec] : sweep()) {
     TableSet tables;
     const CompiledLaw compiled = compile_law(spec, 1.0, tables);
-    const std::vector<double> weight = weights(compiled);
-    double from = 0.0;
-    for (std::size_t k = 0; k < weight.size(); ++k) {
-      for (float z = 4.75f; z < 6.7f; z += 0.137f) {
-        const double high = component_value(compiled.components[k], tables, z);
-        const double low = component_value(compiled.components[k], tables, -z);
-        const double above = law_quantile(spec, from + weight[k] * (1.0 - normal_cdf(-double{z})));
-        const double below = law_quantile(spec, std::max(from + weight[k] * normal_cdf(-double{z}), 1e-300));
-        EXPECT_NEAR(high / above, 1.0, 1e-3) << name << ' ' << z;
-        EXPECT_NEAR(low, below, 1e-4 * std::max(below, law_quantile(spec, 0.01)) + 1e-13 * law_mean(spec)) << name << z;
-      }
-      from += weight[k];
+    for (float z = 4.75f; z < 6.7f; z += 0.137f) {
+      const double high = compiled_value(compiled, tables, z), low = compiled_value(compiled, tables, -z);
+      const double above = law_quantile(spec, 1.0 - normal_cdf(-double{z}));
+      const double below = law_quantile(spec, std::max(normal_cdf(-double{z}), 1e-300));
+      EXPECT_NEAR(high / above, 1.0, 1e-3) << name << ' ' << z;
+      EXPECT_NEAR(low, below, 1e-4 * std::max(below, law_quantile(spec, 0.01)) + 1e-13 * law_mean(spec)) << name << z;
     }
   }
 }
@@ -301,6 +292,8 @@ TEST(Tables, ValueIsThePolynomialOfTheInterval) {
     table[at + 64] = 1.0f;
     table[at + 128] = table[at + 192] = 0.0f;
   }
+  table[table_scale] = 64.0f / 13.5f;
+  table[table_shift] = 32.0f;
   for (float z = -6.7f; z < 6.7f; z += 0.013f)
     EXPECT_NEAR(table_value(table.data(), z), (double{z} + 6.75) * 64.0 / 13.5, 1e-5);
   EXPECT_EQ(table_value(table.data(), -100.0f), 0.0f);
@@ -324,10 +317,14 @@ TEST(Tables, AreSharedBetweenLawsOfOneShape) {
   EXPECT_NE(one(gamma(2.5, 4.0), 1.0).table, one(gamma(2.6, 4.0), 1.0).table);
   EXPECT_EQ(one(pareto(2.0, 1.5, 100.0), 1.0).table, one(pareto(4.0, 1.5, 200.0), 1.0).table);
   EXPECT_NE(one(pareto(2.0, 1.5, 100.0), 1.0).table, one(pareto(4.0, 1.5, 100.0), 1.0).table);
+  // Straight lines of all laws read one table.
+  std::set<std::uint32_t> lines;
+  for (const LawSpec& spec : {empirical({{0.1, 3.0}, {0.5, 5.0}, {1.0, 9.0}}), geometric(0.99, 12.0),
+                              mixture({{0.5, uniform(0.0, 1.0)}, {0.5, uniform(0.5, 3.0)}})})
+    for (const Component& c : compile_law(spec, 1.0, tables).components)
+      if (c.shape == Shape::exp_table) lines.insert(c.table);
+  EXPECT_EQ(lines.size(), 1u);
   const std::size_t before = tables.keys.size();
-  for (const Component& c : compile_law(empirical({{0.1, 3.0}, {0.5, 5.0}, {0.9, 9.0}}), 1.0, tables).components) {
-    if (c.shape == Shape::table) { EXPECT_TRUE(c.table == u.table || c.table == e1.table); }
-  }
   one(lognormal(3.0, 1.0), 1.0);
   one(constant(3.0), 1.0);
   EXPECT_EQ(tables.keys.size(), before);
@@ -343,15 +340,15 @@ TEST(Tables, AreSharedBetweenLawsOfOneShape) {
     EXPECT_EQ(again.components[k].table, spikes.components[k].table);
 }
 
-TEST(Tables, HoldNoFloatingPointArithmetic) {
-  // Were any coefficient computed in hardware arithmetic, another rounding direction would change it.
+TEST(Tables, DoNotDependOnTheRoundingOfTheCaller) {
   const auto floats_under = [](int mode) {
     std::fesetround(mode);
     TableSet tables;
-    std::vector<std::uint32_t> until;
+    std::vector<float> until;
     for (const LawSpec& spec :
          {gamma(0.37, 3.0), gamma(4.1, 3.0), weibull(0.83, 2.0), pareto(1.0, 1.3, 77.0), beta(0.3, 0.21),
-          beta(0.6, 0.47), exponential(3.0), uniform(0.0, 1.0), mixture({{0.3, constant(1.0)}, {0.7, uniform(0, 1)}})})
+          beta(0.6, 0.47), exponential(3.0), uniform(0.0, 1.0), mixture({{0.3, constant(1.0)}, {0.7, uniform(0, 1)}}),
+          mixture({{0.3, lognormal(1.0, 0.5)}, {0.7, gamma(3.0, 9.0)}}), retry(lognormal(9.0, 0.5), 0.1, 5, 2, 50, 4)})
       for (const Component& c : compile_law(spec, ticks_per_second, tables).components) until.push_back(c.until);
     std::fesetround(FE_TONEAREST);
     return std::pair(tables.floats, until);
@@ -363,40 +360,94 @@ TEST(Tables, HoldNoFloatingPointArithmetic) {
 
 // ---------------------------------------------------------------------------------------------- mixtures, quantiles
 
-TEST(Mixture, HasExactWeights) {
+TEST(Mixture, IsCutAtAtomsAndGaps) {
   TableSet tables;
   const CompiledLaw compiled = compile_law(
-      mixture({{0.35, constant(1.0)}, {0.0, constant(9.0)}, {0.25, uniform(0.65, 0.85)}, {0.4, lognormal(0.1, 0.5)}}),
+      mixture({{0.35, constant(1.0)}, {0.0, constant(9.0)}, {0.25, uniform(0.65, 0.85)}, {0.4, uniform(0.0, 0.3)}}),
       1.0, tables);
-  ASSERT_EQ(compiled.components.size(), 3u);  // the part of weight 0 is gone
-  EXPECT_EQ(compiled.components[0].shape, Shape::constant);
-  EXPECT_EQ(compiled.components[0].offset, 1.0f);
-  EXPECT_EQ(compiled.components[1].shape, Shape::table);
-  EXPECT_EQ(compiled.components[2].shape, Shape::lognormal);
-  EXPECT_EQ(compiled.components[2].table, std::bit_cast<std::uint32_t>(0.5f));
-  EXPECT_EQ(compiled.components[0].until, 1503238553u);  // 0.35 * 2^32 = 1503238553.6: words 0 ... 1503238553
-  EXPECT_EQ(compiled.components[1].until, 2576980377u);  // 0.60 * 2^32 = 2576980377.6
-  EXPECT_EQ(compiled.components[2].until, 0xffffffffu);
+  ASSERT_EQ(compiled.components.size(), 4u);  // the part of weight 0 is gone; the line across z = 0 is two
+  const double expected[] = {0.4, 0.5, 0.65, 1.0};
+  for (std::size_t k = 0; k < 4; ++k) EXPECT_NEAR(normal_cdf(double{compiled.components[k].until}), expected[k], 3e-8);
+  EXPECT_EQ(compiled.components[1].until, 0.0f);
+  EXPECT_EQ(compiled.components[3].shape, Shape::constant);
+  EXPECT_EQ(compiled.components[3].offset, 1.0f);
   EXPECT_EQ(compiled.tail_share, 0.0);
+  for (float z = -6.5f; z < 6.5f; z += 0.00113f) {
+    const float x = compiled_value(compiled, tables, z);
+    EXPECT_TRUE((x >= -1e-6f && x <= 0.3f + 1e-6f) || (x >= 0.65f - 1e-6f && x <= 0.85f + 1e-6f) || x == 1.0f) << z;
+  }
 
-  EXPECT_EQ(compile_law(constant(5.0), 512.0, tables).components.at(0).until, 0xffffffffu);
+  const Component alone = compile_law(constant(5.0), 512.0, tables).components.at(0);
+  EXPECT_EQ(alone.until, std::numeric_limits<float>::infinity());
+  EXPECT_EQ(alone.offset, 2560.0f);
   const CompiledLaw rare = compile_law(mixture({{1.0 - 1e-12, constant(1.0)}, {1e-12, constant(2.0)}}), 1.0, tables);
-  ASSERT_EQ(rare.components.size(), 1u);  // below the resolution of a word
-  EXPECT_EQ(rare.components[0].until, 0xffffffffu);
+  ASSERT_EQ(rare.components.size(), 1u);  // beyond the scores that there are
   EXPECT_EQ(rare.components[0].offset, 1.0f);
   const CompiledLaw unlikely = compile_law(mixture({{1.0 - 1e-9, constant(1.0)}, {1e-9, constant(2.0)}}), 1.0, tables);
   ASSERT_EQ(unlikely.components.size(), 2u);
-  EXPECT_EQ(0xffffffffu - unlikely.components[0].until, 4u);  // 1e-9 * 2^32 = 4.29
+  EXPECT_NEAR(normal_cdf(-double{unlikely.components[0].until}) / 1e-9, 1.0, 2e-6);
 }
 
-TEST(Mixture, SplitLawsKeepTheirWeightInside) {
+/// Mixtures of every kind: overlapping, with gaps, with atoms inside a smooth law, steep where a part begins, with
+/// next to nothing between two parts.
+std::vector<LawSpec> mixtures() {
+  return {mixture({{0.95, lognormal(60.0, 0.5)}, {0.05, lognormal(3600.0, 0.5)}}),
+          mixture({{0.95, lognormal(60.0, 0.3)}, {0.05, lognormal(86400.0, 0.5)}}),
+          mixture({{0.99, constant(0.0)}, {0.01, lognormal(60.0, 1.0)}}),
+          mixture({{0.9, constant(0.0)}, {0.1, exponential(60.0)}}),
+          mixture({{0.9, constant(7.0)}, {0.1, uniform(0.0, 60.0)}}),
+          mixture({{0.9, lognormal(60.0, 1.0)}, {0.1, constant(3600.0)}}),
+          mixture({{0.9, lognormal(60.0, 1.0)}, {0.1, uniform(30.0, 300.0)}}),
+          mixture({{0.7, exponential(10.0)}, {0.2, gamma(3.0, 100.0)}, {0.1, pareto(1.0, 1.1, 5000.0)}}),
+          mixture({{0.5, gamma(0.5, 20.0)}, {0.3, weibull(0.7, 50.0)}, {0.2, constant(12.0)}}),
+          mixture({{0.6, uniform(0.0, 10.0)}, {0.3, uniform(5.0, 20.0)}, {0.1, uniform(8.0, 9.0)}}),
+          mixture({{0.5, geometric(0.5, 12.0)}, {0.5, retry(lognormal(20.0, 0.5), 0.05, 30.0, 2.0, 600.0, 8)}}),
+          mixture({{0.5, pareto(4.0, 1.5, 4e4)}, {0.5, pareto(40.0, 1.5, 4e4)}}),
+          mixture({{0.5, window(gamma(0.5, 80.0), 120.0, constant(3600.0))}, {0.5, exponential(300.0)}}),
+          retry(exponential(20.0), 0.25, 30.0, 2.0, 100.0, 5),
+          retry(gamma(4.0, 20.0), 0.1, 60.0, 2.0, 900.0, 6)};
+}
+
+// With a table across a gap, or with a piece read at Phi(z) of another one, the error is of order 1.
+TEST(Mixture, IsReadAtOneScoreWithinTheGoal) {
+  int which = -1;
+  for (const LawSpec& spec : mixtures()) {
+    ++which;
+    TableSet tables;
+    const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
+    EXPECT_LE(compiled.error, 1e-4) << which;
+    EXPECT_LE(error_of(spec, compiled, tables, ticks_per_second, 101), 1.2e-4) << which;
+    EXPECT_LE(compiled.components.size(), 64u);
+    float before = -1.0f;
+    for (float z = -6.7f; z < 6.7f; z += 0.0037f) {
+      const float x = compiled_value(compiled, tables, z);
+      EXPECT_GE(x, before * (1.0f - 2e-5f) - 1e-3f) << z;  // it rises, but for rounding
+      before = x;
+    }
+  }
+}
+
+TEST(Mixture, DoesNotDependOnTheOrderOfItsParts) {
+  for (LawSpec spec : mixtures()) {
+    if (spec.kind != LawKind::mixture) continue;
+    TableSet tables, turned;
+    const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
+    std::reverse(spec.of.begin(), spec.of.end());
+    const CompiledLaw again = compile_law(spec, ticks_per_second, turned);
+    ASSERT_EQ(again.components.size(), compiled.components.size());
+    for (std::size_t k = 0; k < compiled.components.size(); ++k)
+      EXPECT_EQ(std::memcmp(&again.components[k], &compiled.components[k], sizeof(Component)), 0);
+    EXPECT_EQ(turned.floats, tables.floats);
+  }
+}
+
+TEST(Mixture, OfOneLawTwiceIsThatLaw) {
   TableSet tables;
-  const CompiledLaw alone = compile_law(beta(0.5, 0.45), 1.0, tables);
-  const CompiledLaw inside = compile_law(mixture({{0.5, constant(0.0)}, {0.5, beta(0.5, 0.45)}}), 1.0, tables);
-  ASSERT_EQ(inside.components.size(), alone.components.size() + 1);
-  const auto alone_weights = weights(alone), inside_weights = weights(inside);
-  for (std::size_t k = 0; k < alone_weights.size(); ++k)
-    EXPECT_NEAR(inside_weights[k + 1], 0.5 * alone_weights[k], 0x1p-32);
+  const CompiledLaw once = compile_law(gamma(3.0, 20.0), ticks_per_second, tables);
+  const CompiledLaw twice =
+      compile_law(mixture({{0.25, gamma(3.0, 20.0)}, {0.75, gamma(3.0, 20.0)}}), ticks_per_second, tables);
+  for (float z = -5.0f; z < 5.0f; z += 0.1f)
+    EXPECT_NEAR(compiled_value(twice, tables, z) / compiled_value(once, tables, z), 1.0, 2e-6) << z;
 }
 
 TEST(Empirical, IsLinearBetweenItsQuantilesWithAnAtomBelowAndATailBeyond) {
@@ -418,12 +469,15 @@ TEST(Empirical, IsLinearBetweenItsQuantilesWithAnAtomBelowAndATailBeyond) {
   EXPECT_LT(compiled.error, 1e-4);
   ASSERT_EQ(compiled.components.size(), 6u);
   const std::vector<double> expected = {0.05, 0.2, 0.25, 0.25, 0.2, 0.05}, found = weights(compiled);
-  for (std::size_t k = 0; k < 6; ++k) EXPECT_NEAR(found[k], expected[k], 0x1p-32);
+  for (std::size_t k = 0; k < 6; ++k) EXPECT_NEAR(found[k], expected[k], 3e-8);
   EXPECT_EQ(compiled.components[0].shape, Shape::constant);
   EXPECT_EQ(compiled.components[3].shape, Shape::constant);
   EXPECT_EQ(compiled.components[3].offset, 5120.0f);
-  EXPECT_EQ(compiled.components[1].offset, 2048.0f);
-  EXPECT_EQ(compiled.components[1].scale, 2560.0f);
+  // From below: 4 s + (p - 0.05) 5 s / 0.2; from above: 30 s - (1 - p - 0.05) 20 s / 0.2.
+  EXPECT_FLOAT_EQ(compiled.components[1].offset, 512.0f * (4.0f - 0.05f * 25.0f));
+  EXPECT_FLOAT_EQ(compiled.components[1].scale, 512.0f * 25.0f);
+  EXPECT_FLOAT_EQ(compiled.components[4].offset, 512.0f * (30.0f + 0.05f * 100.0f));
+  EXPECT_FLOAT_EQ(compiled.components[4].scale, -512.0f * 100.0f);
   EXPECT_EQ(compiled.components[5].offset, 15360.0f);
   EXPECT_FLOAT_EQ(compiled.components[5].scale, static_cast<float>(theta * 512.0));
 }
@@ -470,16 +524,8 @@ TEST(Empirical, HasItsCornerCases) {
 
 /// Mean and variance of a compiled law.
 std::pair<double, double> moments(const CompiledLaw& compiled, const TableSet& tables) {
-  const std::vector<double> weight = weights(compiled);
-  double first = 0.0, second = 0.0;
-  for (std::size_t k = 0; k < weight.size(); ++k) {
-    const auto at = [&](double z) {
-      return double{component_value(compiled.components[k], tables, static_cast<float>(z))};
-    };
-    first += weight[k] * integrated(at);
-    second += weight[k] * integrated([&](double z) { return at(z) * at(z); });
-  }
-  return {first, second - first * first};
+  const double first = integrated(compiled, tables, [](double x) { return x; });
+  return {first, integrated(compiled, tables, [=](double x) { return (x - first) * (x - first); })};
 }
 
 TEST(Geometric, HasTheQuantilesOfBlocks) {
@@ -496,30 +542,23 @@ TEST(Geometric, HasTheQuantilesOfBlocks) {
   EXPECT_NEAR(law_quantile(geometric(1.0, 12.0), 0.3), 3.6, 1e-14);
 }
 
-// A piece that is lost, or that has the probability of its neighbour, shows in the weights; q^k for k blocks too many
-// in the tail shows in the mean.
-TEST(Geometric, IsAMixtureOfBlocks) {
+// A block that is lost, or that has the probability of its neighbour, shows in the error; q^k for k blocks too many in
+// the tail shows in the mean.
+TEST(Geometric, IsARowOfBlocks) {
   for (const double p : {0.97, 0.6, 0.35, 0.2, 0.013}) {
     const LawSpec spec = geometric(p, 12.0);
     TableSet tables;
     const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
-    const std::vector<double> weight = weights(compiled);
-    ASSERT_LE(weight.size(), 33u);
-    for (std::size_t k = 0; k + 1 < weight.size(); ++k) {
-      EXPECT_NEAR(weight[k], p * std::pow(1.0 - p, static_cast<double>(k)), 0x1p-32) << p << ' ' << k;
-      EXPECT_EQ(compiled.components[k].offset, 6144.0f * static_cast<float>(k));
-      EXPECT_EQ(compiled.components[k].scale, 6144.0f);
-    }
+    ASSERT_LE(compiled.components.size(), 34u);
     const auto [mean, variance] = moments(compiled, tables);
     // The tail's mean is off by p / 12 of a block where it is reached.
     const double tail = std::pow(1.0 - p, 32.0), block = 6144.0;
     EXPECT_NEAR(mean, block * ((1.0 - p) / p + 0.5), block * (tail * p / 6 + 3e-5 / p)) << p;
     EXPECT_NEAR(variance / (block * block * ((1.0 - p) / (p * p) + 1.0 / 12.0)), 1.0, 1e-3 * tail + 3e-4) << p;
     EXPECT_LE(compiled.error, 2e-3) << p;
-    if (tail < 1e-6) continue;  // where words, of 2^-32, are too coarse to tell where in p a piece is
-    EXPECT_LE(error_of(spec, compiled, tables, ticks_per_second, 41), compiled.error + 1e-5) << p;
+    EXPECT_LE(error_of(spec, compiled, tables, ticks_per_second, 201), compiled.error + 1e-5) << p;
   }
-  TableSet tables;  // probable inclusion: exact to the last word
+  TableSet tables;  // probable inclusion: no tail is reached
   EXPECT_LE(compile_law(geometric(0.6, 12.0), ticks_per_second, tables).error, 1e-4);
 }
 
@@ -537,13 +576,6 @@ TEST(Retry, AddsTheWaitsOfLostAttempts) {
   }
   TableSet tables;
   const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
-  EXPECT_EQ(tables.keys.size(), 1u);  // one table for all attempts
-  ASSERT_EQ(compiled.components.size(), 5u);
-  const std::vector<double> weight = weights(compiled);
-  for (std::size_t n = 0; n < 5; ++n) {
-    EXPECT_NEAR(weight[n], share[n], 0x1p-32);
-    EXPECT_EQ(compiled.components[n].offset, static_cast<float>(512.0 * waited[n]));
-  }
   const auto [found, variance] = moments(compiled, tables);
   double square = 0.0;
   for (int n = 0; n < 5; ++n) square += share[n] * (waited[n] * waited[n] + 40.0 * waited[n] + 800.0);
@@ -568,7 +600,8 @@ TEST(Window, CutsALawAndAddsWhatIsLate) {
   TableSet tables;
   const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
   ASSERT_EQ(compiled.components.size(), 2u);
-  EXPECT_NEAR(weights(compiled)[0], in_time, 0x1p-32);
+  EXPECT_NEAR(weights(compiled)[0], in_time, 3e-8);
+  EXPECT_EQ(compiled.components[0].shape, Shape::lognormal);  // up to its end it is the law that is not cut
   EXPECT_EQ(compiled.components[1].offset, 61440.0f);
   EXPECT_LE(error_of(spec, compiled, tables, ticks_per_second, 211), 1.1 * compiled.error + 3e-6);
   EXPECT_LE(compiled.error, 1e-4);
@@ -580,9 +613,9 @@ TEST(Window, CutsALawAndAddsWhatIsLate) {
     const CompiledLaw some = compile_law(cut, ticks_per_second, own);
     EXPECT_LE(error_of(cut, some, own, ticks_per_second, 31), 1.1 * some.error + 3e-6);
     EXPECT_LE(some.error, 1e-4) << static_cast<int>(within.kind);
-    const double last = law_quantile(cut, weights(some)[0] - 1e-9);
+    const double last = law_quantile(cut, 1.0 - weights(some).back() - 1e-7);
     EXPECT_LE(last, end);
-    EXPECT_GT(last, end * (1.0 - 1e-5));
+    EXPECT_GT(last, end * (1.0 - 1e-4));
     EXPECT_EQ(law_quantile(cut, 1.0 - 1e-9), 1120.0);
   }
   EXPECT_EQ(law_quantile(window(constant(8.0), 8.0, constant(5.0)), 0.5), 8.0);  // in time is at the end too
@@ -603,7 +636,6 @@ TEST(Mixture, IsFlattened) {
   TableSet tables;
   const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
   EXPECT_NEAR(moments(compiled, tables).first / (512.0 * law_mean(spec)), 1.0, 2e-5);
-  EXPECT_NEAR(weights(compiled)[0], 0.25, 0x1p-32);
 }
 
 // ---------------------------------------------------------------------------------------------- samples

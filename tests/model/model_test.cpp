@@ -566,5 +566,58 @@ TEST(Model, OnlyTheSameRunGoesOn) {
   EXPECT_THROW(run_scenario(before.scenario, *backend, {}, later), Error);
 }
 
+RouteAnswer delays_of(const std::string& stages, const std::string& more = "") {
+  return answer(run_text(run_table(1'000'000) + one_asset(0.1) + route("r", stages) + collateral("k", "X", "r", 0.5) +
+                         more))
+      .routes[0];
+}
+
+/// A delay of so many seconds: the law's own value, not the edge of a bin.
+TEST(Delays, OfAnAtomAreItsValue) {
+  const RouteAnswer daily = delays_of(
+      "{ name = \"relay\", kind = \"mixture\", of = [ { weight = 0.999, kind = \"constant\", value = \"24h\" }, { "
+      "weight = "
+      "0.001, kind = \"exponential\", mean = \"1h\" } ] }");
+  EXPECT_EQ(daily.p50, 86400.0);
+  EXPECT_EQ(daily.p99, 86400.0);
+  // Two atoms of one bin, and one stage more that is certain.
+  const RouteAnswer two = delays_of(constant("finality", 60.0) +
+                                    ", { name = \"relay\", kind = \"mixture\", of = [ { weight = 0.7, kind = "
+                                    "\"constant\", value = \"540s\" }, { weight = "
+                                    "0.3, kind = \"constant\", value = \"545s\" } ] }");
+  EXPECT_EQ(two.p50, 600.0);
+  EXPECT_EQ(two.p90, 605.0);
+  // Measured: half of all messages take 100 s.
+  const RouteAnswer measured = delays_of(
+      "{ name = \"relay\", kind = \"empirical\", quantiles = [ [0.0, \"50s\"], [0.3, \"100s\"], [0.8, \"100s\"], [1.0, "
+      "\"300s\"] ] }");
+  EXPECT_EQ(measured.p50, 100.0);
+  EXPECT_NEAR(*measured.p90, 200.0, 1.0);
+  EXPECT_EQ(delays_of(constant("relay", 7.25)).p999, 7.25);
+}
+
+TEST(Delays, OfASmoothLawAreWithinAThirdOfAPercent) {
+  for (const double median : {1.0, 100.0, 86400.0}) {
+    const RouteAnswer r = delays_of(
+        fmt::format("{{ name = \"relay\", kind = \"lognormal\", median = {}, sigma = 0.1 }}", seconds(median)));
+    const std::pair<std::optional<double>, double> quantiles[] = {
+        {r.p50, 0.0}, {r.p90, 1.2815516}, {r.p99, 2.3263479}, {r.p999, 3.0902323}};
+    for (const auto& [found, z] : quantiles) {
+      // The 99.9 % point of a million paths is known to 0.1 %.
+      EXPECT_NEAR(*found / (median * std::exp(0.1 * z)), 1.0, z > 3.0 ? 0.006 : 0.003) << median << ' ' << z;
+    }
+  }
+}
+
+/// What is not known of a median smears an atom of a random stage, and nobody may call it one.
+TEST(Delays, ThatAreNotKnownHaveNoAtoms) {
+  const std::string mixed =
+      "{ name = \"relay\", kind = \"mixture\", of = [ { weight = 0.9, kind = \"constant\", value = \"1000s\" }, { "
+      "weight = "
+      "0.1, kind = \"exponential\", mean = \"1h\" } ] }";
+  EXPECT_EQ(delays_of(mixed).p50, 1000.0);
+  EXPECT_NE(delays_of(mixed, "[uncertainty]\ndelays = 0.3\n").p50, 1000.0);
+}
+
 }  // namespace
 }  // namespace proofload

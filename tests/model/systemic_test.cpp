@@ -273,6 +273,96 @@ void delays(std::vector<Row>& rows) {
   }
 }
 
+/// A delay is Q(Phi(z)), Q of the whole law: what shares a score is late together whatever laws it is read through, and
+/// the stress factor and a copula reach the tail of every law (errors: a component or piece that is picked by a draw of
+/// its own, P(both late) of 4e-4 instead of 0.02; one read in the order in which it is written, 0).
+void whole_laws(std::vector<Row>& rows) {
+  const double late = 0.02, mean = hour, after = 0.5 * hour;
+  const auto tail = [=](const World& w) { return late * std::exp(-after / (mean * w.delay)); };
+  const auto mixed = [=](const World& w, bool turned) {
+    const std::string atom = fmt::format("{{ weight = {}, kind = \"constant\", value = \"0s\" }}", 1.0 - late);
+    const std::string slow =
+        fmt::format("{{ weight = {}, kind = \"exponential\", mean = {} }}", late, seconds(mean * w.delay));
+    return "kind = \"mixture\", of = [ " + (turned ? slow + ", " + atom : atom + ", " + slow) + " ]";
+  };
+  const auto stage = [](const std::string& law) { return "{ name = \"other\", scope = \"layer\", " + law + " }"; };
+  const double median = 600.0, spread = 1.0, at = std::ceil(median * std::exp(spread * 1.5));
+  rows.push_back({"one_score_for_a_mixture",
+                  n,
+                  [=](const World& w) {
+                    return clocks({after, after, at}) + layer("l", 0.0, 1.0) + route("m", stage(mixed(w, false)), "l") +
+                           route("t", stage(mixed(w, true)), "l") +
+                           route("n", stage(lognormal_time(median, spread).text), "l") + watch(0, "m") + watch(1, "t") +
+                           watch(2, "n");
+                  },
+                  {probability("P(mixture late)", n, tail, &World::delay, under(0)),
+                   probability("P(both orders late)", n, tail, &World::delay, joint_under(0, 1)),
+                   probability("P(mixture and lognormal late)", n, tail, &World::delay, joint_under(0, 2))}});
+
+  // Loaded on G: delays on two routes, of a mixture and of measured quantiles, go together as their scores do.
+  const double p0 = 0.8, q0 = 6 * hour, q1 = 30 * hour, beyond = 18 * hour;
+  const auto measured = [=](const World& w) {  // P(late) = (1 - p0) / 2: half of the last piece is later
+    return fmt::format(
+        "{{ name = \"relay\", kind = \"empirical\", quantiles = [ [0.0, \"1m\"], [{:.17g}, {}], [1.0, {}] ] }}", p0,
+        seconds(q0), seconds(q0 + (q1 - q0) * w.size));
+  };
+  const auto slow = [=](const World& w) { return (1.0 - p0) * (1.0 - (beyond - q0) / ((q1 - q0) * w.size)); };
+  const auto both = [=](const World& w, double rho) {
+    return bivariate(normal_score(tail(w)), normal_score(slow(w)), rho);
+  };
+  const double a = 0.8;
+  rows.push_back(
+      {"loaded_tails_of_measured_laws",
+       n,
+       [=](const World& w) {
+         return clocks({after, beyond}) + route("m", "{ name = \"relay\", " + mixed(w, true) + " }") +
+                route("e", measured(w), "", "c") + watch(0, "m") + watch(1, "e") +
+                systemic(key("delays", a * w.correlation));
+       },
+       {probability("P(measured late)", n, slow, &World::size, under(1)),
+        probability(
+            "P(both late)", n, [=](const World& w) { return both(w, a * a * w.correlation * w.correlation); },
+            &World::correlation, joint_under(0, 1))}});
+
+  // The haircut's tail: volatility and a measured delay on one G. Given the delay's score s, G is normal with mean a s.
+  const double knots[] = {0.0, 0.5, 0.9, 0.99, 1.0}, values[] = {600.0, 1800.0, hour, 6 * hour, day};
+  const double gamma = 0.6, v = 0.8, h = 0.115;
+  const auto quantile = [=](double p) {
+    int i = 1;
+    while (i < 4 && p > knots[i]) ++i;
+    return values[i - 1] + (values[i] - values[i - 1]) * (p - knots[i - 1]) / (knots[i] - knots[i - 1]);
+  };
+  const auto exceeds = [=](const World& w) {
+    const double l = a * w.correlation;
+    const auto given = [&](double s) {
+      const double deviation = v * std::sqrt(quantile(normal(s)) * w.delay / year);
+      return std::exp(-0.5 * s * s) / std::sqrt(2.0 * std::numbers::pi) * over_normal([&](double x) {
+               const double g = l * s + std::sqrt(1.0 - l * l) * x;
+               return normal(std::log1p(-h) / (deviation * std::exp(gamma * g - gamma * gamma)));
+             });
+    };
+    double sum = 0.0, from = -8.0;
+    for (const double p : {0.5, 0.9, 0.99}) {
+      sum += integral(given, from, normal_score(p), 4);
+      from = normal_score(p);
+    }
+    return sum + integral(given, from, 8.0, 4);
+  };
+  rows.push_back({"haircut_of_measured_delays_under_stress",
+                  n,
+                  [=](const World& w) {
+                    std::string list;
+                    for (int i = 0; i < 5; ++i)
+                      list += fmt::format("{}[{}, {}]", i == 0 ? "" : ", ", knots[i], seconds(values[i] * w.delay));
+                    return one_asset(v, flat(v)) +
+                           route("r", "{ name = \"relay\", kind = \"empirical\", quantiles = [" + list + "] }") +
+                           collateral("k", "X", "r", h) +
+                           systemic(key("delays", a * w.correlation) + key("volatility", gamma));
+                  },
+                  {probability("P(L > h)", n, exceeds, &World::correlation, under(0)),
+                   probability("P(L > h), by delay", n, exceeds, &World::delay, under(0))}});
+}
+
 /// Rates of outages like hazards; everything that G touches is late, fails and falls on the same paths.
 void together(std::vector<Row>& rows) {
   const double part = 600.0, x = 2 * hour;
@@ -457,7 +547,8 @@ void uncertain(std::vector<Row>& rows) {
 }
 
 const std::vector<Row>& rows() {
-  static const std::vector<Row> all = rows_of<World>({hazards, volatilities, prices, delays, together, uncertain});
+  static const std::vector<Row> all =
+      rows_of<World>({hazards, volatilities, prices, delays, whole_laws, together, uncertain});
   return all;
 }
 
