@@ -58,6 +58,11 @@ struct Count {
     to.raw(told<Told::price>(p), bits(ratio));
     bin<Counted::price>(loss_bin(broadcast<F>(1.0f) - ratio), p);
   }
+  /// The same of the token plan.based_at[i], with its basis.
+  PROOFLOAD_FN void based(unsigned i, F ratio) {
+    to.raw(told<Told::based>(i), bits(ratio));
+    bin<Counted::basis>(loss_bin(broadcast<F>(1.0f) - ratio), i);
+  }
   /// Lanes of m have an outcome that is not a finite number.
   PROOFLOAD_FN void broken(M m) { wrong = either(wrong, m); }
   /// The path is over: what is counted once a path.

@@ -74,8 +74,14 @@ PROOFLOAD_ONCE typename lane<F>::M settle(const Plan& plan, const Workspace<F>& 
   return unresolved;
 }
 
+/// The resting basis of a wrapped token against the native one.
+template <class F>
+PROOFLOAD_FN F basis_of(const Plan& plan, const Tables& tables, const Paths<F>& paths, const Collateral& c) {
+  return draw_law(plan, tables.floats, paths, Purpose::basis, c.basis_name, c.basis);
+}
+
 /// What a single-chain engine would see: each asset at oracle + one block, a visit of the walk or bridged into its path
-/// to the sale.
+/// to the sale; and what it would of a token whose basis is random.
 template <class F, class Sink>
 PROOFLOAD_ONCE void read_price_layer(const Plan& plan, const Tables& tables, const Paths<F>& paths,
                                      const Workspace<F>& work, Sink& sink) {
@@ -84,6 +90,7 @@ PROOFLOAD_ONCE void read_price_layer(const Plan& plan, const Tables& tables, con
   const F mixer = mixing_variance(plan, tables, paths, 0, 0);
   F z[4] = {};
   std::uint32_t drawn = absent;
+  unsigned based = 0;
   for (unsigned p = 0; p < plan.readings; ++p) {
     const Reading& reading = plan.reading[p];
     const auto at = work.time[plan.messages + p];
@@ -99,7 +106,10 @@ PROOFLOAD_ONCE void read_price_layer(const Plan& plan, const Tables& tables, con
     } else {
       x = work.reading[p];
     }
-    sink.price(p, price_ratio(plan, tables, work, reading.asset, x, at, sink));
+    const F ratio = price_ratio(plan, tables, work, reading.asset, x, at, sink);
+    sink.price(p, ratio);
+    for (; based < plan.based && plan.based_at[based].reading == p; ++based)
+      sink.based(based, ratio * basis_of(plan, tables, paths, plan.collateral[plan.based_at[based].collateral]));
   }
 }
 
@@ -117,7 +127,7 @@ PROOFLOAD_ONCE Sale<F> sell(const Plan& plan, const Tables& tables, const Paths<
   const unsigned m = plan.leg[c.leg].message, asset = plan.leg[c.leg].asset;
   const Message& message = plan.message[m];
   F basis = broadcast<F>(c.basis_constant);
-  if (c.basis.count != 0) basis = draw_law(plan, tables.floats, paths, Purpose::basis, c.basis_name, c.basis);
+  if (c.basis.count != 0) basis = basis_of(plan, tables, paths, c);
   Sale<F> sale;
   sale.spared = sale.actual = basis * price_ratio(plan, tables, work, asset, work.price[c.leg], work.time[m], sink);
   sale.hit = less(zero, zero);

@@ -192,6 +192,11 @@ struct Collateral {
   float breach;      ///< ln(1 - policy haircut): a grid date with a log price below this is a breach
 };
 
+/// A collateral with a random basis, and the reading that attributes its haircut.
+struct Based {
+  std::uint16_t collateral, reading;
+};
+
 /// Everything about one scenario that a path reads. Log prices move without drift; it is added when one is read.
 struct Plan {
   std::uint32_t revision;
@@ -205,6 +210,7 @@ struct Plan {
   std::uint32_t portfolio;    ///< 1 when the loss of the weighted book is tallied
   float portfolio_threshold;  ///< the book is under-collateralised iff its proceeds are below this
   std::uint32_t breaches;     ///< 1 when grid dates with a price loss beyond the policy haircut are looked for
+  std::uint32_t based;        ///< collaterals with a random basis
   std::uint32_t lowest;       ///< 1 when the least price of the weighted book over the grid dates is tallied
 
   Process process;
@@ -260,6 +266,7 @@ struct Plan {
   Reading reading[limit::readings];
   Layer layer[limit::layers];
   Collateral collateral[limit::collaterals];
+  Based based_at[limit::collaterals];  ///< by reading
   Block block[limit::blocks];
   Term term[limit::terms];
   std::uint16_t references[limit::references];

@@ -42,6 +42,7 @@ inline constexpr double shortfall_unit = 1.0 / 16777216.0;
 /// What is counted: the sections of a tally, in the order in which they lie in it.
 enum class Counted {
   price,
+  basis,
   latency,
   spared,
   struck,
@@ -79,7 +80,7 @@ constexpr bool is_buffered(Kind kind) { return kind == Kind::loss || kind == Kin
 
 /// What the counters of a section go by, a factor each of how many there are. The last ones are 0 or 1: whether there
 /// are any.
-enum class Extent { one, readings, collaterals, routes, layers, portfolio, lowest, breaches, joint, alone };
+enum class Extent { one, readings, based, collaterals, routes, layers, portfolio, lowest, breaches, joint, alone };
 
 struct Section {
   Counted what;
@@ -95,7 +96,12 @@ inline constexpr Section sections[] = {
      Kind::loss,
      {Extent::readings},
      "loss_price_count",
-     "paths by loss before sale costs, had seizure taken oracle and one block"},
+     "paths by price loss, had seizure taken oracle and one block"},
+    {Counted::basis,
+     Kind::loss,
+     {Extent::based},
+     "loss_basis_count",
+     "paths by loss of the token with its random basis, had seizure taken oracle and one block"},
     {Counted::latency,
      Kind::loss,
      {Extent::collaterals},
@@ -190,12 +196,14 @@ constexpr const Section& section(Counted what) { return sections[int(what)]; }
 struct TallyLayout {
   std::uint32_t readings, collaterals, routes, layers, portfolio, breaches, lowest;
   std::uint32_t joint;  ///< 1: pairs (i, j) of under-collateralised tokens are counted; 0: each alone
+  std::uint32_t based;  ///< collaterals with a random basis
 
   constexpr bool operator==(const TallyLayout&) const = default;
 
   constexpr std::uint32_t extent(Extent e) const {
     switch (e) {
       case Extent::readings: return readings;
+      case Extent::based: return based;
       case Extent::collaterals: return collaterals;
       case Extent::routes: return routes;
       case Extent::layers: return layers;
@@ -277,6 +285,7 @@ struct TallyLayout {
 
   // histograms, `loss_bins` each
   constexpr std::size_t price(int reading) const { return at<Counted::price>(reading); }
+  constexpr std::size_t basis(int i) const { return at<Counted::basis>(i); }  ///< of Plan::based_at[i]
   constexpr std::size_t latency(int k) const { return at<Counted::latency>(k); }
   constexpr std::size_t spared(int k) const { return at<Counted::spared>(k); }
   constexpr std::size_t struck(int k) const { return at<Counted::struck>(k); }
@@ -299,12 +308,13 @@ struct TallyLayout {
   constexpr std::size_t shortfall_struck(int k) const { return at<Counted::shortfall_struck>(k); }
 };
 
-static_assert(TallyLayout{limit::readings, limit::collaterals, limit::routes, limit::layers, 1, 1, 1, 1}.counters() <
-              0xffffffffu);
+static_assert(TallyLayout{limit::readings, limit::collaterals, limit::routes, limit::layers, 1, 1, 1, 1,
+                          limit::collaterals}
+                  .counters() < 0xffffffffu);
 
 constexpr TallyLayout layout_of(const Plan& plan) {
-  return {plan.readings,  plan.collaterals, plan.routes, plan.layers,
-          plan.portfolio, plan.breaches,    plan.lowest, plan.joint};
+  return {plan.readings, plan.collaterals, plan.routes, plan.layers, plan.portfolio,
+          plan.breaches, plan.lowest,      plan.joint,  plan.based};
 }
 
 }  // namespace proofload

@@ -13,6 +13,7 @@ enum class Told {
   stage,   ///< ticks of a term
   delay,   ///< ticks of a route's message, without stalls
   price,   ///< bits of a reading's price over the price at the call
+  based,   ///< the same times a token's random basis
   spared,  ///< bits of a collateral's proceeds without failures
   actual,  ///< and as they are
   hit,     ///< 1: its layer failed
@@ -31,6 +32,7 @@ inline constexpr ToldWords told_words[] = {
     {Told::stage, limit::terms},
     {Told::delay, limit::routes},
     {Told::price, limit::readings},
+    {Told::based, limit::collaterals},
     {Told::spared, limit::collaterals},
     {Told::actual, limit::collaterals},
     {Told::hit, limit::collaterals},

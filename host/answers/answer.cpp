@@ -67,6 +67,14 @@ Histogram histogram(const Tally& tally, std::size_t at) {
   return Histogram({first, first + loss_bins});
 }
 
+/// Of the token of collateral k had seizure taken oracle and one block, where its basis is random and was counted.
+std::optional<Histogram> basis_histogram(const Results& r, int k) {
+  for (std::uint32_t i = 0; i < r.tally.layout.based; ++i)
+    if (r.compiled.plan.based_at[i].collateral == k)
+      return histogram(r.tally, r.tally.layout.basis(static_cast<int>(i)));
+  return std::nullopt;
+}
+
 /// All paths, failures included.
 Histogram with_failures(const Tally& tally, int k) {
   std::vector<std::uint64_t> count(loss_bins);
@@ -287,10 +295,11 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
   a.unresolved = tally.counts[at.late(k)];
 
   const Histogram price = histogram(tally, at.price(r.compiled.reading_of[k]));
+  const std::optional<Histogram> based = basis_histogram(r, k);
   const Histogram latency = histogram(tally, at.latency(k));
   const Histogram failure = with_failures(tally, k);
   const Histogram spared = without_failed_paths(tally, k);
-  for (const Histogram* h : {&price, &latency, &failure}) {
+  for (const Histogram* h : {&price, based ? &*based : &price, &latency, &failure}) {
     if (h->total() != tally.paths) {
       throw Error(
           fmt::format("the counts of \"{}\" do not add up to the {} paths ({}: the tally is damaged, or a kernel has a "
@@ -304,15 +313,22 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
     if (const auto q = spared.quantile(confidence)) h.given_no_failure = sale.loss(*q);
     h.beyond_cliff =
         hits > tally.paths - rank_of(tally.paths, confidence);  // hits / N > 1 - confidence, in whole numbers
-    // The single-chain engine sells the same token, at its basis; a random basis is counted as latency.
-    const double basis = planned.basis_constant, q = *price.quantile(confidence);
-    const double p = basis == 1.0 ? q : 1.0 - basis * (1.0 - q);
+    const double p = *price.quantile(confidence);
     const double l = *latency.quantile(confidence), f = *failure.quantile(confidence);
+    // A constant basis maps the price layer exactly. Of an older result nobody knows what a random one adds: latency
+    // holds it.
+    std::optional<double> b = p;
+    if (planned.basis.count != 0) {
+      b = based ? based->quantile(confidence) : std::nullopt;
+    } else if (planned.basis_constant != 1.0f) {
+      b = 1.0 - planned.basis_constant * (1.0 - p);
+    }
     h.attribution.price = p;
-    h.attribution.latency = l - p;
+    if (b) h.attribution.basis = *b - p;
+    h.attribution.latency = l - b.value_or(p);
     h.attribution.failure = f - l;
     h.attribution.liquidity = *h.value - f;
-    h.efficiency = ratio_kept(h.value, p);
+    h.efficiency = ratio_kept(h.value, h.attribution.single_chain());
     add_margin(r.scenario.margin, h);
     a.haircuts.push_back(h);
   }

@@ -32,14 +32,20 @@ struct HaircutAnswer {
   /// an [uncertainty], or with too few blocks or paths in them.
   std::optional<double> parameter_low, parameter_high;
   bool beyond_cliff = false;  ///< 1 - confidence < p_failure: the haircut prices the loss given failure
+  /// Differences of consecutive quantiles, which sum to the haircut. `basis`: absent where a random one was not counted
+  /// (results of revision 4 and before), and `latency` holds it.
   struct {
-    std::optional<double> price, latency, failure, liquidity;
+    std::optional<double> price, basis, latency, failure, liquidity;
+    /// Had an engine on one chain sold the same token, after the oracle and one block.
+    std::optional<double> single_chain() const {
+      return price ? std::optional(*price + basis.value_or(0.0)) : std::nullopt;
+    }
   } attribution;
   /// USD of collateral at the call for the scenario's liability; low and high from those of the haircut. Absent without
   /// a liability, or where the haircut takes everything. Closed form: at the route's median delay, margin.h.
   std::optional<double> margin, margin_low, margin_high, margin_closed_form;
-  /// (1 - haircut) / (1 - what the price alone takes): what is left of a single-chain engine's lending value; and the
-  /// same against the wrapped alternative's haircut.
+  /// (1 - haircut) / (1 - what price and basis alone take): what is left of a single-chain engine's lending value; and
+  /// the same against the wrapped alternative's haircut.
   std::optional<double> efficiency, efficiency_wrapped;
 };
 

@@ -43,6 +43,7 @@ constexpr std::uint64_t largest_file = std::uint64_t{1} << 32;  // bytes; the la
 std::string dimension_of(Extent extent) {
   switch (extent) {
     case Extent::readings: return "reading";
+    case Extent::based: return "basis";
     case Extent::collaterals: return "collateral";
     case Extent::routes: return "route";
     case Extent::layers: return "layer";
@@ -125,6 +126,10 @@ void write_dimensions(Image& image, const Results& r) {
   std::vector<std::uint64_t> readings;
   for (std::uint64_t p = 0; p < r.tally.layout.readings; ++p) readings.push_back(p);
   image.dimension("reading", readings, "1", "a distinct asset and price-layer time");
+  std::vector<std::string> based;
+  for (std::uint32_t i = 0; i < r.tally.layout.based; ++i)
+    based.push_back(s.collateral[r.compiled.plan.based_at[i].collateral].name);
+  if (!based.empty()) image.dimension("basis", based, "collateral token with a random basis");
 
   constexpr double infinity = std::numeric_limits<double>::infinity();
   std::vector<double> low{-infinity}, high{loss_edge(1)};
@@ -184,6 +189,8 @@ void write_answers(Image& image, const Results& r) {
                   [](const auto& h) { return static_cast<std::uint8_t>(h.beyond_cliff); });
   over_confidence("attribution_price", "haircut had seizure taken oracle and one block",
                   [](const auto& h) { return or_nan(h.attribution.price); });
+  over_confidence("attribution_basis", "what the token's basis against the native one adds",
+                  [](const auto& h) { return or_nan(h.attribution.basis); });
   over_confidence("attribution_latency", "what the real delay adds",
                   [](const auto& h) { return or_nan(h.attribution.latency); });
   over_confidence("attribution_failure", "what failures and stalls add",
@@ -377,6 +384,7 @@ TallyLayout adopt_older(hid_t file, std::uint64_t revision, const std::string& p
   TallyLayout layout = layout_of(r.compiled.plan);
   if (!has_dataset(file, section(Counted::breach).name)) layout.breaches = 0;
   if (!has_dataset(file, section(Counted::least).name)) layout.lowest = 0;
+  if (!has_dataset(file, section(Counted::basis).name)) layout.based = 0;
   // in revision 3 and before pairs were always counted
   const std::string under = section(Counted::under).name;
   layout.joint = extent_of_dataset(open_dataset(file, under), under).size() == 2 ? 1 : 0;

@@ -215,7 +215,11 @@ std::string rate_table(const Results& r, const Answers& all) {
 std::string attribution_table(const Answers& all) {
   const bool wrapping =
       std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) { return c.wrapped.has_value(); });
+  const bool based = std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) {
+    return std::any_of(c.haircuts.begin(), c.haircuts.end(), [](const auto& h) { return h.attribution.basis != 0.0; });
+  });
   std::vector<std::string> header = {"collateral", "at", "price", "latency", "failure", "liquidity", "of single"};
+  if (based) header.insert(header.begin() + 3, "basis");
   if (wrapping) header.emplace_back("of wrapped");
   Table table(header);
   std::string against;
@@ -224,6 +228,7 @@ std::string attribution_table(const Answers& all) {
       std::vector<std::string> cells = {percent(h.attribution.price), percent(h.attribution.latency),
                                         percent(h.attribution.failure), percent(h.attribution.liquidity),
                                         percent(h.efficiency, 2)};
+      if (based) cells.insert(cells.begin() + 1, percent(h.attribution.basis));
       if (wrapping) cells.push_back(percent(h.efficiency_wrapped, 2));
       return cells;
     });
@@ -232,10 +237,12 @@ std::string attribution_table(const Answers& all) {
                              clipped(*c.wrapped, second_name));
   }
   std::string text =
-      "\nWhat haircuts are made of, in % of value: price + latency + failure + liquidity\n" +
+      fmt::format("\nWhat haircuts are made of, in % of value: price + {}latency + failure + liquidity\n",
+                  based ? "basis + " : "") +
       wrapped(
-          "of single: capital efficiency, 1 - haircut in % of what an engine leaves that sells after the oracle and "
-          "one block (price)",
+          fmt::format("of single: capital efficiency, 1 - haircut in % of what an engine leaves that sells after the "
+                      "oracle and one block (price{})",
+                      based ? " and basis" : ""),
           2);
   if (wrapping) text += wrapped("of wrapped: the same of what the wrapped token's haircut leaves: " + against, 2);
   return text + table.text();

@@ -75,6 +75,7 @@ Json collateral(const CollateralAnswer& c) {
     one["given_no_failure"] = json_number(h.given_no_failure);
     one["beyond_cliff"] = h.beyond_cliff;
     one["attribution"] = {{"price", json_number(h.attribution.price)},
+                          {"basis", json_number(h.attribution.basis)},
                           {"latency", json_number(h.attribution.latency)},
                           {"failure", json_number(h.attribution.failure)},
                           {"liquidity", json_number(h.attribution.liquidity)}};

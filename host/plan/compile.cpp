@@ -508,6 +508,7 @@ class Compiler {
       } else {
         c.basis_name = names_.id(Purpose::basis, spec.name);
         c.basis = law(spec.basis, 1.0, "collateral." + spec.name + ".basis");
+        plan.based_at[plan.based++] = {static_cast<std::uint16_t>(k), static_cast<std::uint16_t>(reading_of_leg_[l])};
       }
       const SaleSpec& sale = spec.sale;
       double slippage = 0.0, cost = 0.0;
@@ -534,6 +535,8 @@ class Compiler {
         c.threshold = static_cast<float>((1.0 - *spec.haircut + cost) / keep);
       }
     }
+    std::stable_sort(plan.based_at, plan.based_at + plan.based,
+                     [](const Based& x, const Based& y) { return x.reading < y.reading; });
   }
 
   std::vector<double> book_weights() const {

@@ -71,6 +71,10 @@ struct Story {
       text += fmt::format("  {:<12} {:.6f} of its price at the call, at the price-layer time of {}\n",
                           scenario.market.assets[reading.asset].name, path.real(Told::price, p), leg_name(reading.leg));
     }
+    for (unsigned i = 0; i < plan.based; ++i) {
+      text += fmt::format("  {:<24} {:.6f} with its basis\n", scenario.collateral[plan.based_at[i].collateral].name,
+                          path.real(Told::based, i));
+    }
     return text;
   }
   std::string outcomes() const {

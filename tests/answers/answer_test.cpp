@@ -181,6 +181,7 @@ TEST(Haircuts, AreOrderStatisticsOfTheSamples) {
 
       const auto& part = h.attribution;
       EXPECT_DOUBLE_EQ(*part.price, upper_of(0.0));  // seal() puts every price-layer loss at 0
+      EXPECT_EQ(*part.basis, 0.0);
       EXPECT_DOUBLE_EQ(*part.price + *part.latency, upper_of(s.latency[rank - 1]));
       EXPECT_NEAR(*part.price + *part.latency + *part.failure, upper_of(quantile), 1e-15);
       EXPECT_NEAR(*part.price + *part.latency + *part.failure + *part.liquidity, *h.value, 1e-15);

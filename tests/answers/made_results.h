@@ -108,6 +108,7 @@ inline void seal(Results& r, std::uint64_t paths) {
     tally.counts[from + bin] += paths - sum;
   };
   for (int p = 0; p < int(at.readings); ++p) top_up(at.price(p), loss_bins, bin_of(0.0));
+  for (int i = 0; i < int(at.based); ++i) top_up(at.basis(i), loss_bins, bin_of(0.0));
   for (int k = 0; k < int(at.collaterals); ++k) top_up(at.latency(k), loss_bins, bin_of(0.0));
   if (at.portfolio != 0) top_up(at.book(), loss_bins, bin_of(0.0));
   if (at.lowest != 0) top_up(at.least(), loss_bins, bin_of(0.0));

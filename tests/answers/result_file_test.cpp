@@ -713,7 +713,8 @@ TEST(Show, HasTheKeysOfTheContractInTheirOrder) {
   EXPECT_EQ(begins(keys(collateral["haircuts"][0]), 10),
             (Names{"confidence", "value", "low", "high", "expected_shortfall", "expected_shortfall_low",
                    "expected_shortfall_high", "given_no_failure", "beyond_cliff", "attribution"}));
-  EXPECT_EQ(keys(collateral["haircuts"][0]["attribution"]), (Names{"price", "latency", "failure", "liquidity"}));
+  EXPECT_EQ(keys(collateral["haircuts"][0]["attribution"]),
+            (Names{"price", "basis", "latency", "failure", "liquidity"}));
   EXPECT_EQ(begins(keys(json["routes"][0]), 2), (Names{"name", "delay_seconds"}));
   EXPECT_EQ(keys(json["routes"][0]["delay_seconds"]), (Names{"p50", "p90", "p99", "p999"}));
   EXPECT_EQ(json["seed"].get<std::uint64_t>(), ~std::uint64_t{0});

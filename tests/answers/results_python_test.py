@@ -102,6 +102,7 @@ def check_figures(read, attributes, shown, scenario=SCENARIO):
                 ("expected_shortfall", haircut["expected_shortfall"]),
                 ("haircut_given_no_failure", haircut["given_no_failure"]),
                 ("attribution_price", haircut["attribution"]["price"]),
+                ("attribution_basis", haircut["attribution"]["basis"]),
                 ("attribution_liquidity", haircut["attribution"]["liquidity"]),
                 ("beyond_cliff", haircut["beyond_cliff"]),
             ):

@@ -20,9 +20,9 @@ constexpr std::size_t fields = sizeof(TallyLayout) / sizeof(std::uint32_t);
 using Fields = std::array<std::uint32_t, fields>;
 
 std::vector<TallyLayout> layouts() {
-  std::vector<TallyLayout> all = {{}, {64, 64, 32, 24, 1, 1, 1, 1}};
+  std::vector<TallyLayout> all = {{}, {64, 64, 32, 24, 1, 1, 1, 1, 64}};
   for (std::uint32_t flags = 0; flags < 16; ++flags)
-    all.push_back({3, 5, 4, flags % 3, flags & 1, flags >> 1 & 1, flags >> 2 & 1, flags >> 3});
+    all.push_back({3, 5, 4, flags % 3, flags & 1, flags >> 1 & 1, flags >> 2 & 1, flags >> 3, flags % 4});
   return all;
 }
 
@@ -62,7 +62,7 @@ TEST(TallyLayout, NamedSectionsLieWhereTheTableSays) {
 }
 
 TEST(TallyLayout, EveryPairHasACounterOfItsOwn) {
-  const TallyLayout l{3, 5, 4, 3, 1, 1, 1, 1};
+  const TallyLayout l{3, 5, 4, 3, 1, 1, 1, 1, 2};
   std::set<std::size_t> seen;
   int pairs = 0;
   for (int i = 0; i < 5; ++i)
@@ -72,7 +72,7 @@ TEST(TallyLayout, EveryPairHasACounterOfItsOwn) {
   EXPECT_EQ(seen.size(), std::size_t(pairs));
   EXPECT_EQ(l.under(4, 4) + 1, l.failed(0, 0));
   EXPECT_EQ(l.failed(2, 2) + 1, l.hit(0));
-  const TallyLayout alone{3, 5, 4, 3, 1, 1, 1, 0};
+  const TallyLayout alone{3, 5, 4, 3, 1, 1, 1, 0, 2};
   EXPECT_EQ(alone.under(4, 4), alone.under(0, 0) + 4);
   EXPECT_EQ(alone.under(4, 4) + 1, alone.failed(0, 0));
 }
@@ -89,7 +89,7 @@ TEST(TallyLayout, DatasetsHaveNamesOfTheirOwn) {
 
 /// Whichever field it is that differs: pairs that one has counted and the other has not are the trap.
 TEST(Tally, OfAnotherLayoutIsNotAdded) {
-  const TallyLayout layout{3, 5, 4, 2, 1, 1, 1, 1};
+  const TallyLayout layout{3, 5, 4, 2, 1, 1, 1, 1, 2};
   Tally total(layout);
   for (std::size_t i = 0; i < fields; ++i) {
     for (const std::uint32_t change : {1u, ~0u}) {  // one more, one less

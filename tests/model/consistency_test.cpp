@@ -157,7 +157,7 @@ TEST(Consistency, AttributionSums) {
     const Answers answers = answer(run_text(book(d)));
     for (const HaircutAnswer& h : answers.collateral[0].haircuts) {
       const auto& a = h.attribution;
-      EXPECT_NEAR(*a.price + *a.latency + *a.failure + *a.liquidity, *h.value, 1e-12);
+      EXPECT_NEAR(*a.price + *a.basis + *a.latency + *a.failure + *a.liquidity, *h.value, 1e-12);
       EXPECT_GT(*a.latency, 0.0);  // each part is there
       EXPECT_GT(*a.liquidity, 0.0);
     }

@@ -176,7 +176,8 @@ TEST(Model, PartsOfAHaircutAddUpToIt) {
   for (const CollateralAnswer& c : a.collateral) {
     for (const HaircutAnswer& h : c.haircuts) {
       const auto& parts = h.attribution;
-      EXPECT_NEAR(*parts.price + *parts.latency + *parts.failure + *parts.liquidity, *h.value, 4e-16) << c.name;
+      EXPECT_NEAR(*parts.price + *parts.basis + *parts.latency + *parts.failure + *parts.liquidity, *h.value, 4e-16)
+          << c.name;
       EXPECT_GT(*parts.latency, 0.0) << c.name;
       EXPECT_GE(*parts.failure, 0.0) << c.name;
     }
@@ -564,6 +565,43 @@ TEST(Model, OnlyTheSameRunGoesOn) {
   Results later = before;
   later.range.first = 1'000;
   EXPECT_THROW(run_scenario(before.scenario, *backend, {}, later), Error);
+}
+
+/// A token's basis is neither the price's part of a haircut nor the latency's.
+TEST(Model, BasisIsAPartOfItsOwn) {
+  const auto run = [](const std::string& basis, const char* seizure) {
+    return run_text(run_table(100'000) + one_asset(0.8) + "[chains.a]\nblock_time = \"12s\"\n" +
+                    route("r",
+                          "{ name = \"oracle\", kind = \"constant\", value = \"1h\" }, { name = \"relay\", kind = "
+                          "\"constant\", value = \"" +
+                              std::string(seizure) + "\" }") +
+                    collateral("native", "X", "r", 0.05) + collateral("token", "X", "r", 0.05, "basis = " + basis));
+  };
+  const std::string random = "{ kind = \"uniform\", min = 0.8, max = 1.0 }";
+  // Sold exactly at the price-layer time nothing is left for latency: the same path, counted twice.
+  const Results same = run(random, "12s");
+  const TallyLayout& at = same.tally.layout;
+  ASSERT_EQ(at.based, 1u);
+  for (int b = 0; b < loss_bins; ++b)
+    ASSERT_EQ(same.tally.counts[at.basis(0) + std::size_t(b)], same.tally.counts[at.latency(1) + std::size_t(b)]) << b;
+  const Answers moved = answer(run(random, "1h")),
+                fixed_basis = answer(run("{ kind = \"constant\", value = 0.9 }", "1h"));
+  for (std::size_t i = 0; i < moved.collateral[0].haircuts.size(); ++i) {
+    const auto &native = moved.collateral[0].haircuts[i].attribution,
+               &token = moved.collateral[1].haircuts[i].attribution,
+               &fixed = fixed_basis.collateral[1].haircuts[i].attribution;
+    const auto& at_once = answer(same).collateral[1].haircuts[i].attribution;
+    EXPECT_EQ(*native.basis, 0.0);
+    EXPECT_EQ(*token.price, *native.price);
+    EXPECT_EQ(*fixed.price, *native.price);
+    EXPECT_NEAR(*fixed.basis, 0.1 * (1.0 - *native.price), 1e-7);  // exactly, but for the float 0.9
+    EXPECT_EQ(*at_once.latency, 0.0);
+    EXPECT_GT(*token.basis, 0.1);  // at 99 % the basis alone takes almost 0.2
+    EXPECT_LT(*token.basis, 0.2);
+    EXPECT_LT(*token.latency, 1.1 * *native.latency);  // the basis is the larger risk: less is left to add
+    EXPECT_NEAR(*token.price + *token.basis + *token.latency + *token.failure + *token.liquidity,
+                *moved.collateral[1].haircuts[i].value, 4e-16);
+  }
 }
 
 RouteAnswer delays_of(const std::string& stages, const std::string& more = "") {

@@ -23,6 +23,7 @@ std::uint64_t hash_of(const Plan& plan, const PathRecord& record, std::uint64_t 
   for (unsigned i = 0; i < plan.terms; ++i) add(Told::stage, i);
   for (unsigned r = 0; r < plan.routes; ++r) add(Told::delay, r);
   for (unsigned p = 0; p < plan.readings; ++p) add(Told::price, p);
+  for (unsigned i = 0; i < plan.based; ++i) add(Told::based, i);
   for (unsigned k = 0; k < plan.collaterals; ++k) {
     for (const Told what : {Told::spared, Told::actual, Told::hit}) add(what, k);
     if (plan.breaches != 0 && plan.collateral[k].counted != 0) add(Told::breach, k);
