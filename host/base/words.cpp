@@ -1,6 +1,10 @@
 #include "base/words.h"
 
 #include <fmt/format.h>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <string_view>
 
 #include <algorithm>
 #include <charconv>
@@ -34,6 +38,56 @@ std::string duration_text(double seconds) {
   const double ms = seconds * 1000.0;
   if (ms >= 1.0 && ms < 1000.0 && ms == std::floor(ms) && ms / 1000.0 == seconds) return brief(ms) + "ms";
   return brief(seconds) + "s";
+}
+
+std::string csv_cell(std::string_view text) {
+  constexpr std::string_view formula = "=+-@";
+  std::string out;
+  if (!text.empty() && formula.find(text.front()) != std::string_view::npos) out += '\'';
+  out += text;
+  if (out.find_first_of(",\"\r\n\t") == std::string::npos) return out;
+  std::string quoted = "\"";
+  for (const char c : out) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string harmless(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t' && c != '\r') || byte == 0x7f) c = '?';
+  }
+  return out;
+}
+
+std::optional<double> parse_duration(std::string_view text, bool years) {
+  constexpr std::pair<std::string_view, double> units[] = {{"ms", 1e-3},  {"s", 1.0},     {"m", 60.0},
+                                                           {"h", 3600.0}, {"d", 86400.0}, {"y", 31536000.0}};
+  double sum = 0.0, last = std::numeric_limits<double>::infinity();
+  bool fraction = false;
+  const std::size_t whole = text.size();
+  while (!text.empty()) {
+    if (text.front() == ' ' && text.size() < whole) text.remove_prefix(1);
+    const bool first = last == std::numeric_limits<double>::infinity();
+    if (text.empty() || (!first && (text.front() < '0' || text.front() > '9'))) return std::nullopt;
+    double value = 0.0;
+    const auto [rest, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (code != std::errc() || fraction) return std::nullopt;
+    text.remove_prefix(static_cast<std::size_t>(rest - text.data()));
+    const auto end = std::min(text.find_first_not_of("abcdefghijklmnopqrstuvwxyz"), text.size());
+    const auto unit =
+        std::find_if(std::begin(units), std::end(units), [&](const auto& u) { return u.first == text.substr(0, end); });
+    if (unit == std::end(units) || (unit->first == "y" && !years) || unit->second >= last) return std::nullopt;
+    text.remove_prefix(end);
+    fraction = value != std::floor(value) || std::signbit(value);  // nothing may follow a fraction, or a minus
+    last = unit->second;
+    // Exactly as a single number with a unit: a division for milliseconds.
+    sum += unit->first == "ms" ? value / 1000.0 : value * unit->second;
+  }
+  return whole == 0 ? std::nullopt : std::optional(sum);
 }
 
 namespace {

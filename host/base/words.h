@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/intervals.h"
 
@@ -17,6 +18,15 @@ std::string brief(double x);  ///< the same for messages, without the forced poi
 /// The largest unit in which a duration is a whole number; else seconds: "90m", "1.5s". Always reads back as the same
 /// double.
 std::string duration_text(double seconds);
+/// A cell of a CSV file (RFC 4180): quoted where it must be. A text that a spreadsheet would compute (it begins with =,
+/// +, - or @) gets an apostrophe before it.
+std::string csv_cell(std::string_view text);
+/// Made fit for a terminal: control characters other than those that end a line, and tabs, are shown as ?.
+std::string harmless(std::string_view text);
+
+/// Seconds of "90m", "1.5h", "1h30m" or "1d 12h": numbers with units, ms, s, m, h, d and, with `years`, y (365 d), from
+/// the largest to the smallest, of which the last may have a fraction. Nothing for another text.
+std::optional<double> parse_duration(std::string_view text, bool years = false);
 
 // ---- rounded, for tables and sentences; what is absent is "-" -------------------------------------------------------
 

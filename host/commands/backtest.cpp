@@ -1,4 +1,5 @@
 // `proofload backtest`.
+#include "base/json_number.h"
 #include "base/version.h"
 #include "commands/commands.h"
 
@@ -27,7 +28,7 @@ struct BacktestArguments {
   std::vector<std::string> prices, models = {"gaussian", "student_t", "historical", "gjr_garch", "fhs", "recommended"},
                                    assets;
   std::string delta, window = "90d", refit = "1d", floor = "3650d", phase, bar, from, to, json;
-  bool force = false;
+  bool force = false, any_time = false;
   double buffer = 0.25, stressed_weight = 0.25;
   std::uint64_t seed = 1;
   std::size_t paths = 20000;
@@ -111,9 +112,14 @@ std::string heading(const Scenario& scenario, const BacktestArguments& a, const 
     if (used[t]) text += "delay: " + horizon_text(tracks[t], prices.bar) + "\n";
   }
   for (const auto& s : walked) {
-    text +=
-        fmt::format("{}: {} windows, {} to {}; left out: {} without a price, {} before a full window\n", s.subject.name,
-                    s.start.size(), time_text(s.start.front()), time_text(s.start.back()), s.missing, s.warm_up);
+    text += s.start.empty() ? fmt::format("{}: NO window to test", s.subject.name)
+                            : fmt::format("{}: {} windows, {} to {}", s.subject.name, s.start.size(),
+                                          time_text(s.start.front()), time_text(s.start.back()));
+    text += fmt::format("; left out: {} without a price, {} before a full window", s.missing, s.warm_up);
+    if (s.sparse > 0)
+      text += fmt::format(", {} with prices on less than {:.0f} % of their history", s.sparse, 100.0 * least_known);
+    if (s.still > 0) text += fmt::format(", {} whose price never moved in their history", s.still);
+    text += "\n";
   }
   return text;
 }
@@ -149,7 +155,9 @@ void backtest(const BacktestArguments& a) {
   const auto subjects = subjects_of(scenario, a, !a.delta.empty());
   std::vector<std::string> assets;
   for (const auto& s : subjects) assets.push_back(s.asset);
-  PriceHistory prices = read_prices({a.prices.begin(), a.prices.end()}, distinct(assets));
+  std::vector<PriceSource> sources;
+  for (const std::string& price : a.prices) sources.push_back(price_source(price));
+  PriceHistory prices = read_prices(sources, distinct(assets), {a.any_time});
   if (!a.bar.empty())
     prices = resample(prices, static_cast<std::int64_t>(std::llround(duration_given("--bar", a.bar))));
   if (options.window < 60.0 * double(prices.bar)) {
@@ -168,7 +176,9 @@ void backtest(const BacktestArguments& a) {
     throw Error("--phase (windows of random lengths begin where the one before ends) give --delta, or leave it out");
   }
   const auto walked = walk(prices, tracks, subjects, options);
-  const Verdict verdict = judge(walked, options.confidence, judging);
+  std::vector<SubjectHistory> tested = walked;
+  std::erase_if(tested, [](const SubjectHistory& s) { return s.start.empty(); });
+  const Verdict verdict = judge(tested, options.confidence, judging);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   if (!a.json.empty()) {
     nlohmann::ordered_json j;
@@ -192,10 +202,12 @@ void backtest(const BacktestArguments& a) {
                                  {"delay", tracks[s.subject.track].name},
                                  {"windows", s.start.size()},
                                  {"missing", s.missing},
-                                 {"warm_up", s.warm_up}});
+                                 {"warm_up", s.warm_up},
+                                 {"sparse", s.sparse},
+                                 {"still", s.still}});
     }
     j.update(verdict_json(verdict));
-    write_file(a.json, j.dump(2) + "\n", "the backtest");
+    write_file(a.json, json_text(j) + "\n", "the backtest");
   }
   print(verdict_table(verdict, heading(scenario, a, prices, tracks, walked, seconds), prices.bar));
 }
@@ -205,7 +217,8 @@ void backtest(const BacktestArguments& a) {
 void add_backtest(CLI::App& app, int&) {
   auto a = std::make_shared<BacktestArguments>();
   app.add_option("SCENARIO", a->scenario, "scenario file (TOML): whose collateral and delays")->required();
-  app.add_option("PRICES", a->prices, "price files (CSV or CSV.xz): a timestamp column, a column per asset")
+  app.add_flag("--any-time", a->any_time, "times before 1990 and after tomorrow are no mistakes");
+  app.add_option("PRICES", a->prices, "price files (CSV, packed or not; -: standard input), or NAME=file:column")
       ->required();
   std::string names;
   for (const auto& m : forecast_models()) names += (names.empty() ? "of " : ", ") + std::string(m.name);

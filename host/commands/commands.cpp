@@ -23,6 +23,7 @@
 #include "answers/result_file.h"
 #include "answers/show.h"
 #include "base/error.h"
+#include "base/json_number.h"
 #include "base/rows.h"
 #include "base/tell.h"
 #include "base/version.h"
@@ -56,7 +57,7 @@ void add_show(CLI::App& app, int&) {
   app.add_flag("--json", *json, "for programs");
   app.callback([file, json] {
     const Results results = read_results(*file);
-    print(*json ? show_json(results).dump(2) : show_table(results));
+    print(*json ? json_text(show_json(results)) : show_table(results));
   });
 }
 
@@ -72,7 +73,7 @@ void add_compare(CLI::App& app, int& status) {
     std::vector<Results> results;
     for (const auto& f : *files) results.push_back(read_results(f));
     const Comparison comparison = compare(results, *files);
-    print(*json ? compare_json(comparison).dump(2) : compare_table(comparison));
+    print(*json ? json_text(compare_json(comparison)) : compare_table(comparison));
     status = differs(comparison) ? 1 : 0;
   });
 }

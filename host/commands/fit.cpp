@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_number.h"
 #include "base/tell.h"
 #include "base/words.h"
 #include "base/write_file.h"
@@ -32,20 +33,17 @@ struct FitArguments {
   string model = "gjr_garch", horizon, bar, from, to, output, latencies, volatility_window, trailing_window;
   std::size_t factors = 0;
   int threads = 0;
-  bool json = false, force = false;
+  bool json = false, force = false, any_time = false;
 };
 
 /// "20m" -> 1200.
 std::int64_t whole_seconds(const char* option, const string& text) {
   if (text.empty()) return 0;
-  char* rest = nullptr;
-  const double value = std::strtod(text.c_str(), &rest);
-  const string unit = rest;
-  const double scale = unit == "s" ? 1.0 : unit == "m" ? 60.0 : unit == "h" ? 3600.0 : unit == "d" ? 86400.0 : 0.0;
-  const double seconds = value * scale;
-  if (rest == text.c_str() || !(seconds >= 1.0 && seconds < 1e9) || seconds != std::floor(seconds)) {
+  const double seconds = parse_duration(text).value_or(0.0);
+  if (!(seconds >= 1.0 && seconds < 1e9) || seconds != std::floor(seconds)) {
     throw Error(
-        fmt::format("{} {} (a duration is a number with a unit: s, m, h or d, in whole seconds) write {} 1h, say",
+        fmt::format("{} {} (a duration is a number with a unit: s, m, h or d, or several of them, in whole "
+                    "seconds) write {} 1h, say",
                     option, text, option));
   }
   return static_cast<std::int64_t>(seconds);
@@ -91,6 +89,7 @@ void read_latency_options(const FitArguments& a, FitOptions& options) {
     return;
   }
   options.latency_columns = transfer_columns("--latency-columns", a.latency_columns);
+  options.latency_columns.any_time = a.any_time;
   options.volatility_window = whole_seconds("--volatility-window", a.volatility_window);
   if (a.trailing_window == "none") {
     options.trailing_window = 0;
@@ -137,9 +136,23 @@ void check_output(const FitArguments& a) {
                     a.output, beside.string()));
 }
 
+/// A section that a scenario would refuse is not written.
+void check_names(const FittedMarket& market) {
+  for (const auto& asset : market.assets) {
+    input::Report report;
+    if (!input::check_name(report, {std::make_shared<const input::Source>(input::Source{"-o", {}}), 0}, "the asset",
+                           asset.name))
+      throw Error(
+          fmt::format("asset {} (a scenario has no room for such a name: 1 to 64 characters, none of them a "
+                      "control character) rename the column, or say NAME=file:column",
+                      input::in_quotes(asset.name)));
+  }
+}
+
 int fit_command(const FitArguments& a) {
   FitOptions options;
-  options.prices.assign(a.prices.begin(), a.prices.end());
+  for (const string& price : a.prices) options.prices.push_back(price_source(price));
+  options.any_time = a.any_time;
   options.assets = a.assets;
   options.model = a.model;
   options.bar = whole_seconds("--bar", a.bar);
@@ -159,7 +172,8 @@ int fit_command(const FitArguments& a) {
     options.residual_file = residual_path.filename().string();
   }
   const FitOutput fit = fit_prices(options);
-  print(a.json ? fit_json(fit.market).dump(2) : fit_text(fit.market));
+  if (!a.output.empty()) check_names(fit.market);
+  print(a.json ? json_text(fit_json(fit.market)) : fit_text(fit.market));
   if (a.output.empty()) {
     if (!a.json) tell("not saved: add -o market.toml for a section that a scenario includes\n");
     return 0;
@@ -177,7 +191,9 @@ int fit_command(const FitArguments& a) {
 
 void add_fit(CLI::App& app, int& status) {
   auto a = std::make_shared<FitArguments>();
-  app.add_option("PRICES", a->prices, "price files: CSV or .csv.xz, a time column and a column per asset")->required();
+  app.add_option("PRICES", a->prices, "price files (CSV, packed or not; -: standard input), or NAME=file:column")
+      ->required();
+  app.add_flag("--any-time", a->any_time, "times before 1990 and after tomorrow are no mistakes");
   app.add_option("--assets", a->assets, "columns to fit (default: all)")->delimiter(',');
   app.add_option("--horizon", a->horizon,
                  "the delay that matters: Student-t is fitted to returns over it (default: bar)");

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json_number.h"
 #include "base/tell.h"
 #include "base/write_file.h"
 #include "commands/options.h"
@@ -58,7 +59,7 @@ void frontier(const FrontierArguments& a) {
   const auto crossings = read_crossings(a.scenario, mechanisms, a.collateral, a.overrides);
   const auto backend = make_backend(a.backend);
   const FrontierRun run = run_frontier(crossings, *backend, a.capital);
-  if (!a.json.empty()) write_file(a.json, frontier_json(run).dump(2) + "\n", "the frontier");
+  if (!a.json.empty()) write_file(a.json, json_text(frontier_json(run)) + "\n", "the frontier");
   if (!a.csv.empty()) write_file(a.csv, frontier_csv(run), "the frontier");
   print(frontier_table(run));
   for (const auto& file : {a.json, a.csv}) {

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/json_number.h"
 #include "base/table.h"
 #include "base/words.h"
 #include "commands/commands.h"
@@ -404,7 +405,7 @@ void add_list(CLI::App& app, int&) {
       throw Error(fmt::format("list {} {} (laws and stages are the format's, not a file's) leave the path out", a->what,
                               a->path));
     const auto files = reads ? preset_files(a->path) : vector<fs::path>{};
-    print(a->json ? list_json(what, files).dump(2) : list_text(what, files));
+    print(a->json ? json_text(list_json(what, files)) : list_text(what, files));
   });
 }
 

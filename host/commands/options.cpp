@@ -55,20 +55,14 @@ void add_prices(CLI::App& app, Overrides& overrides) {
 }
 
 double duration_given(const std::string& option, const std::string& text) {
-  char* rest = nullptr;
-  const double value = std::strtod(text.c_str(), &rest);
-  const std::string unit = rest;
-  const double scale = unit == "s"   ? 1.0
-                       : unit == "m" ? 60.0
-                       : unit == "h" ? 3600.0
-                       : unit == "d" ? 86400.0
-                       : unit == "y" ? 31536000.0
-                                     : 0.0;
-  if (text.empty() || rest == text.c_str() || scale == 0.0 || !(value > 0.0) || !(value * scale < 3.2e9)) {
-    throw Error(fmt::format("{} {} (a duration is a number above zero followed by s, m, h, d or y) write {} 1h, say",
-                            option, text, option));
+  const auto seconds = parse_duration(text, true);
+  if (!seconds || !(*seconds > 0.0) || !(*seconds < 3.2e9)) {
+    throw Error(
+        fmt::format("{} {} (a duration is a number above zero followed by s, m, h, d or y, or several of them) "
+                    "write {} 1h, say",
+                    option, text, option));
   }
-  return value * scale;
+  return *seconds;
 }
 
 void check_output_name(const char* option, const std::string& file, const std::string& ending) {
@@ -104,7 +98,8 @@ int tell_exception(const std::string& of) {
   }
 }
 
-void print(const std::string& text) {
+void print(const std::string& said) {
+  const std::string text = harmless(said);
   const bool newline = text.empty() || text.back() != '\n';
   const bool written =
       std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && (!newline || std::fputc('\n', stdout) != EOF);

@@ -18,6 +18,7 @@
 #include "answers/result_file.h"
 #include "answers/show.h"
 #include "base/error.h"
+#include "base/json_number.h"
 #include "base/tell.h"
 #include "base/words.h"
 #include "commands/commands.h"
@@ -87,7 +88,7 @@ void tell_of_blocks(const JobOutcome& job) {
 }
 
 void print_results(const Results& results, bool json) {
-  if (json) return print(show_json(results).dump(2));
+  if (json) return print(json_text(show_json(results)));
   const double paths = static_cast<double>(std::max<std::uint64_t>(1, results.range.count));
   print(show_table(results));
   print(fmt::format("{:.2f} s, {:.3f} us per path on {}", results.wall_seconds, results.wall_seconds / paths * 1e6,

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/json_number.h"
 #include "base/tell.h"
 #include "base/write_file.h"
 #include "commands/options.h"
@@ -39,7 +40,7 @@ void sensitivity(const SensitivityArguments& a) {
     json["systemic"] = systemic_json(scenario, loadings);
     text += systemic_table(scenario, loadings);
   }
-  if (!a.json.empty()) write_file(a.json, json.dump(2) + "\n", "the sensitivities");
+  if (!a.json.empty()) write_file(a.json, json_text(json) + "\n", "the sensitivities");
   print(text);
   if (!a.json.empty()) tell(fmt::format("wrote {}\n", a.json));
 }

@@ -10,6 +10,8 @@
 #include "answers/answer.h"
 #include "answers/notes.h"
 #include "base/error.h"
+#include "base/json_number.h"
+#include "base/words.h"
 #include "base/write_file.h"
 
 namespace proofload {
@@ -47,17 +49,6 @@ Json to_json(const Results& r, const Venue& venue, const std::vector<ExportedHai
   return out;
 }
 
-/// A field of RFC 4180: quoted where it has to be.
-std::string csv_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + "\"";
-}
-
 /// Every row carries the provenance: rows get copied out of files.
 std::string to_csv(const Results& r, const Venue& venue, const std::vector<ExportedHaircut>& haircuts) {
   std::string text = fmt::format(
@@ -66,11 +57,11 @@ std::string to_csv(const Results& r, const Venue& venue, const std::vector<Expor
       "first_path,paths,interval,date,stress,partial\n",
       venue.field);
   const std::string provenance =
-      fmt::format("{},{},{},{},{},{},{},{},{},{},{}", csv_field(r.scenario.name), csv_field(r.engine),
+      fmt::format("{},{},{},{},{},{},{},{},{},{},{}", csv_cell(r.scenario.name), csv_cell(r.engine),
                   r.compiled.plan_hash, r.tally.hash(), r.seed, r.range.first, r.tally.paths, r.scenario.run.interval,
-                  csv_field(r.date), csv_field(stress_text(r.scenario)), csv_field(partial_text(r)));
+                  csv_cell(r.date), csv_cell(stress_text(r.scenario)), csv_cell(partial_text(r)));
   for (const auto& h : haircuts) {
-    text += fmt::format("{},{},{},{},{},{},{},{},{}\n", csv_field(h.collateral), csv_field(h.asset), csv_field(h.route),
+    text += fmt::format("{},{},{},{},{},{},{},{},{}\n", csv_cell(h.collateral), csv_cell(h.asset), csv_cell(h.route),
                         h.confidence, h.units, h.upper, h.estimate, h.beyond_cliff, provenance);
   }
   return text;
@@ -108,7 +99,7 @@ void export_haircuts(const Results& r, const std::string& venue_name, const std:
                               extension)}});
   }
   const auto haircuts = exported_haircuts(r, venue);
-  write_file(file, extension == ".json" ? to_json(r, venue, haircuts).dump(2) + "\n" : to_csv(r, venue, haircuts),
+  write_file(file, extension == ".json" ? json_text(to_json(r, venue, haircuts)) + "\n" : to_csv(r, venue, haircuts),
              "the export");
 }
 

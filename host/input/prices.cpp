@@ -1,19 +1,11 @@
 #include "input/prices.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <charconv>
-#include <chrono>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -21,8 +13,8 @@
 #include <string_view>
 
 #include "base/words.h"
-#include "base/write_file.h"
-#include "input/values.h"
+#include "input/csv.h"
+#include "input/price_columns.h"
 
 namespace proofload {
 namespace {
@@ -31,69 +23,14 @@ namespace fs = std::filesystem;
 using std::string, std::string_view, std::vector;
 
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
-constexpr std::uint64_t largest_file = std::uint64_t{1} << 32;  // bytes, unpacked
-constexpr std::int64_t largest_grid = 20'000'000;               // rows: 38 years of minutes
+constexpr std::int64_t largest_grid = 20'000'000;  // rows: 38 years of minutes
 constexpr std::size_t shown_problems = 10;
 constexpr double off_grid_share = 0.05;  // of a file's rows that may lie between two bars
-
-string lower(string_view text) {
-  string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
-}
+constexpr std::int64_t one_hour = 3600, whole_day = 86400;
+constexpr double seam_factor =
+    3.0;  // a move between two files that is so many times the largest within them is no return
 
 string counted(std::size_t n, const char* what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
-
-// ---- bytes ----------------------------------------------------------------------------------------------------------
-
-/// What `xz -dc file` writes; no shell sees the name.
-string unpacked(const fs::path& file) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) throw Error(fmt::format("cannot read {} ({})", file.string(), std::strerror(errno)));
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  string program = "xz", options = "-dc", rest = "--", name = file.string();
-  std::array<char*, 5> arguments{program.data(), options.data(), rest.data(), name.data(), nullptr};
-  pid_t child = 0;
-  const int failed = posix_spawnp(&child, "xz", &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
-  if (failed != 0) {
-    close(ends[0]);
-    throw Error(
-        {{file.string(), 0,
-          fmt::format("cannot unpack (the program xz cannot be started: {}) install xz-utils, or unpack the file first",
-                      std::strerror(failed))}});
-  }
-  string bytes;
-  vector<char> block(1 << 16);
-  ssize_t got = 0;
-  while (bytes.size() <= largest_file) {
-    got = read(ends[0], block.data(), block.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    bytes.append(block.data(), static_cast<std::size_t>(got));
-  }
-  close(ends[0]);  // a child that still writes ends by SIGPIPE
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-  if (bytes.size() > largest_file) {
-    throw Error({{file.string(), 0, "unpacks to more than 4 GiB (it would not fit in memory) cut it into years"}});
-  }
-  if (got < 0 || status != 0) {
-    throw Error({{file.string(), 0, "cannot be unpacked (xz failed: its message is above) check the file with xz -t"}});
-  }
-  return bytes;
-}
-
-string bytes_of(const fs::path& file) {
-  std::error_code error;
-  if (!fs::exists(file, error)) {
-    throw Error({{file.string(), 0, "cannot be read (there is no such file) check the name"}});
-  }
-  return file.extension() == ".xz" ? unpacked(file) : read_file(file, largest_file, "the price file");
-}
 
 // ---- one file -------------------------------------------------------------------------------------------------------
 
@@ -105,54 +42,6 @@ struct Columns {
   vector<int> line;
   vector<vector<double>> price;  ///< [asset][row]
 };
-
-class Lines {
- public:
-  explicit Lines(string_view text) : rest_(text) {
-    if (rest_.starts_with("\xef\xbb\xbf")) rest_.remove_prefix(3);
-  }
-  /// The next line that is not blank.
-  bool next(string_view& line) {
-    while (!rest_.empty()) {
-      const auto end = rest_.find('\n');
-      line = rest_.substr(0, end);
-      rest_.remove_prefix(end == string_view::npos ? rest_.size() : end + 1);
-      ++number;
-      if (line.ends_with('\r')) line.remove_suffix(1);
-      if (line.find_first_not_of(" \t") != string_view::npos) return true;
-    }
-    return false;
-  }
-  int number = 0;
-
- private:
-  string_view rest_;
-};
-
-void split(string_view line, char separator, vector<string_view>& cells) {
-  cells.clear();
-  for (std::size_t at = 0;;) {
-    const auto end = line.find(separator, at);
-    cells.push_back(trimmed(line.substr(at, end == string_view::npos ? end : end - at)));
-    if (end == string_view::npos) return;
-    at = end + 1;
-  }
-}
-
-/// The column of times: by its name, else the first.
-std::size_t time_column(const vector<string_view>& header) {
-  for (const char* name : {"timestamp_utc", "timestamp", "time_utc", "time", "datetime", "date_utc", "date",
-                           "open_time", "opentime", "unix", "unix_time", "ts", "t"}) {
-    const auto at = std::find_if(header.begin(), header.end(), [&](string_view h) { return lower(h) == name; });
-    if (at != header.end()) return static_cast<std::size_t>(at - header.begin());
-  }
-  return 0;
-}
-
-bool says_missing(string_view cell) {
-  const string word = lower(cell);
-  return word == "nan" || word == "null" || word == "none" || word == "na" || word == "n/a" || word == "-";
-}
 
 string shown(string_view cell) { return fmt::format("'{}'", cell.substr(0, 40)); }
 
@@ -174,34 +63,6 @@ struct Findings {
     throw Error(std::move(problems));
   }
 };
-
-/// Which columns are prices that are wanted, checked.
-vector<std::size_t> price_columns(const vector<string_view>& header, std::size_t times, const vector<string>& wanted,
-                                  Findings& findings) {
-  vector<std::size_t> columns;
-  bool open = false, close_price = false;
-  for (std::size_t c = 0; c < header.size(); ++c) {
-    if (c == times) continue;
-    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), header[c]) == wanted.end()) continue;
-    open |= lower(header[c]) == "open";
-    close_price |= lower(header[c]) == "close";
-    if (header[c].empty()) {
-      findings.add(1, fmt::format("column {} has no name (a column is an asset) name it", c + 1));
-    } else if (std::find(header.begin(), header.begin() + static_cast<std::ptrdiff_t>(c), header[c]) !=
-               header.begin() + static_cast<std::ptrdiff_t>(c)) {
-      findings.add(1,
-                   fmt::format("two columns are named {} (which is the price cannot be told) rename one", header[c]));
-    }
-    columns.push_back(c);
-  }
-  if (open && close_price) {
-    findings.add(
-        1,
-        "the columns open and close are candles of one asset (each column would be taken for an asset) name the "
-        "close after its asset and pick it with --assets");
-  }
-  return columns;
-}
 
 /// A price, NaN where the cell is empty or says so; nothing when it is no price, which is reported.
 std::optional<double> price_of(string_view cell, string_view asset, int line, Findings& findings, std::size_t& words) {
@@ -279,67 +140,64 @@ void order(Columns& c, vector<string>& repairs) {
   for (auto& p : c.price) pick(p);
 }
 
-Columns read_columns(const fs::path& path, const vector<string>& wanted, vector<string>& repairs) {
-  const string bytes = bytes_of(path);
+Columns read_columns(const PriceSource& source, const vector<string>& wanted_assets, const PriceOptions& options,
+                     vector<string>& repairs) {
+  input::Csv csv(source.file == "-" ? "standard input" : source.file.string(),
+                 source.text ? *source.text : input::csv_text(source.file, "the price file"));
   Columns out;
-  out.file = path.string();
+  out.file = csv.file();
   Findings findings{out.file, {}, 0};
-  if (bytes.find('\0') != string::npos) {
-    throw Error({{out.file, 0, "is not text (a price file is CSV, or CSV packed as .xz) unpack or convert it"}});
+  name_header(csv, repairs);
+  for (const string& note : csv.notes()) repairs.push_back(out.file + ": " + note);
+  const vector<string>& header = csv.header();
+  vector<string> wanted = wanted_assets;
+  if (!source.column.empty()) {
+    wanted = {source.column};
+    if (std::find(header.begin(), header.end(), source.column) == header.end()) {
+      throw Error({{out.file, csv.header_line(),
+                    fmt::format("there is no column {} (it is wanted as {}) the columns are {}", source.column,
+                                source.name.empty() ? "a price" : source.name, fmt::join(header, ", "))}});
+    }
+  } else if (!source.name.empty()) {
+    wanted.clear();
   }
-  Lines lines(bytes);
-  string_view line;
-  if (!lines.next(line)) throw Error({{out.file, 0, "is empty (there are no prices) check the file"}});
-  const char separator = line.find(',') != string_view::npos    ? ','
-                         : line.find(';') != string_view::npos  ? ';'
-                         : line.find('\t') != string_view::npos ? '\t'
-                                                                : ',';
-  vector<string_view> header, cells;
-  split(line, separator, header);
-  const int header_line = lines.number;
-  if (std::any_of(header.begin(), header.end(), [](string_view h) { return time_of(h).has_value(); })) {
-    throw Error({{out.file, header_line,
-                  "the first line holds values (it must name the columns: which asset is which cannot be told) "
-                  "put a line such as timestamp_utc,BTC,ETH above it"}});
-  }
-  if (header.size() < 2) {
-    throw Error({{out.file, header_line,
-                  "there is one column (a time and at least one asset are needed) write timestamp_utc,BTC,..."}});
-  }
-  const std::size_t times = time_column(header);
-  const vector<std::size_t> columns = price_columns(header, times, wanted, findings);
+  const auto [times, columns] = price_columns(csv, wanted, findings.problems, repairs);
   findings.raise();
-  for (const std::size_t c : columns) out.assets.emplace_back(header[c]);
+  for (const std::size_t c : columns) out.assets.push_back(header[c]);
+  if (!source.name.empty()) {
+    if (columns.size() != 1) {
+      throw Error({{out.file, csv.header_line(),
+                    fmt::format("{} columns may be the price of {} (one is) write {}={}:COLUMN", columns.size(),
+                                source.name, source.name, source.file.string())}});
+    }
+    out.assets[0] = source.name;
+  }
   out.price.resize(columns.size());
   std::size_t words = 0;
-  int first_word = 0;
-  while (lines.next(line)) {
-    split(line, separator, cells);
-    if (cells.size() != header.size()) {
-      findings.add(lines.number,
-                   fmt::format("{} (the header has {}: which price is whose cannot be told) correct the line",
-                               counted(cells.size(), "cell"), header.size()));
-      continue;
-    }
+  int first_word = 0, line = 0;
+  vector<string_view> cells;
+  while (csv.next(cells, line)) {
     const auto time = time_of(cells[times]);
     if (!time) {
-      findings.add(
-          lines.number,
-          fmt::format("{} in column {} is not a time (the time column is {}) write 2020-03-12T06:00:00Z or a Unix "
-                      "time; name the column timestamp_utc",
-                      shown(cells[times]), header[times], header[times]));
+      findings.add(line,
+                   fmt::format("{} in column {} is not a time (the time column is {}) write 2020-03-12T06:00:00Z or a "
+                               "Unix time; name the column timestamp_utc",
+                               shown(cells[times]), header[times], header[times]));
+      continue;
+    }
+    if (const string impossible = options.any_time ? "" : problem_of_time(*time); !impossible.empty()) {
+      findings.add(line, impossible);
       continue;
     }
     const std::size_t words_before = words;
     out.time.push_back(*time);
-    out.line.push_back(lines.number);
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      out.price[i].push_back(
-          price_of(cells[columns[i]], out.assets[i], lines.number, findings, words).value_or(missing));
-    }
-    if (words_before == 0 && words > 0) first_word = lines.number;
+    out.line.push_back(line);
+    for (std::size_t i = 0; i < columns.size(); ++i)
+      out.price[i].push_back(price_of(cells[columns[i]], out.assets[i], line, findings, words).value_or(missing));
+    if (words_before == 0 && words > 0) first_word = line;
   }
   findings.raise();
+  csv.finish();
   if (words > 0) {
     repairs.push_back(fmt::format("{}: {} NaN or a word for nothing, the first at line {} (taken as missing)", out.file,
                                   words == 1 ? "1 cell says" : fmt::format("{} cells say", words), first_word));
@@ -368,6 +226,102 @@ std::int64_t bar_of(const Columns& c) {
 }
 
 std::int64_t modulo(std::int64_t a, std::int64_t b) { return ((a % b) + b) % b; }
+
+/// Months and quarters have no equal lengths.
+void refuse_months(const Columns& c) {
+  std::size_t months = 0;
+  for (std::size_t r = 1; r < c.time.size(); ++r) {
+    const std::int64_t days = (c.time[r] - c.time[r - 1] + whole_day / 2) / whole_day;
+    months += (days >= 28 && days <= 31) || (days >= 89 && days <= 92) ? 1 : 0;
+  }
+  if (2 * months <= c.time.size() || bar_of(c) < 28 * whole_day) return;
+  throw Error({{c.file, c.line[0],
+                "the rows are a month or a quarter apart (which have no equal lengths: returns over them cannot be "
+                "compared) give daily or weekly prices"}});
+}
+
+/// How far from its bar a row may lie: candles come a few seconds late, and days begin an hour earlier in summer.
+std::int64_t tolerance_of(std::int64_t bar) {
+  return bar >= whole_day ? one_hour : std::min<std::int64_t>(bar / 20, 60);
+}
+
+/// Puts rows that lie next to a bar onto it; of two for one bar the nearer one stays.
+void snap(Columns& c, std::int64_t bar, std::int64_t phase, vector<string>& repairs) {
+  const std::int64_t tolerance = tolerance_of(bar);
+  std::size_t moved = 0;
+  int first = 0;
+  for (std::size_t r = 0; r < c.time.size(); ++r) {
+    const std::int64_t late = modulo(c.time[r] - phase, bar), early = bar - late;
+    if (late == 0 || std::min(late, early) > tolerance) continue;
+    const std::int64_t to = late <= early ? c.time[r] - late : c.time[r] + early;
+    if ((r > 0 && c.time[r - 1] == to) || (r + 1 < c.time.size() && c.time[r + 1] == to)) continue;
+    c.time[r] = to;
+    if (moved++ == 0) first = c.line[r];
+  }
+  if (moved > 0)
+    repairs.push_back(fmt::format("{}: {} up to {} beside a bar of {}, the first at line {} (put onto it)", c.file,
+                                  moved == 1 ? "1 row lies" : fmt::format("{} rows lie", moved),
+                                  duration_text(double(tolerance)), duration_text(double(bar)), first));
+}
+
+/// Two files whose columns have one name are one asset only if the price goes on from one to the other.
+void check_seams(const vector<Columns>& all) {
+  const auto asset_in = [](const Columns& c, const string& name) -> const vector<double>* {
+    const auto at = std::find(c.assets.begin(), c.assets.end(), name);
+    return at == c.assets.end() ? nullptr : &c.price[static_cast<std::size_t>(at - c.assets.begin())];
+  };
+  const auto refuse = [](const Columns& a, const Columns& b, const string& name, const string& how) {
+    throw Error({{b.file, b.line[0],
+                  fmt::format("column {0} here and in {1} cannot be one asset ({2}) say which asset each is: "
+                              "NAME={1}:{0} OTHER={3}:{0}",
+                              name, a.file, how, b.file)}});
+  };
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    for (std::size_t j = 0; j < all.size(); ++j) {
+      const Columns &a = all[i], &b = all[j];
+      if (i == j || a.time.front() > b.time.front()) continue;
+      for (const string& name : a.assets) {
+        const vector<double>*one = asset_in(a, name), *other = asset_in(b, name);
+        if (other == nullptr) continue;
+        std::map<std::int64_t, double> earlier;
+        double largest = 0.0;
+        for (const auto& [c, p] : {std::pair{&a, one}, std::pair{&b, other}}) {
+          double before = missing;
+          for (std::size_t r = 0; r < p->size(); ++r) {
+            if (std::isnan((*p)[r])) continue;
+            if (!std::isnan(before)) largest = std::max(largest, std::fabs(std::log((*p)[r] / before)));
+            before = (*p)[r];
+            if (c == &a) earlier[c->time[r]] = before;
+          }
+        }
+        std::size_t common = 0, apart = 0;
+        for (std::size_t r = 0; r < other->size(); ++r) {
+          const auto same = earlier.find(b.time[r]);
+          if (std::isnan((*other)[r]) || same == earlier.end()) continue;
+          ++common;
+          apart += std::fabs(std::log((*other)[r] / same->second)) > 0.1 ? 1 : 0;
+        }
+        if (common > 0) {
+          if (2 * apart > common)
+            refuse(
+                a, b, name,
+                fmt::format("at {} of {} times that both have, the prices differ by more than a tenth", apart, common));
+          continue;
+        }
+        std::size_t r = 0;
+        while (r < other->size() && std::isnan((*other)[r])) ++r;
+        if (r == other->size() || earlier.empty() || earlier.rbegin()->first > b.time[r]) continue;
+        const auto [last, price] = *earlier.rbegin();
+        const double bars = std::max(1.0, double(b.time[r] - last) / double(bar_of(a)));
+        const double move = std::fabs(std::log((*other)[r] / price));
+        if (move > seam_factor * largest * std::sqrt(bars))
+          refuse(a, b, name,
+                 fmt::format("from {} to {:g} in {}, which is {:.0f} times their largest move", price, (*other)[r],
+                             duration_text(double(b.time[r] - last)), move / largest));
+      }
+    }
+  }
+}
 
 /// Puts a file's rows on the grid; rows between two bars are left out and counted.
 void place(const Columns& c, PriceHistory& history, vector<string>& repairs) {
@@ -441,6 +395,15 @@ void inspect(const PriceHistory& h, std::size_t asset, vector<string>& repairs) 
                     counted(gaps, "gap"), counted(absent, "bar"), duration_text(double(h.bar) * double(longest)),
                     time_text(h.time(longest_at))));
   }
+  std::size_t weekend = 0;
+  for (std::size_t r = first; h.bar == whole_day && r < last; ++r)
+    if (std::isnan(p[r])) weekend += modulo(h.time(r) / whole_day + 3, 7) >= 5 ? 1 : 0;  // 1970 began on a Thursday
+  if (gaps >= 8 && 10 * weekend >= 9 * absent && 10 * weekend >= 2 * (last - first)) {
+    repairs.push_back(fmt::format(
+        "{}: no prices on weekends (no return from Friday to Monday is used, and a year is taken as 365 days like "
+        "those that are there: volatility a year comes out a fifth above that of 252 trading days)",
+        name));
+  }
   if (ticks > 0) {
     repairs.push_back(fmt::format(
         "{}: {} to more than double or less than half for one bar and back, the first at {} (kept: "
@@ -509,11 +472,33 @@ vector<double> PriceHistory::log_returns(std::size_t asset, std::size_t bars) co
   return out;
 }
 
-PriceHistory read_prices(const vector<fs::path>& files, const vector<string>& assets) {
+PriceSource price_source(const string& text) {
+  std::error_code ignored;
+  PriceSource source;
+  source.file = text;
+  if (text == "-" || fs::exists(source.file, ignored)) return source;
+  const auto equals = text.find('=');
+  string rest = text;
+  if (equals != string::npos && equals > 0 && text.find('/') > equals) {
+    source.name = text.substr(0, equals);
+    rest = text.substr(equals + 1);
+  }
+  source.file = rest;
+  if (rest == "-" || fs::exists(source.file, ignored)) return source;
+  const auto colon = rest.rfind(':');
+  if (colon == string::npos || colon == 0) return source;
+  if (const string file = rest.substr(0, colon); file == "-" || fs::exists(file, ignored)) {
+    source.file = file;
+    source.column = rest.substr(colon + 1);
+  }
+  return source;
+}
+
+PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>& assets, const PriceOptions& options) {
   if (files.empty()) throw Error("there is no price file (there is nothing to read) name one");
   PriceHistory history;
   vector<Columns> all;
-  for (const auto& file : files) all.push_back(read_columns(file, assets, history.repairs));
+  for (const auto& file : files) all.push_back(read_columns(file, assets, options, history.repairs));
   string names;
   for (const auto& c : all) names += (names.empty() ? "" : ", ") + c.file;
 
@@ -542,6 +527,8 @@ PriceHistory read_prices(const vector<fs::path>& files, const vector<string>& as
     if (!problems.empty()) throw Error(std::move(problems));
   }
 
+  for (const auto& c : all) refuse_months(c);
+  check_seams(all);
   std::map<std::int64_t, std::size_t> bars, phases;
   for (const auto& c : all) ++bars[bar_of(c)];
   if (bars.size() > 1) {
@@ -560,6 +547,7 @@ PriceHistory read_prices(const vector<fs::path>& files, const vector<string>& as
     for (const std::int64_t t : c.time) ++phases[modulo(t, history.bar)];
   }
   const std::int64_t phase = most_common(phases);
+  for (auto& c : all) snap(c, history.bar, phase, history.repairs);
   for (const auto& c : all) {
     for (const std::int64_t t : c.time) {
       if (modulo(t, history.bar) != phase) continue;

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,11 +30,31 @@ struct PriceHistory {
   std::vector<double> log_returns(std::size_t asset, std::size_t bars = 1) const;
 };
 
-/// Reads and merges files (plain CSV, or .xz through the xz program). `assets` empty: all columns. Columns of several
-/// files with equal names are one asset: the first file wins where both have a price. Throws Error naming file and line
-/// for what cannot be used: no timestamp column, text, prices that are zero, negative or not finite, fewer than two
-/// rows, a column that never moves, ...
-PriceHistory read_prices(const std::vector<std::filesystem::path>& files, const std::vector<std::string>& assets = {});
+/// A file of prices, as a command line names it.
+struct PriceSource {
+  PriceSource() = default;
+  PriceSource(std::filesystem::path path) : file(std::move(path)) {}  // NOLINT(google-explicit-constructor)
+
+  std::filesystem::path file;               ///< "-": the standard input
+  std::string name;                         ///< of the one asset in it; "": its columns are assets
+  std::string column;                       ///< that holds the price; "": all that are prices
+  std::shared_ptr<const std::string> text;  ///< what is in the file, where it has been read already
+};
+
+/// "file", "NAME=file", "file:column" or "NAME=file:column"; a file of exactly this name comes first.
+PriceSource price_source(const std::string& text);
+
+struct PriceOptions {
+  bool any_time = false;  ///< prices before 1990 and after tomorrow too
+};
+
+/// Reads and merges files (input/csv.h). `assets` empty: all columns that are prices; what exports have beside them
+/// (volumes, capitalisations, counters, candles besides their close, times again) is left out and said. Columns of
+/// several files with equal names are one asset, if its price goes on from one to the other: the first file wins where
+/// both have a price. Throws Error naming file and line for what cannot be used: no timestamp column, text, prices that
+/// are zero, negative or not finite, fewer than two rows, a column that never moves, ...
+PriceHistory read_prices(const std::vector<PriceSource>& files, const std::vector<std::string>& assets = {},
+                         const PriceOptions& options = {});
 
 /// The rows with from <= time < to. Throws Error when fewer than two are left.
 PriceHistory between(const PriceHistory&, std::int64_t from, std::int64_t to);

@@ -32,41 +32,101 @@ bool take(string_view& text, char c) {
   return true;
 }
 
-/// Seconds since 1970 of a number that can only be a Unix time: 1973 to 5138 in seconds or milliseconds.
+/// Seconds since 1970 of a number that can only be a Unix time: 1973 to 5138 in seconds, milliseconds, microseconds or
+/// nanoseconds.
 std::optional<std::int64_t> unix_time(string_view text) {
   double value = 0.0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= 1e8 && value < 1e14)) return std::nullopt;
-  return static_cast<std::int64_t>(std::floor(value < 1e11 ? value : value / 1e3));
+  if (error != std::errc() || end != text.data() + text.size() || !(value >= 1e8 && value < 1e20)) return std::nullopt;
+  while (value >= 1e11) value /= 1e3;
+  return static_cast<std::int64_t>(std::floor(value));
 }
 
-std::optional<std::int64_t> calendar_time(string_view text) {
-  const auto year = take_digits(text, 4);
-  if (!year || !take(text, '-')) return std::nullopt;
-  const auto month = take_digits(text, 2);
-  if (!month || !take(text, '-')) return std::nullopt;
-  const auto day = take_digits(text, 2);
-  if (!day) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
-                                         std::chrono::day(static_cast<unsigned>(*day))};
+std::optional<std::int64_t> day_of(int year, int month, int day) {
+  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+                                         std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok()) return std::nullopt;
-  std::int64_t seconds = 86400 * std::int64_t{std::chrono::sys_days(date).time_since_epoch().count()};
-  if (text.empty()) return seconds;
+  return 86400 * std::int64_t{std::chrono::sys_days(date).time_since_epoch().count()};
+}
+
+/// 20240131, 202401311200, 20240131120000 and, with milliseconds, 20240131120000000: as Unix times they would lie in
+/// 1970, 1976 and after 2600.
+std::optional<std::int64_t> compact_time(string_view text) {
+  const std::size_t size = text.size();
+  if (size != 8 && size != 12 && size != 14 && size != 17) return std::nullopt;
+  const auto year = take_digits(text, 4), month = take_digits(text, 2), day = take_digits(text, 2);
+  if (!year || !month || !day || *year < 1970 || *year > 2199) return std::nullopt;
+  auto seconds = day_of(*year, *month, *day);
+  if (!seconds || size == 8) return seconds;
+  const auto hour = take_digits(text, 2), minute = take_digits(text, 2);
+  const auto second = size == 12 ? std::optional<int>(0) : take_digits(text, 2);
+  if (!hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
+  if (size == 17 && !take_digits(text, 3)) return std::nullopt;
+  return *seconds + 3600 * *hour + 60 * *minute + *second;
+}
+
+/// 2020-03-12, 2020/03/12, or 12.03.2020: with points the day comes first. Where either may (03/12/2020) nobody
+/// guesses.
+std::optional<std::int64_t> take_date(string_view& text) {
+  string_view rest = text;
+  if (const auto day = take_digits(rest, 2); day && take(rest, '.')) {
+    const auto month = take_digits(rest, 2);
+    if (!month || !take(rest, '.')) return std::nullopt;
+    const auto year = take_digits(rest, 4);
+    if (!year) return std::nullopt;
+    text = rest;
+    return day_of(*year, *month, *day);
+  }
+  const auto year = take_digits(text, 4);
+  const char mark = text.empty() ? ' ' : text.front();
+  if (!year || (mark != '-' && mark != '/')) return std::nullopt;
+  text.remove_prefix(1);
+  const auto month = take_digits(text, 2);
+  if (!month || !take(text, mark)) return std::nullopt;
+  const auto day = take_digits(text, 2);
+  return day ? day_of(*year, *month, *day) : std::nullopt;
+}
+
+/// "AM" or "PM" at the end of a time of day, after a blank or a hyphen: the hour by 24.
+std::optional<int> hour_of_half(int hour, string_view half) {
+  if (hour < 1 || hour > 12) return std::nullopt;
+  return (half == "PM" || half == "pm") ? hour % 12 + 12 : hour % 12;
+}
+bool is_half(string_view text) { return text == "AM" || text == "PM" || text == "am" || text == "pm"; }
+
+std::optional<std::int64_t> calendar_time(string_view text) {
+  const auto day = take_date(text);
+  if (!day) return std::nullopt;
+  if (text.empty()) return day;
   if (!take(text, 'T') && !take(text, ' ')) return std::nullopt;
-  const auto hour = take_digits(text, 2);
-  if (!hour || *hour > 23 || !take(text, ':')) return std::nullopt;
+  auto hour = take_digits(text, 2);
+  if (!hour) return std::nullopt;
+  int minutes = 0, whole_seconds = 0;
+  if (text.size() == 3 && text.front() == '-' && is_half(text.substr(1))) {  // 2020-09-05 02-PM
+    hour = hour_of_half(*hour, text.substr(1));
+    return hour ? std::optional(*day + 3600 * *hour) : std::nullopt;
+  }
+  if (!take(text, ':')) return std::nullopt;
   const auto minute = take_digits(text, 2);
   if (!minute || *minute > 59) return std::nullopt;
-  seconds += 3600 * *hour + 60 * *minute;
+  minutes = *minute;
   if (take(text, ':')) {
     const auto second = take_digits(text, 2);
     if (!second || *second > 59) return std::nullopt;
-    seconds += *second;
+    whole_seconds = *second;
     if (take(text, '.')) text.remove_prefix(std::min(text.find_first_not_of("0123456789"), text.size()));
   }
-  if (text.empty() || text == "Z" || text == " UTC") return seconds;
-  const bool east = text.front() == '+';
-  if (!east && text.front() != '-') return std::nullopt;
+  if (text.size() == 3 && text.front() == ' ' && is_half(text.substr(1))) {
+    hour = hour_of_half(*hour, text.substr(1));
+    if (!hour) return std::nullopt;
+    text = {};
+  }
+  if (*hour > 23) return std::nullopt;
+  const std::int64_t seconds = *day + 3600 * *hour + 60 * minutes + whole_seconds;
+  if (text.empty() || text == "Z" || text == "z" || text == " UTC" || text == " GMT" || text == "UTC") return seconds;
+  take(text, ' ');
+  const bool east = !text.empty() && text.front() == '+';
+  if (text.empty() || (!east && text.front() != '-')) return std::nullopt;
   text.remove_prefix(1);
   const auto offset_hours = take_digits(text, 2);
   take(text, ':');
@@ -79,6 +139,7 @@ std::optional<std::int64_t> calendar_time(string_view text) {
 }  // namespace
 
 std::optional<std::int64_t> time_of(string_view text) {
+  if (const auto compact = compact_time(text)) return compact;
   const auto unix_seconds = unix_time(text);
   return unix_seconds ? unix_seconds : calendar_time(text);
 }
@@ -87,6 +148,15 @@ string_view trimmed(string_view cell) {
   const auto first = cell.find_first_not_of(" \t\"");
   if (first == string_view::npos) return {};
   return cell.substr(first, cell.find_last_not_of(" \t\"") - first + 1);
+}
+
+string problem_of_time(std::int64_t seconds) {
+  const std::int64_t now =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  if (seconds >= earliest_time && seconds <= now + 86400) return {};
+  return fmt::format("{} is {} ({}) correct it, or say --any-time", time_text(seconds),
+                     seconds < earliest_time ? "before 1990" : "after tomorrow",
+                     seconds < earliest_time ? "no market of ours is so old" : "nobody knows what happens then");
 }
 
 std::int64_t parse_time(const string& text) {

@@ -41,7 +41,7 @@ optional<double> in_range(Report& report, const Node& n, const string& path, dou
                     "give a value " + range_text(q));
 }
 
-constexpr const char* duration_form = "a duration is a number followed by ms, s, m, h or d";
+constexpr const char* duration_form = "a duration is a number followed by ms, s, m, h or d, or several of them: 1h30m";
 
 string in_units(const string& number) {
   return fmt::format("write \"{0}s\" for seconds, \"{0}m\" for minutes, \"{0}h\" for hours", number);
@@ -53,10 +53,15 @@ string with_unit(const string& number, string_view unit, const Quantity& q) {
   string lower;
   for (const char c : unit)
     if (c != ' ') lower += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  constexpr std::pair<string_view, const char*> near[] = {{"ms", "ms"}, {"milli", "ms"}, {"m", "m"},
-                                                          {"s", "s"},   {"h", "h"},      {"d", "d"}};
-  for (const auto& [start, meant] : near)
-    if (lower.starts_with(start) && !lower.starts_with("mo")) return fmt::format("write \"{}{}\"", number, meant);
+  // Only what can mean nothing else: advice must not change a duration.
+  constexpr std::pair<string_view, const char*> words[] = {
+      {"ms", "ms"},  {"msec", "ms"},  {"milliseconds", "ms"}, {"s", "s"}, {"sec", "s"},
+      {"secs", "s"}, {"second", "s"}, {"seconds", "s"},       {"m", "m"}, {"min", "m"},
+      {"mins", "m"}, {"minute", "m"}, {"minutes", "m"},       {"h", "h"}, {"hr", "h"},
+      {"hrs", "h"},  {"hour", "h"},   {"hours", "h"},         {"d", "d"}, {"day", "d"},
+      {"days", "d"}};
+  for (const auto& [word, meant] : words)
+    if (lower == word) return fmt::format("write \"{}{}\"", number, meant);
   return fmt::format("write it like \"{}\"", q.example);
 }
 
@@ -71,18 +76,12 @@ optional<double> read_duration(Report& report, const Node& n, const string& path
     return report.add(n.place, given + " is not a duration", duration_form,
                       fmt::format("write it like \"{}\"", q.example));
   const string_view unit(rest, static_cast<std::size_t>(end - rest));
-  if (unit == "ms")
-    x /= 1000.0;
-  else if (unit == "m")
-    x *= 60.0;
-  else if (unit == "h")
-    x *= 3600.0;
-  else if (unit == "d")
-    x *= day;
-  else if (unit != "s")
+  const auto duration = parse_duration(n.text);
+  if (!duration)
     return report.add(
         n.place, unit.empty() ? given + " has no unit" : fmt::format("{}: {} is not a unit", given, in_quotes(unit)),
         duration_form, with_unit(printable({begin, rest}), unit, q));
+  x = *duration;
   return in_range(report, n, path, x, q);
 }
 
@@ -254,24 +253,6 @@ vector<Table> tables_of(Report& report, const Node& n, const string& path, std::
 
 // --------------------------------------------------------------------------------------------------------------- files
 
-namespace {
-
-vector<string_view> cells_of(string_view line) {
-  vector<string_view> cells;
-  while (true) {
-    const auto comma = line.find(',');
-    string_view cell = line.substr(0, comma);
-    while (!cell.empty() && (cell.front() == ' ' || cell.front() == '\t')) cell.remove_prefix(1);
-    while (!cell.empty() && (cell.back() == ' ' || cell.back() == '\t' || cell.back() == '\r')) cell.remove_suffix(1);
-    if (cell.size() >= 2 && cell.front() == '"' && cell.back() == '"') cell = cell.substr(1, cell.size() - 2);
-    cells.push_back(cell);
-    if (comma == string_view::npos) return cells;
-    line.remove_prefix(comma + 1);
-  }
-}
-
-}  // namespace
-
 optional<std::filesystem::path> read_path(Report& report, const Node& n, const string& path, const char* meaning) {
   const auto given = read_string(report, n, path, meaning);
   if (!given) return std::nullopt;
@@ -282,28 +263,35 @@ optional<std::filesystem::path> read_path(Report& report, const Node& n, const s
 }
 
 std::shared_ptr<const Source> read_csv(Report& report, const Node& file, const string& path, std::size_t largest,
-                                       const char* role, const UseCells& use) {
+                                       const char* role, const UseCells& use, Header header) {
   const auto name = read_path(report, file, path, "the path of a CSV file");
-  string bytes;
-  if (!name || !read_text(report, file.place, *name, largest, role, bytes)) return nullptr;
+  if (!name) return nullptr;
+  std::error_code ignored;
+  const auto status = std::filesystem::status(*name, ignored);
+  if ((!std::filesystem::exists(status) || std::filesystem::is_directory(status)) &&
+      !check_file(report, file.place, *name, role))
+    return nullptr;
   auto source = std::make_shared<const Source>(Source{name->string(), name->parent_path()});
-  string_view text = bytes;
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  for (int number = 1; !text.empty(); ++number) {
-    const auto end = text.find('\n');
-    const string_view line = text.substr(0, end);
-    if (line.find_first_not_of(" \t\r") != string_view::npos && !use({source, number}, cells_of(line))) break;
-    text.remove_prefix(end == string_view::npos ? text.size() : end + 1);
+  try {
+    Csv csv(source->name, csv_text(*name, role, largest), header);
+    const vector<string_view> names(csv.header().begin(), csv.header().end());
+    if (!names.empty() && !use({source, csv.header_line()}, names)) return source;
+    vector<string_view> cells;
+    int line = 0;
+    while (csv.next(cells, line) && use({source, line}, cells)) {}
+    csv.finish();
+    return source;
+  } catch (const Error& e) {
+    for (const Problem& p : e.problems) {
+      if (p.line > 0) {
+        report.add(p);
+      } else {
+        const string which = file.place.source->name == source->name ? "" : in_quotes(source->name) + ": ";
+        report.add({file.place.source->name, file.place.line, which + p.text});
+      }
+    }
+    return nullptr;
   }
-  return source;
-}
-
-optional<double> cell_number(string_view cell) {
-  if (cell.starts_with('+')) cell.remove_prefix(1);
-  double x = 0.0;
-  const auto [rest, code] = std::from_chars(cell.data(), cell.data() + cell.size(), x);
-  if (code != std::errc() || rest != cell.data() + cell.size() || !std::isfinite(x)) return std::nullopt;
-  return x;
 }
 
 }  // namespace proofload::input

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "base/quantity.h"
+#include "input/csv.h"
 #include "input/toml_tree.h"
 
 namespace proofload::input {
@@ -60,10 +61,9 @@ std::optional<std::filesystem::path> read_path(Report&, const Node&, const std::
 /// The cells of one line of a CSV file; answers whether to go on.
 using UseCells = std::function<bool(const Place&, const std::vector<std::string_view>&)>;
 
-/// Reads the CSV file that a scenario names in `file`, relative to the file that says so, line by line without blank
-/// ones: cells are separated by commas, spaces and quotes around them are dropped. Null when there is no such file.
+/// Reads the CSV file that a scenario names in `file`, relative to the file that says so: its header first, if it has
+/// one, then row by row. Null when it could not be read, which was reported.
 std::shared_ptr<const Source> read_csv(Report&, const Node& file, const std::string& path, std::size_t largest,
-                                       const char* role, const UseCells&);
-std::optional<double> cell_number(std::string_view cell);  ///< finite
+                                       const char* role, const UseCells&, Header = Header::given);
 
 }  // namespace proofload::input

@@ -190,11 +190,37 @@ void set_errors(const std::vector<Observation>& excesses, ExcessFit& fit) {
 
 // ---------------------------------------------------------------------------------------------- what survival.h offers
 
-bool says_delivered(std::string_view cell) {
+Delivery delivery_of(std::string_view cell) {
   std::string text(cell);
   for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  constexpr std::string_view words[] = {"1", "true", "delivered", "success", "ok"};
-  return std::find(std::begin(words), std::end(words), text) != std::end(words);
+  constexpr std::string_view arrived[] = {"1",          "true",   "yes",      "delivered", "success",  "succeeded",
+                                          "successful", "ok",     "executed", "completed", "complete", "confirmed",
+                                          "finalized",  "filled", "settled",  "received",  "redeemed", "claimed"};
+  constexpr std::string_view not_yet[] = {
+      "",          "0",           "false",         "no",        "failed",    "failure",  "fail",    "error",
+      "pending",   "inflight",    "in_flight",     "in flight", "in-flight", "sent",     "waiting", "timeout",
+      "timed out", "expired",     "reverted",      "refunded",  "cancelled", "canceled", "dropped", "blocked",
+      "lost",      "undelivered", "not delivered", "stuck",     "unknown"};
+  if (std::find(std::begin(arrived), std::end(arrived), text) != std::end(arrived)) return Delivery::arrived;
+  return std::find(std::begin(not_yet), std::end(not_yet), text) != std::end(not_yet) ? Delivery::not_arrived
+                                                                                      : Delivery::unknown;
+}
+
+std::string unknown_words_problem(const std::string& column, const std::map<std::string, std::size_t>& words) {
+  std::string list;
+  std::size_t shown = 0;
+  for (const auto& [word, rows] : words) {
+    if (++shown > 8) {
+      list += ", ...";
+      break;
+    }
+    list +=
+        fmt::format("{}\"{}\" ({} row{})", list.empty() ? "" : ", ", word.substr(0, 40), rows, rows == 1 ? "" : "s");
+  }
+  return fmt::format(
+      "column {} says {} (whether such a message arrived is not known: a wrong guess makes delays too long "
+      "or too short) write delivered or failed instead",
+      column, list);
 }
 
 std::vector<SurvivalStep> kaplan_meier(std::vector<Observation> observations) {

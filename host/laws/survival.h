@@ -4,7 +4,9 @@
 /// exceeds a threshold (Coles 2001, chapter 4). Numbers that become part of a plan are made of IEEE arithmetic alone,
 /// without libm.
 #pragma once
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,8 +20,12 @@ struct Observation {
   bool delivered = true;
 };
 
-/// What a status column says of a message that arrived: 1, true, delivered, success or ok, in any case.
-bool says_delivered(std::string_view cell);
+/// What a word of a status column says of its message, in any case: 1, true, delivered, success, executed, ...; 0,
+/// failed, pending, ...; nothing that is known.
+enum class Delivery { arrived, not_arrived, unknown };
+Delivery delivery_of(std::string_view cell);
+/// What to say of words that are not known, with how many rows say them.
+std::string unknown_words_problem(const std::string& column, const std::map<std::string, std::size_t>& words);
 
 struct SurvivalStep {
   double time = 0.0;

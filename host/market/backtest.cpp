@@ -112,13 +112,20 @@ SubjectHistory walk_subject(const PriceHistory& prices, const DelayTrack& track,
     if (w.row < first || prices.time(w.row) < options.from || prices.time(w.row) >= options.to) continue;
     const std::size_t end = w.row + static_cast<std::size_t>(w.bars),
                       bars = w.row - first;  // returns known at the start
-    if (bars < settings.window ||
-        static_cast<double>(running.count(bars, settings.window)) < least_known * double(settings.window)) {
+    if (!std::isfinite(price[w.row]) || end >= price.size() || !std::isfinite(price[end])) {
+      ++out.missing;
+      continue;
+    }
+    if (bars < settings.window) {
       ++out.warm_up;
       continue;
     }
-    if (!std::isfinite(price[w.row]) || !std::isfinite(price[end])) {
-      ++out.missing;
+    if (static_cast<double>(running.count(bars, settings.window)) < least_known * double(settings.window)) {
+      ++out.sparse;
+      continue;
+    }
+    if (!(running.deviation(bars, settings.window) > 0.0)) {
+      ++out.still;
       continue;
     }
     const auto past = std::span<const double>(returns).first(bars);
@@ -226,12 +233,21 @@ std::vector<SubjectHistory> walk(const PriceHistory& prices, const std::vector<D
                             Draws{options.seed + i}.word());
     } catch (const Error& e) { throw Error(fmt::format("{}: {}", subjects[i].name, e.what())); }
   });
-  for (const auto& s : out) {
-    if (!s.start.empty()) continue;
-    throw Error(fmt::format(
-        "{} (its prices leave no window to test: {} lie in the first {:.0f} days, {} lack a price) give a longer "
-        "history or a shorter --window",
-        s.subject.name, s.warm_up, options.window / 86400.0, s.missing));
+  if (std::all_of(out.begin(), out.end(), [](const SubjectHistory& s) { return s.start.empty(); })) {
+    std::vector<Problem> problems;
+    for (const auto& s : out) {
+      std::string more;
+      if (s.sparse > 0)
+        more += fmt::format(", {} have prices on less than {:.0f} % of their history, as a price of weekdays alone has",
+                            s.sparse, 100.0 * least_known);
+      if (s.still > 0) more += fmt::format(", in {} the price never moved", s.still);
+      problems.push_back(
+          {"", 0,
+           fmt::format("{} (its prices leave no window to test: {} lie in the first {:.0f} days, {} lack "
+                       "a price{}) give a longer history or a shorter --window",
+                       s.subject.name, s.warm_up, options.window / 86400.0, s.missing, more)});
+    }
+    throw Error(std::move(problems));
   }
   return out;
 }

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/words.h"
+#include "input/toml_tree.h"
 #include "kernels/plan.h"
 
 namespace proofload {
@@ -189,13 +190,48 @@ std::optional<FactorFit> factors_of(const Columns& columns, const CorrelationFit
   return fit_factors(columns, c, factors);
 }
 
+/// Correlation of the returns of two assets, those of the second `lag` bars later.
+double lagged_correlation(const vector<double>& x, const vector<double>& y, int lag) {
+  double n = 0.0, xx = 0.0, yy = 0.0, xy = 0.0;
+  for (std::size_t r = 0; r < x.size(); ++r) {
+    const auto at = static_cast<std::ptrdiff_t>(r) + lag;
+    if (at < 0 || at >= static_cast<std::ptrdiff_t>(y.size())) continue;
+    const double a = x[r], b = y[static_cast<std::size_t>(at)];
+    if (!std::isfinite(a) || !std::isfinite(b)) continue;
+    n += 1.0;
+    xx += a * a;
+    yy += b * b;
+    xy += a * b;
+  }
+  return n >= 60.0 && xx > 0.0 && yy > 0.0 ? xy / std::sqrt(xx * yy) : 0.0;
+}
+
+/// Of files that label a bar by its beginning and by its end, one asset seems to follow the other by a bar.
+void note_shifted_times(const PriceHistory& h, vector<string>& notes) {
+  vector<vector<double>> returns;
+  for (std::size_t a = 0; a < h.assets.size(); ++a) returns.push_back(h.log_returns(a));
+  for (std::size_t i = 0; i < h.assets.size(); ++i) {
+    for (std::size_t j = 0; j < h.assets.size(); ++j) {
+      if (i == j) continue;
+      const double together = lagged_correlation(returns[i], returns[j], 0),
+                   after = lagged_correlation(returns[i], returns[j], 1);
+      if (std::fabs(after) > std::fabs(together) + 0.2)
+        notes.push_back(
+            fmt::format("{} follows {} by one bar with correlation {:.2f}, against {:.2f} in the same bar: "
+                        "their times may label different ends of bars, and then what they lose together "
+                        "comes out too small",
+                        h.assets[j], h.assets[i], after, together));
+    }
+  }
+}
+
 }  // namespace
 
 FitOutput fit_prices(const FitOptions& options) {
   if (std::find(std::begin(model_names), std::end(model_names), options.model) == std::end(model_names)) {
     throw Error(fmt::format("--model {} (there is no such model) use {}", options.model, fmt::join(model_names, ", ")));
   }
-  PriceHistory h = read_prices(options.prices, options.assets);
+  PriceHistory h = read_prices(options.prices, options.assets, {options.any_time});
   if (options.bar > 0) h = resample(h, options.bar);
   if (options.from || options.to) {
     h = between(h, options.from.value_or(h.start), options.to.value_or(h.time(h.rows() - 1) + 1));
@@ -214,13 +250,15 @@ FitOutput fit_prices(const FitOptions& options) {
   FitOutput out;
   FittedMarket& m = out.market;
   m.model = options.model;
-  for (const auto& p : options.prices) m.files.push_back(p.filename().string());
+  for (const auto& p : options.prices)
+    m.files.push_back(input::printable(p.file == "-" ? "standard input" : p.file.filename().string()));
   m.start = h.start;
   m.end = h.time(h.rows() - 1);
   m.bar = h.bar;
   m.horizon = horizon;
   m.rows = h.rows();
   m.repairs = h.repairs;
+  if (options.prices.size() > 1) note_shifted_times(h, m.notes);
   std::size_t factors = options.factors;
   if (n > most_full && factors == 0) {
     factors = 3;

@@ -7,13 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "input/prices.h"
 #include "market/fit_report.h"
 #include "market/transfers.h"
 
 namespace proofload {
 
 struct FitOptions {
-  std::vector<std::filesystem::path> prices;
+  std::vector<PriceSource> prices;
+  bool any_time = false;                 ///< as PriceOptions
   std::vector<std::string> assets;       ///< empty: all
   std::string model = "gjr_garch";       ///< gaussian, student_t, gjr_garch, bootstrap, merton or heston
   std::optional<std::int64_t> from, to;  ///< seconds since 1970 UTC

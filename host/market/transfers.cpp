@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <string_view>
 
@@ -29,26 +30,6 @@ std::optional<std::int64_t> sent_at(string_view cell) {
   try {
     return parse_time(string(cell));
   } catch (const Error&) { return std::nullopt; }
-}
-
-/// Whether the bytes could be a line of text; what has been packed or is no text shows it soon.
-bool is_text(const vector<string_view>& cells) {
-  return std::none_of(cells.begin(), cells.end(), [](string_view cell) {
-    return std::any_of(cell.begin(), cell.end(), [](char c) { return input::is_control(c) && c != '\t' && c != '\r'; });
-  });
-}
-
-/// Whether bytes beyond ASCII are complete characters of UTF-8.
-bool is_utf8(string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    const std::size_t more = c < 0x80 ? 0 : c < 0xc2 ? 9 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 9;
-    if (i + more >= text.size()) return false;
-    for (std::size_t k = 1; k <= more; ++k)
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0u) != 0x80u) return false;
-    i += 1 + more;
-  }
-  return true;
 }
 
 /// What is wrong with a delay that was given, and what to write.
@@ -83,7 +64,6 @@ class Reader {
   Reader(const TransferColumns& names, Transfers& out) : names_(names), out_(out) {}
 
   bool use(const input::Place& at, const vector<string_view>& cells) {
-    if (!is_text(cells)) return no_text(at);
     if (!header_) return use_header(at, cells);
     use_row(at, cells);
     return out_.groups.size() <= most_groups;
@@ -98,14 +78,16 @@ class Reader {
                            fmt::format("and {} problem{} like these (only the first {} are shown) correct these first",
                                        more_, more_ == 1 ? "" : "s", shown_problems)});
     if (!problems_.empty()) throw Error(std::move(problems_));
+    if (!unknown_.empty()) throw Error({{file, 0, unknown_words_problem(names_.status, unknown_)}});
     if (status_ == nowhere || out_.rows.empty()) return;
     if (std::any_of(out_.rows.begin(), out_.rows.end(), [](const Transfer& t) { return t.delivered; })) return;
     string words;
     for (const auto& word : words_) words += (words.empty() ? "" : ", ") + input::in_quotes(word);
-    throw Error({{file, 0,
-                  fmt::format("no row of column {} says that its message arrived (1, true, delivered, success and ok "
-                              "do; there is {}{}) write one of these words, or name another column: status=NAME",
-                              input::in_quotes(names_.status), words, more_words_ ? ", ..." : "")}});
+    throw Error(
+        {{file, 0,
+          fmt::format("no row of column {} says that its message arrived (1, true, delivered, success, executed, ... "
+                      "do; there is {}{}) write one of these words, or name another column: status=NAME",
+                      input::in_quotes(names_.status), words, more_words_ ? ", ..." : "")}});
   }
 
  private:
@@ -113,28 +95,14 @@ class Reader {
 
   bool use_header(const input::Place& at, const vector<string_view>& cells) {
     header_ = true;
-    if (cells.size() == 1) {
-      for (const auto& [mark, name] : {std::pair{';', "semicolons"}, {'\t', "tabs"}, {'|', "bars"}}) {
-        if (cells[0].find(mark) == string_view::npos) continue;
-        complain(at, fmt::format("the columns are separated by {}", name), "the separator must be a comma",
-                 "save the file with commas between cells, and points in numbers");
-        return false;
-      }
-    }
     time_ = find(at, cells, names_.time);
     delay_ = find(at, cells, names_.delay);
     status_ = names_.status.empty() ? nowhere : find(at, cells, names_.status);
     group_ = names_.group.empty() ? nowhere : find(at, cells, names_.group);
-    width_ = cells.size();
-    if (!problems_.empty() && !std::all_of(cells.begin(), cells.end(), is_utf8)) return no_text(at);
     return problems_.empty();
   }
 
   void use_row(const input::Place& at, const vector<string_view>& cells) {
-    if (cells.size() != width_) {
-      return complain(at, fmt::format("there are {} cells", cells.size()), fmt::format("the header has {}", width_),
-                      "correct the line");
-    }
     Transfer t;
     const auto sent = sent_at(cells[time_]);
     if (!sent) {
@@ -142,8 +110,14 @@ class Reader {
                       "the volatility that a message met is looked up by it",
                       "write 2020-03-12T06:00:00Z or a Unix time");
     }
+    if (const string impossible = names_.any_time ? "" : problem_of_time(*sent); !impossible.empty()) {
+      problems_.size() < shown_problems ? problems_.push_back({at.source->name, at.line, impossible}) : void(++more_);
+      return;
+    }
     t.sent = *sent;
-    t.delivered = status_ == nowhere || says_delivered(cells[status_]);
+    const Delivery delivery = status_ == nowhere ? Delivery::arrived : delivery_of(cells[status_]);
+    if (delivery == Delivery::unknown) ++unknown_[string(cells[status_])];
+    t.delivered = delivery == Delivery::arrived;
     if (!t.delivered) remember(cells[status_]);
     const bool unknown = !t.delivered && cells[delay_].empty();
     const double delay = unknown ? 0.0 : input::cell_number(cells[delay_]).value_or(-1.0);
@@ -169,14 +143,6 @@ class Reader {
              delivered ? "a delay is a number of seconds from 0 on"
                        : "for a message that did not arrive it is how many seconds it was watched, from 0 on",
              fault.what);
-  }
-
-  bool no_text(const input::Place& at) {
-    problems_.clear();
-    more_ = 0;
-    complain(at, "the file is not text here", "transfers are a CSV file in UTF-8: lines of cells with commas between",
-             "unpack or convert it");
-    return false;
   }
 
   void remember(string_view word) {
@@ -208,9 +174,10 @@ class Reader {
   const TransferColumns& names_;
   Transfers& out_;
   vector<Problem> problems_;
+  std::map<string, std::size_t> unknown_;
   vector<string> words_;  ///< of the status column, for what did not arrive
   bool header_ = false, more_words_ = false;
-  std::size_t time_ = 0, delay_ = 0, status_ = nowhere, group_ = nowhere, width_ = 0, more_ = 0;
+  std::size_t time_ = 0, delay_ = 0, status_ = nowhere, group_ = nowhere, more_ = 0;
 };
 
 }  // namespace

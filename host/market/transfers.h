@@ -10,6 +10,7 @@ namespace proofload {
 /// Which column holds what; `status` and `group` may be empty.
 struct TransferColumns {
   std::string time, delay, status, group;
+  bool any_time = false;  ///< also before 1990 and after tomorrow
 };
 
 /// {"time=sent_at", "delay=seconds", "status=ok"} -> the columns; throws Error naming `option` for anything else.

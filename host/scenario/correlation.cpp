@@ -85,7 +85,7 @@ bool read_matrix_file(Report& report, const Node& file, Rows& rows) {
     }
     return true;
   };
-  return read_csv(report, file, "market.correlation_file", largest_scenario, "a matrix", use) && bad == 0;
+  return read_csv(report, file, "market.correlation_file", largest_scenario, "a matrix", use, Header::none) && bad == 0;
 }
 
 string counted(std::size_t count, const char* what) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 
 #include "base/error.h"
@@ -165,6 +166,7 @@ void read_samples(const Table& t, const Node& file, const Node& column, const Me
   std::size_t wanted = ~std::size_t{0}, status = ~std::size_t{0}, bad = 0;
   bool header = true;
   vector<Observation> samples;
+  std::map<string, std::size_t> unknown;
   const auto use = [&](const Place& at, const vector<string_view>& cells) {
     if (header) {
       header = false;
@@ -177,7 +179,12 @@ void read_samples(const Table& t, const Node& file, const Node& column, const Me
       return bad == 0;
     }
     const double x = wanted < cells.size() ? cell_number(cells[wanted]).value_or(-1.0) : -1.0;
-    const bool delivered = law.status.empty() || (status < cells.size() && says_delivered(cells[status]));
+    const Delivery delivery = law.status.empty() ? Delivery::arrived : delivery_of(cells[status]);
+    if (delivery == Delivery::unknown) {
+      ++unknown[string(cells[status])];
+      return true;
+    }
+    const bool delivered = delivery == Delivery::arrived;
     if (x >= 0.0 && x <= measure.range.high) {
       samples.push_back({x + 0.0, delivered});
     } else if (++bad <= 10) {
@@ -195,6 +202,10 @@ void read_samples(const Table& t, const Node& file, const Node& column, const Me
   };
   const auto csv = read_csv(t.report, file, t.path_of("file"), largest_samples, "a file of samples", use);
   if (!csv || bad > 0) return;
+  if (!unknown.empty()) {
+    t.report.add({csv->name, 0, unknown_words_problem(law.status, unknown)});
+    return;
+  }
   const auto same = [&](const Observation& o) { return o.value == samples[0].value; };
   if (samples.size() < 2 || std::all_of(samples.begin(), samples.end(), same)) {
     t.report.add(file.place,

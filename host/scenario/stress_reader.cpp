@@ -77,30 +77,6 @@ void read_shocks(const Table& stress, const Node& list, const MarketSpec& market
 
 // -------------------------------------------------------------------------------------------------------------- replay
 
-/// The names of the columns of a price file; nothing for a packed one, which read_prices unpacks.
-vector<string> header_of(const std::filesystem::path& file) {
-  vector<string> names;
-  if (file.extension() == ".xz") return names;
-  std::ifstream in(file, std::ios::binary);
-  string text(1 << 16, ' ');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  string_view line = text;
-  if (line.starts_with("\xef\xbb\xbf")) line.remove_prefix(3);
-  line = line.substr(0, line.find('\n'));
-  const auto separator =
-      std::find_if(line.begin(), line.end(), [](char c) { return c == ',' || c == ';' || c == '\t'; });
-  const char between = separator == line.end() ? ',' : *separator;
-  while (true) {
-    const auto end = line.find(between);
-    const string_view cell = line.substr(0, end);
-    const auto first = cell.find_first_not_of(" \t\r\""), last = cell.find_last_not_of(" \t\r\"");
-    names.emplace_back(first == string_view::npos ? "" : cell.substr(first, last - first + 1));
-    if (end == string_view::npos) return names;
-    line.remove_prefix(end + 1);
-  }
-}
-
 class Replay {
  public:
   Replay(const Table& t, const vector<AssetSpec>& assets, double horizon, const Recorded* recorded)
@@ -131,12 +107,15 @@ class Replay {
       return;
     }
     if (!is_there(*file, *path)) return;
-    if (!good || !check_columns(*path, spec)) return;
+    if (!good) return;
     try {
+      PriceSource source(*path);
+      source.text = std::make_shared<const string>(csv_text(*path, "the price file"));
+      if (!check_columns(*path, *source.text, spec)) return;
       vector<string> wanted;  // assets may share a column
       for (const auto& [asset, column] : spec.columns)
         if (std::find(wanted.begin(), wanted.end(), column) == wanted.end()) wanted.push_back(column);
-      PriceHistory prices = read_prices({*path}, wanted);
+      PriceHistory prices = read_prices({source}, wanted);
       if (bar > 0.0 && bar != static_cast<double>(prices.bar)) {
         if (std::fmod(bar, static_cast<double>(prices.bar)) != 0.0) {
           report_.add(t_.place_of("bar"),
@@ -242,11 +221,11 @@ class Replay {
     return good;
   }
 
-  bool check_columns(const std::filesystem::path& file, const ReplaySpec& spec) {
-    const auto header = header_of(file);
+  bool check_columns(const std::filesystem::path& file, const string& text, const ReplaySpec& spec) {
+    const vector<string> header = Csv(file.string(), text).header();
     bool good = true;
     for (const auto& [asset, column] : spec.columns) {
-      if (header.empty() || std::find(header.begin(), header.end(), column) != header.end()) continue;
+      if (header.size() < 2 || std::find(header.begin(), header.end(), column) != header.end()) continue;
       report_.add(t_.get("columns") ? t_.place_of("columns") : t_.place_of("file"),
                   fmt::format("{} has no column {}", in_quotes(file.string()), in_quotes(column)),
                   fmt::format("the price of {} would be unknown", in_quotes(asset)),

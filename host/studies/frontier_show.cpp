@@ -278,7 +278,7 @@ Json choice_json(const Frontier& f, const Choice& c) {
                         {"parameter_high", json_number(h.parameter_high)},
                         {"given_no_failure", json_number(h.given_no_failure)},
                         {"beyond_cliff", h.beyond_cliff},
-                        {"single_chain", json_number(h.attribution.price)},
+                        {"single_chain", json_number(h.attribution.single_chain())},
                         {"efficiency", json_number(h.efficiency)},
                         {"efficiency_against_wrapped", json_number(c.against_wrapped[i])}});
   }
@@ -320,13 +320,7 @@ Json least_json(const Frontier& f, const Least& least) {
   return {{"choices", std::move(names)}, {"told", least.told}};
 }
 
-/// A cell of a CSV file: quoted where it must be.
-std::string cell(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + '"';
-}
+std::string cell(const std::string& text) { return csv_cell(text); }
 /// Shortest digits that read back as the same number; an absent one is an empty cell.
 std::string cell(std::optional<double> x) { return x && std::isfinite(*x) ? fmt::format("{}", *x) : std::string(); }
 
@@ -430,7 +424,7 @@ std::string frontier_csv(const FrontierRun& run) {
                                      cell(h.parameter_high),
                                      cell(h.given_no_failure),
                                      h.beyond_cliff ? "1" : "0",
-                                     cell(h.attribution.price),
+                                     cell(h.attribution.single_chain()),
                                      cell(h.efficiency),
                                      cell(c.against_wrapped[i]),
                                      cell(c.p50),

@@ -50,13 +50,37 @@ std::string joined(const std::vector<std::string>& lines) {
 
 TEST(Times, EveryFormIsTheSameSecond) {
   const std::int64_t t = 1583992800;  // 2020-03-12 06:00 UTC, by `date -u -d`
-  for (const char* text :
-       {"2020-03-12T06:00:00Z", "2020-03-12T06:00Z", "2020-03-12 06:00:00+00:00", "2020-03-12 06:00:00",
-        "2020-03-12 08:00:00+02:00", "2020-03-12T01:00:00-0500", "2020-03-12 06:00:00 UTC", "2020-03-12T06:00:00.000Z",
-        "1583992800", "1583992800000", "1583992800.0"}) {
+  for (const char* text : {"2020-03-12T06:00:00Z",
+                           "2020-03-12T06:00Z",
+                           "2020-03-12 06:00:00+00:00",
+                           "2020-03-12 06:00:00",
+                           "2020-03-12 08:00:00+02:00",
+                           "2020-03-12T01:00:00-0500",
+                           "2020-03-12 06:00:00 UTC",
+                           "2020-03-12T06:00:00.000Z",
+                           "1583992800",
+                           "1583992800000",
+                           "1583992800000000",
+                           "1583992800000000000",
+                           "1583992800.0",
+                           "202003120600",
+                           "20200312060000",
+                           "20200312060000000",
+                           "2020/03/12 06:00",
+                           "12.03.2020 06:00",
+                           "2020-03-12 06-AM",
+                           "2020-03-12 06:00 AM",
+                           "2020-03-12 06:00:00UTC",
+                           "2020-03-12 06:00:00 GMT"}) {
     EXPECT_EQ(parse_time(text), t) << text;
   }
   EXPECT_EQ(parse_time("2020-02-29"), 1582934400);
+  EXPECT_EQ(parse_time("20200229"), 1582934400);
+  EXPECT_EQ(parse_time("2020-03-12 12-AM"), 1583971200);  // midnight
+  EXPECT_EQ(parse_time("2020-03-12 12:30 PM"), 1583971200 + 12 * 3600 + 1800);
+  EXPECT_FALSE(problem_of_time(parse_time("1989-12-31")).empty());
+  EXPECT_FALSE(problem_of_time(parse_time("2124-01-01")).empty());
+  EXPECT_TRUE(problem_of_time(t).empty());
   EXPECT_EQ(time_text(t), "2020-03-12T06:00:00Z");
   EXPECT_EQ(time_text(parse_time("2100-03-01T23:59:59Z")), "2100-03-01T23:59:59Z");
 }
@@ -138,15 +162,14 @@ TEST_F(Prices, WhatCannotBeUsedIsRefusedWithTheReason) {
   expect_says(refusal("time,A,B\n2020-01-01,1,5\n2020-01-02,2,\n"), "B has 1 price (a return needs two)");
   expect_says(refusal("2020-01-01,1\n2020-01-02,2\n"), "the first line holds values");
   expect_says(refusal("A,B\n1,2\n2,3\n"), "p.csv:2: '1' in column A is not a time");
-  expect_says(refusal("time,A\n2020-01-01,1,2\n2020-01-02,1\n"), "p.csv:2: 3 cells (the header has 2");
+  expect_says(refusal("time,A\n2020-01-01,1,2\n2020-01-02,1\n"), "p.csv:2: there are 3 cells (the header has 2");
   expect_says(refusal("time,A,A\n2020-01-01,1,2\n"), "two columns are named A");
-  expect_says(refusal("time,A,\n2020-01-01,1,2\n"), "column 3 has no name");
+  expect_says(refusal("time,,A\n2020-01-01,1,2\n2020-01-02,1,4\n"), "column 2 has no name");
   expect_says(refusal("time\n2020-01-01\n"), "there is one column");
-  expect_says(refusal("time,open,high,low,close\n2020-01-01,1,1,1,1\n"), "candles of one asset");
   expect_says(refusal("time,A\n2020-01-01,1\n2020-01-02,2\n", {"C"}), "there is no column C");
   expect_says(refusal("time,A\n2020-01-01,1\n2020-01-02,2\n", {"A", "A"}), "named twice");
   expect_says(refusal(std::string("time,A\n2020-01-01,\0", 19)), "is not text");
-  expect_says(refusal("time,A\n1583992800,1\n1583992801,2\n1583992802,3\n9583992800,4\n"), "more than memory");
+  expect_says(refusal("time,A\n1583992800,1\n1583992801,2\n1583992802,3\n1683992800,4\n"), "more than memory");
   EXPECT_THROW(read_prices({folder_ / "absent.csv"}), Error);
   EXPECT_THROW(read_prices({folder_}), Error);
   EXPECT_THROW(read_prices({}), Error);
@@ -168,7 +191,7 @@ TEST_F(Prices, RowsBetweenBarsAreLeftOutWhenFew) {
 TEST_F(Prices, FilesMergeAndTheFirstWins) {
   const auto a = file("a.csv", "time,A\n2020-01-01,1\n2020-01-02,2\n2020-01-03,4\n");
   const auto b = file("b.csv", "time,A,B\n2020-01-03,5\n,\n");
-  const auto c = file("c.csv", "time,A,B\n2020-01-03,5,1\n2020-01-04,6,2\n2020-01-05,7,4\n");
+  const auto c = file("c.csv", "time,A,B\n2020-01-03,4.2,1\n2020-01-04,6,2\n2020-01-05,7,4\n");
   const auto h = read_prices({a, c});
   EXPECT_EQ(h.assets, (std::vector<std::string>{"A", "B"}));
   EXPECT_EQ(h.price[0], (std::vector<double>{1, 2, 4, 6, 7}));
@@ -211,9 +234,11 @@ TEST_F(Prices, PackedFilesReadTheSame) {
   const auto odd = file("-a b;$(x).csv", "time,A\n2020-01-01,1\n2020-01-02,2\n");
   ASSERT_EQ(std::system(fmt::format("cd '{}' && xz -k p.csv && xz -k -- '-a b;$(x).csv'", folder_.string()).c_str()),
             0);
-  EXPECT_EQ(read_prices({plain.string() + ".xz"}).price, read_prices({plain}).price);
-  EXPECT_EQ(read_prices({odd.string() + ".xz"}).price, read_prices({plain}).price);
-  const auto broken = file("broken.csv.xz", "this is not an xz file");
+  EXPECT_EQ(read_prices({fs::path(plain.string() + ".xz")}).price, read_prices({plain}).price);
+  EXPECT_EQ(read_prices({fs::path(odd.string() + ".xz")}).price, read_prices({plain}).price);
+  const auto broken = file("broken.csv.xz", std::string("\xfd"
+                                                        "7zXZ\0 and no more",
+                                                        18));
   try {
     read_prices({broken});
     FAIL();
@@ -232,6 +257,138 @@ TEST_F(Prices, WindowsAndCoarserBars) {
   EXPECT_EQ(part.price[0], (std::vector<double>{6, 7, 8, 9, 10, 11}));
   EXPECT_THROW(resample(h, 900), Error);
   EXPECT_THROW(between(h, parse_time("2021-01-01"), parse_time("2022-01-01")), Error);
+}
+
+// ---- what exports have beside prices --------------------------------------------------------------------------------
+
+/// Rows of the cells that `row(i)` gives, one an hour, under a header.
+template <class Row>
+std::string table(const std::string& header, int rows, const Row& row) {
+  std::string text = header + "\n";
+  for (int i = 0; i < rows; ++i) text += row(i) + "\n";
+  return text;
+}
+double price_at(int i) { return 100.0 + 10.0 * std::sin(0.7 * i) + 3.0 * std::sin(0.13 * i); }
+
+TEST_F(Prices, ColumnsThatAreNoPricesAreLeftOutAndSaid) {
+  const auto unix_of = [](int i) { return 1704067200 + 3600 * i; };
+  const PriceHistory h =
+      read(table("unix,date,symbol,open,high,low,close,Volume BTC,market_cap,tradecount", 50, [&](int i) {
+        const double p = price_at(i);
+        return fmt::format("{},{},BTC/USDT,{},{},{},{},{},0.0,{}", unix_of(i), time_text(unix_of(i)), p + 1, p + 2,
+                           p - 2, p, 100 + i % 7, i % 3);
+      }));
+  EXPECT_EQ(h.assets, std::vector<std::string>{"close"});
+  for (const char* said : {"(times again)", "symbol (no numbers)", "open (of candles", "Volume BTC (no price)",
+                           "market_cap (no price)", "tradecount (no price)"})
+    expect_says(joined(h.repairs), said);
+  // Asked for by name they are taken.
+  EXPECT_EQ(read(table("time,BTC,volume", 50,
+                       [&](int i) { return fmt::format("{},{},{}", unix_of(i), price_at(i), 5 + i % 3); }),
+                 {"volume"})
+                .assets,
+            std::vector<std::string>{"volume"});
+  // A row counter, with and without a name; an asset called ID is none.
+  for (const char* name : {"", "index", "id"})
+    EXPECT_EQ(read(table(std::string(name) + ",time,BTC", 50,
+                         [&](int i) { return fmt::format("{},{},{}", i, unix_of(i), price_at(i)); }))
+                  .assets,
+              std::vector<std::string>{"BTC"})
+        << name;
+  EXPECT_EQ(read(table("time,BTC,ID", 50,
+                       [&](int i) { return fmt::format("{},{},{}", unix_of(i), price_at(i), price_at(3 * i)); }))
+                .assets,
+            (std::vector<std::string>{"BTC", "ID"}));
+}
+
+TEST_F(Prices, TheColumnOfTimesIsOneWhoseCellsAreTimes) {
+  const PriceHistory h = read(table("Date,Unix Timestamp,BTC", 50, [](int i) {
+    return fmt::format("day {},{}.0,{}", i, 1704067200 + 3600 * i, price_at(i));
+  }));
+  EXPECT_EQ(h.start, 1704067200);
+  EXPECT_EQ(h.assets, std::vector<std::string>{"BTC"});
+}
+
+TEST_F(Prices, CandlesOfBinanceNeedNoHeader) {
+  const auto rows = [](std::int64_t unit) {
+    return [unit](int i) {
+      const std::int64_t open = (1735689600 + 3600 * i) * unit;
+      return fmt::format("{},{},{},{},{},12.5,{},532072.9,100,6.2,263908.16,0", open, price_at(i), price_at(i) + 1,
+                         price_at(i) - 1, price_at(i + 1), open + 3600 * unit - 1);
+    };
+  };
+  for (const std::int64_t unit : {std::int64_t{1000}, std::int64_t{1000000}}) {
+    std::string text = table("", 60, rows(unit));
+    const PriceHistory h = read(text.substr(1));
+    EXPECT_EQ(h.assets, std::vector<std::string>{"close"});
+    EXPECT_EQ(h.start, 1735689600);
+    EXPECT_EQ(h.bar, 3600);
+    EXPECT_EQ(h.rows(), 60u);
+    EXPECT_NEAR(h.price[0][0], price_at(1), 1e-12);
+  }
+}
+
+TEST_F(Prices, TimesThatCannotBeAreRefusedUnlessAsked) {
+  const std::string text = "time,BTC\n2020-01-01,1\n2020-01-02,2\n2124-01-03,3\n";
+  expect_says(refusal(text), "p.csv:4: 2124-01-03T00:00:00Z is after tomorrow");
+  expect_says(refusal("time,BTC\n1950-01-01,1\n1950-01-02,2\n"), "is before 1990");
+  EXPECT_EQ(read_prices({file("p.csv", "time,BTC\n1950-01-01,1\n1950-01-02,2\n")}, {}, {true}).rows(), 2u);
+}
+
+TEST_F(Prices, RowsBesideTheirBarArePutOntoIt) {
+  const PriceHistory late = read(table("time,BTC", 50, [](int i) {
+    return fmt::format("{},{}", 1704067200 + 3600 * i + (i % 3 == 2 ? 7 : 0), price_at(i));
+  }));
+  EXPECT_EQ(late.rows(), 50u);
+  for (int i = 0; i < 50; ++i) EXPECT_NEAR(late.price[0][std::size_t(i)], price_at(i), 1e-12) << i;
+  expect_says(joined(late.repairs), "16 rows lie up to 1m beside a bar of 1h, the first at line 4 (put onto it)");
+  // Local midnight: 23:00 and 22:00 UTC.
+  const PriceHistory local = read(table("Date,BTC", 60, [](int i) {
+    return fmt::format("2024-{:02}-{:02} 00:00:00{},{}", 3 + i / 31, 1 + i % 31 - (i / 31) * 0,
+                       i < 30 ? "+01:00" : "+02:00", price_at(i));
+  }));
+  EXPECT_EQ(local.bar, 86400);
+  EXPECT_EQ(local.rows(), 60u);
+  expect_says(joined(local.repairs), "beside a bar of 1d");
+  expect_says(refusal("Date,BTC\n2024-01-01,1\n2024-02-01,2\n2024-03-01,3\n2024-04-01,4\n"),
+              "a month or a quarter apart");
+}
+
+TEST_F(Prices, WeekdaysAloneAreSaid) {
+  std::string text = "Date,STOCK\n";
+  for (int d = 0; d < 120; ++d)
+    if (d % 7 < 5)
+      text += fmt::format("{},{}\n", time_text(1704067200 + 86400 * d).substr(0, 10), price_at(d));  // a Monday
+  expect_says(joined(read(text).repairs), "STOCK: no prices on weekends");
+}
+
+TEST_F(Prices, FilesSayWhichAssetTheirColumnIs) {
+  const auto coin = [&](const char* name, double level, int from) {
+    return file(name, table("snapped_at,price,total_volume", 60, [=](int i) {
+                  return fmt::format("{},{},{}", 1704067200 + 86400 * (from + i), level * price_at(from + i), 1000 + i);
+                }));
+  };
+  const auto btc = coin("btc.csv", 400.0, 0), eth = coin("eth.csv", 20.0, 0), later = coin("later.csv", 400.0, 60),
+             other = coin("other.csv", 20.0, 60);
+  const PriceHistory h =
+      read_prices({price_source("BTC=" + btc.string() + ":price"), price_source("ETH=" + eth.string())});
+  EXPECT_EQ(h.assets, (std::vector<std::string>{"BTC", "ETH"}));
+  EXPECT_NEAR(h.price[1][0], 20.0 * price_at(0), 1e-9);
+  // One name in files of two coins never glues them together: at the same times, and one after the other.
+  for (const auto& [one, two] : {std::pair{btc, eth}, std::pair{btc, other}}) {
+    try {
+      read_prices({one, two});
+      ADD_FAILURE() << "two coins are one asset";
+    } catch (const Error& e) {
+      expect_says(e.what(), "cannot be one asset");
+      expect_says(e.what(), ":price");
+    }
+  }
+  EXPECT_EQ(read_prices({btc, later}).rows(), 120u);  // one coin, one year after the other
+  try {
+    read_prices({price_source("BTC=" + btc.string() + ":prize")});
+    ADD_FAILURE() << "there is no such column";
+  } catch (const Error& e) { expect_says(e.what(), "there is no column prize (it is wanted as BTC)"); }
 }
 
 TEST(RecordedPrices, SevenYearsOfHours) {

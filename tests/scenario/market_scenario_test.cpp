@@ -574,7 +574,7 @@ TEST_F(Folder, BadResiduals) {
   one(good + "x,1,7,one\n", 152, {"\"one\" is no residual"});
   one(good + "x,1,7,\n", 152, {"\"\" is no residual"});
   one(good + "x,1,7,1e9\n", 152, {"\"1e9\" is no residual"});
-  one(good + "x,1,7\n", 152, {"3 cells, and 4 in the header"});
+  one(good + "x,1,7\n", 152, {"there are 3 cells (the header has 4"});
   EXPECT_TRUE(with(good + "x,1,text,2\n").empty());  // a column that no asset wants may hold anything
 }
 
@@ -727,7 +727,7 @@ TEST_F(Folder, ReplayOfLongerBarsAndOfPackedFiles) {
   EXPECT_EQ(parse(scenario("", packed)).stress.replay->returns, hours.returns);
   const auto found = problems_of(scenario("", replaced(packed, "ETH-USD", "EHT")), root);
   ASSERT_EQ(found.size(), 1u);
-  EXPECT_NE(found[0].text.find("no column EHT"), string::npos) << found[0].text;
+  EXPECT_NE(found[0].text.find("no column \"EHT\""), string::npos) << found[0].text;
 }
 
 TEST_F(Folder, LogReturnsAreExactWhateverTheirSize) {

@@ -1,0 +1,257 @@
+#include "input/price_columns.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string_view>
+
+#include "input/times.h"
+
+namespace proofload {
+namespace {
+
+using std::string, std::string_view, std::vector;
+
+constexpr std::size_t sampled_rows = 200;  // that say what a column holds
+
+string lower(string_view text) {
+  string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return out;
+}
+
+/// A header's name without what differs between exports: letters and digits only.
+string plain(string_view name) {
+  string out;
+  for (const char c : lower(name))
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out += c;
+  return out;
+}
+
+constexpr string_view time_names[] = {"timestamputc", "timestamp",   "timeutc",       "time",     "datetime", "dateutc",
+                                      "date",         "opentime",    "unix",          "unixtime", "ts",       "t",
+                                      "snappedat",    "timestampms", "unixtimestamp", "closetime"};
+
+/// Columns that exports have beside prices.
+bool is_no_price(string_view name) {
+  const string n = plain(name);
+  constexpr string_view whole[] = {"vol",
+                                   "mcap",
+                                   "count",
+                                   "trades",
+                                   "tradecount",
+                                   "change",
+                                   "changepercent",
+                                   "turnover",
+                                   "ignore",
+                                   "openinterest",
+                                   "tradescount",
+                                   "numberoftrades",
+                                   "circulatingsupply",
+                                   "totalsupply"};
+  return std::find(std::begin(whole), std::end(whole), n) != std::end(whole) || n.starts_with("volume") ||
+         n.ends_with("volume") || n.find("marketcap") != string::npos || n.starts_with("takerbuy");
+}
+
+bool is_counter_name(string_view name) {
+  const string n = plain(name);
+  return n.empty() || n == "index" || n == "id" || n == "no" || n == "row" || n == "nr" || n == "unnamed0";
+}
+
+/// The first cells of every column, and what follows from them.
+struct Sample {
+  vector<vector<string>> cells;  ///< [column][row]
+
+  template <class Is>
+  double share(std::size_t c, const Is& is) const {
+    std::size_t full = 0, such = 0;
+    for (const string& cell : cells[c]) {
+      if (cell.empty() || says_missing(cell)) continue;
+      ++full;
+      such += is(string_view(cell)) ? 1 : 0;
+    }
+    return full == 0 ? 0.0 : static_cast<double>(such) / static_cast<double>(full);
+  }
+  bool is_empty(std::size_t c) const {
+    return std::all_of(cells[c].begin(), cells[c].end(), [](const string& x) { return x.empty(); });
+  }
+  bool is_times(std::size_t c) const {
+    return share(c, [](string_view x) { return time_of(x).has_value(); }) > 0.95;
+  }
+  bool is_text(std::size_t c) const {
+    return !is_empty(c) && share(c, [](string_view x) { return input::cell_number(x).has_value(); }) == 0.0;
+  }
+  /// 0, 1, 2, ... or downwards.
+  bool counts(std::size_t c) const {
+    const auto& column = cells[c];
+    if (column.size() < 3) return false;
+    double step = 0.0;
+    for (std::size_t r = 1; r < column.size(); ++r) {
+      const auto one = input::cell_number(column[r - 1]), other = input::cell_number(column[r]);
+      if (!one || !other || (r > 1 && *other - *one != step)) return false;
+      step = *other - *one;
+    }
+    return std::fabs(step) == 1.0;
+  }
+  /// Two columns of times that go on alike are the same times.
+  bool goes_with(std::size_t c, std::size_t times) const {
+    for (std::size_t r = 1; r < cells[c].size(); ++r) {
+      const auto a = time_of(cells[c][r - 1]), b = time_of(cells[c][r]), x = time_of(cells[times][r - 1]),
+                 y = time_of(cells[times][r]);
+      if (!a || !b || !x || !y || *b - *a != *y - *x) return false;
+    }
+    return cells[c].size() > 1;
+  }
+};
+
+Sample sample_of(input::Csv& csv) {
+  Sample sample;
+  sample.cells.resize(csv.header().size());
+  vector<string_view> cells;
+  int line = 0;
+  for (std::size_t r = 0; r < sampled_rows && csv.next(cells, line); ++r)
+    for (std::size_t c = 0; c < cells.size(); ++c) sample.cells[c].emplace_back(cells[c]);
+  csv.rewind();
+  return sample;
+}
+
+/// The column of times: by its name if its cells are times, else another whose cells are, else by its name, else the
+/// first.
+std::size_t time_column(const input::Csv& csv, const Sample& sample, vector<string>& repairs) {
+  const vector<string>& header = csv.header();
+  std::size_t named = header.size();
+  for (const string_view name : time_names) {
+    for (std::size_t c = 0; c < header.size(); ++c) {
+      if (plain(header[c]) != name) continue;
+      if (sample.is_times(c)) return c;
+      if (named == header.size()) named = c;
+    }
+  }
+  for (std::size_t c = 0; c < header.size(); ++c) {
+    if (!sample.is_times(c)) continue;
+    if (named < header.size())
+      repairs.push_back(
+          fmt::format("{}: column {} does not hold times, {} does (taken)", csv.file(), header[named], header[c]));
+    return c;
+  }
+  return named < header.size() ? named : 0;
+}
+
+/// Candles: of open, high, low and close of one asset the close is its price.
+std::optional<std::size_t> close_of_candles(const vector<string>& header) {
+  const auto find = [&](std::initializer_list<const char*> names) -> std::optional<std::size_t> {
+    for (const char* name : names)
+      for (std::size_t c = 0; c < header.size(); ++c)
+        if (plain(header[c]) == name) return c;
+    return std::nullopt;
+  };
+  const int others = (find({"open"}) ? 1 : 0) + (find({"high"}) ? 1 : 0) + (find({"low"}) ? 1 : 0);
+  const auto close = find({"close", "price", "last", "adjclose"});
+  return others >= 1 && close ? close : std::nullopt;
+}
+bool is_of_candles(string_view name) {
+  const string n = plain(name);
+  for (const char* other : {"open", "high", "low", "close", "price", "last", "adjclose", "vwap"})
+    if (n == other) return true;
+  return false;
+}
+
+/// Which columns are prices that are wanted, checked; what the others are is said.
+vector<std::size_t> prices_among(const input::Csv& csv, const Sample& sample, std::size_t times,
+                                 const vector<string>& wanted, vector<Problem>& problems, vector<string>& repairs) {
+  const vector<string>& header = csv.header();
+  vector<std::size_t> columns;
+  vector<string> left_out;
+  const auto candles = wanted.empty() ? close_of_candles(header) : std::nullopt;
+  for (std::size_t c = 0; c < header.size(); ++c) {
+    if (c == times) continue;
+    if (!wanted.empty()) {
+      if (std::find(wanted.begin(), wanted.end(), header[c]) == wanted.end()) continue;
+    } else {
+      if (header[c].empty() && sample.is_empty(c)) continue;
+      const char* why = is_no_price(header[c])                                 ? "no price"
+                        : is_counter_name(header[c]) && sample.counts(c)       ? "a row counter"
+                        : sample.is_times(c) && sample.goes_with(c, times)     ? "times again"
+                        : sample.is_text(c)                                    ? "no numbers"
+                        : candles && c != *candles && is_of_candles(header[c]) ? "of candles whose close is the price"
+                                                                               : nullptr;
+      if (why != nullptr) {
+        left_out.push_back(fmt::format("{} ({})", header[c].empty() ? "a column without a name" : header[c], why));
+        continue;
+      }
+    }
+    if (header[c].empty()) {
+      problems.push_back(
+          {csv.file(), csv.header_line(), fmt::format("column {} has no name (a column is an asset) name it", c + 1)});
+    } else if (std::find(header.begin(), header.begin() + static_cast<std::ptrdiff_t>(c), header[c]) !=
+               header.begin() + static_cast<std::ptrdiff_t>(c)) {
+      problems.push_back(
+          {csv.file(), csv.header_line(),
+           fmt::format("two columns are named {} (which is the price cannot be told) rename one", header[c])});
+    }
+    columns.push_back(c);
+  }
+  if (!left_out.empty())
+    repairs.push_back(
+        fmt::format("{}: {} (left out; --assets takes them all the same)", csv.file(), fmt::join(left_out, ", ")));
+  return columns;
+}
+
+/// The columns of candles that Binance ships without a header.
+const vector<string> klines = {"open_time",
+                               "open",
+                               "high",
+                               "low",
+                               "close",
+                               "volume",
+                               "close_time",
+                               "quote_volume",
+                               "count",
+                               "taker_buy_volume",
+                               "taker_buy_quote_volume",
+                               "ignore"};
+
+}  // namespace
+
+bool says_missing(string_view cell) {
+  const string word = lower(cell);
+  return word == "nan" || word == "null" || word == "none" || word == "na" || word == "n/a" || word == "-";
+}
+
+/// A first line of values is no header; that of a known export gets one.
+void name_header(input::Csv& csv, vector<string>& repairs) {
+  const vector<string>& header = csv.header();
+  if (header.empty()) throw Error({{csv.file(), 0, "is empty (there are no prices) check the file"}});
+  const auto is_time = [](const string& h) { return time_of(h).has_value(); };
+  if (std::any_of(header.begin(), header.end(), is_time)) {
+    const bool known = header.size() == klines.size() && is_time(header[0]) && is_time(header[6]) &&
+                       std::all_of(header.begin() + 1, header.begin() + 6,
+                                   [](const string& h) { return input::cell_number(h).has_value(); });
+    if (!known) {
+      throw Error({{csv.file(), csv.header_line(),
+                    "the first line holds values (it must name the columns: which asset is which cannot be told) "
+                    "put a line such as timestamp_utc,BTC,ETH above it"}});
+    }
+    csv.name_columns(klines);
+    repairs.push_back(
+        fmt::format("{}: no header, and 12 columns (taken as Binance's candles: open_time, open, high, low, "
+                    "close, ...)",
+                    csv.file()));
+  }
+  if (csv.header().size() < 2) {
+    throw Error({{csv.file(), csv.header_line(),
+                  "there is one column (a time and at least one asset are needed) write timestamp_utc,BTC,..."}});
+  }
+}
+
+PriceColumns price_columns(input::Csv& csv, const vector<string>& wanted, vector<Problem>& problems,
+                           vector<string>& repairs) {
+  const Sample sample = sample_of(csv);
+  const std::size_t times = time_column(csv, sample, repairs);
+  return {times, prices_among(csv, sample, times, wanted, problems, repairs)};
+}
+
+}  // namespace proofload
