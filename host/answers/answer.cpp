@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -91,31 +92,72 @@ Histogram without_failed_paths(const Tally& tally, int k) {
   return Histogram(std::move(count));
 }
 
-/// Expected shortfall with its standard error (DESIGN 1.1): the mean of the worst 1 - p, in which an atom at the
-/// quantile takes part with what is left to it (Acerbi and Tasche 2002; the error is that of Rockafellar and Uryasev's
-/// estimator).
-struct Shortfall {
-  double value, error;
+/// What a proportion of paths is taken from when a normal interval is drawn around a mean.
+constexpr std::uint64_t few = 10;
+
+/// What is known of failures where losses are counted: how many paths they hit, and the losses of these.
+struct Hits {
+  bool possible = false;
+  std::uint64_t paths = 0;
+  const Histogram* losses = nullptr;  ///< null: not known apart
 };
-Shortfall expected_shortfall(const Histogram& losses, double p, const Sale& sale) {
-  const double paths = static_cast<double>(losses.total()), tail = paths * (1.0 - p);
-  const int at = losses.bin(rank_of(losses.total(), p));
-  const double quantile = sale.loss(loss_edge(at + 1));
-  double first = 0.0, second = 0.0;  // moments of what exceeds the quantile: no digits are lost in a narrow tail
-  for (int b = at + 1; b < loss_bins; ++b) {
-    if (losses.count[b] == 0) continue;
-    const double n = static_cast<double>(losses.count[b]), excess = sale.loss(midpoint(b)) - quantile;
+
+/// What lies beyond a quantile, per path of the tail.
+struct Excess {
+  double first = 0.0, second = 0.0;  ///< sums: no digits are lost in a narrow tail
+  void add(double excess, double n) {
     first += n * excess;
     second += n * excess * excess;
   }
-  const double mean = first / tail, variance = std::max(0.0, second / tail - mean * mean);
-  return {quantile + mean, std::sqrt((variance + p * mean * mean) / tail)};
+};
+
+/// Expected shortfall with its interval (DESIGN 1.1): the mean of the worst 1 - p, in which an atom at the quantile
+/// takes part with what is left to it (Acerbi and Tasche 2002). The standard error is that of Rockafellar and
+/// Uryasev's estimator. Few paths beyond the quantile say little of their own scatter: Student's factor for as many as
+/// count (Kish's effective number), and limits on the scale of the logarithm, because what lies beyond is skewed. Where
+/// too few paths were hit by a failure, which may be most of the truth, no more than everything is lost, no more often
+/// than the upper limit of its probability says.
+struct Shortfall {
+  double value;
+  std::optional<double> low, high;
+};
+Shortfall expected_shortfall(const Histogram& losses, double p, const Sale& sale, double level, const Hits& hits) {
+  const double paths = static_cast<double>(losses.total()), tail = paths * (1.0 - p);
+  const int at = losses.bin(rank_of(losses.total(), p));
+  const double quantile = sale.loss(loss_edge(at + 1));
+  const bool guarded = hits.possible && hits.paths < few;
+  Excess all, sure;  // all paths; those that no failure hit, where these are told apart
+  for (int b = at + 1; b < loss_bins; ++b) {
+    if (losses.count[b] == 0) continue;
+    const double excess = sale.loss(midpoint(b)) - quantile;
+    all.add(excess, static_cast<double>(losses.count[b]));
+    const std::uint64_t struck = guarded && hits.losses != nullptr ? hits.losses->count[b] : 0;
+    sure.add(excess, static_cast<double>(losses.count[b] - struck));
+  }
+  Shortfall out{quantile + all.first / tail, {}, {}};
+  if (tail < static_cast<double>(few) || (guarded && hits.losses == nullptr)) return out;
+  const double most = std::max(0.0, 1.0 - quantile) / (1.0 - p);  // per probability: everything is lost
+  const double unseen = guarded ? most * proportion(hits.paths, losses.total(), level).high : 0.0;
+  if (sure.first == 0.0) {  // nothing lies beyond the quantile, as far as one has seen
+    out.low = quantile;
+    out.high = std::min(1.0, quantile + most * proportion(0, losses.total(), level).high + unseen);
+    return out;
+  }
+  const double mean = sure.first / tail, variance = std::max(0.0, sure.second / tail - mean * mean);
+  const double error = std::sqrt((variance + p * mean * mean) / tail), count = sure.first * sure.first / sure.second;
+  if (count < 3.0) return out;
+  const boost::math::students_t student(count - 1.0);
+  const double reach = boost::math::quantile(student, 0.5 + 0.5 * level) * error / mean;
+  out.low = quantile + mean * std::exp(-reach);
+  out.high = std::min(1.0, quantile + mean * std::exp(reach) + unseen);
+  return out;
 }
 
 /// Ranks are the same for every collateral: each pair is searched for once.
 using Ranks = std::map<double, std::pair<std::uint64_t, std::uint64_t>>;
 
-HaircutAnswer haircut(const Histogram& losses, double confidence, const Sale& sale, double level, Ranks& ranks) {
+HaircutAnswer haircut(const Histogram& losses, double confidence, const Sale& sale, double level, Ranks& ranks,
+                      const Hits& hits) {
   HaircutAnswer a;
   a.confidence = confidence;
   const std::uint64_t n = losses.total(), rank = rank_of(n, confidence);
@@ -126,19 +168,13 @@ HaircutAnswer haircut(const Histogram& losses, double confidence, const Sale& sa
   if (low >= 1 && losses.bin(low) > 0) a.low = sale.loss(loss_edge(losses.bin(low)));
   if (high <= n) a.high = sale.loss(loss_edge(losses.bin(high) + 1));
   if (rank < n) {
-    const Shortfall shortfall = expected_shortfall(losses, confidence, sale);
+    const Shortfall shortfall = expected_shortfall(losses, confidence, sale, level, hits);
     a.expected_shortfall = shortfall.value;
-    if (a.high) {
-      const double half = interval_score(level) * shortfall.error;
-      a.expected_shortfall_low = shortfall.value - half;
-      a.expected_shortfall_high = std::min(1.0, shortfall.value + half);
-    }
+    a.expected_shortfall_low = shortfall.low;
+    a.expected_shortfall_high = shortfall.high;
   }
   return a;
 }
-
-/// What a proportion of paths is taken from when a normal interval is drawn around a mean.
-constexpr std::uint64_t few = 10;
 
 /// Of a function of the loss over counted paths.
 struct Moments {
@@ -266,6 +302,15 @@ void add_margin(const MarginSpec& margin, HaircutAnswer& h) {
   h.margin_high = required_margin(margin, h.high);
 }
 
+/// Of fewer paths than 1 / (1 - confidence) the order statistic is the largest loss that was seen, which is no
+/// quantile: the truth lies above it as often as below, or more. What is known is that the haircut is not below `low`.
+void leave_out_largest(std::uint64_t paths, HaircutAnswer& h) {
+  if (rank_of(paths, h.confidence) < paths) return;
+  h.value.reset();
+  h.attribution = {};
+  h.efficiency.reset();
+}
+
 CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
   const Tally& tally = r.tally;
   const TallyLayout& at = tally.layout;
@@ -308,8 +353,10 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
     }
   }
   if (planned.counted != 0 && r.scenario.margin.calls_per_year > 0.0) a.risk_rate = risk_rate(r, k, latency, sale);
+  const Histogram struck = histogram(tally, at.struck(k));
+  const Hits failures{can_fail(r.scenario, layer_of(r.scenario, spec)), hits, &struck};
   for (const double confidence : r.scenario.run.confidence) {
-    HaircutAnswer h = haircut(failure, confidence, sale, level, ranks);
+    HaircutAnswer h = haircut(failure, confidence, sale, level, ranks, failures);
     if (const auto q = spared.quantile(confidence)) h.given_no_failure = sale.loss(*q);
     h.beyond_cliff =
         hits > tally.paths - rank_of(tally.paths, confidence);  // hits / N > 1 - confidence, in whole numbers
@@ -329,6 +376,7 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
     h.attribution.failure = f - l;
     h.attribution.liquidity = *h.value - f;
     h.efficiency = ratio_kept(h.value, h.attribution.single_chain());
+    leave_out_largest(tally.paths, h);
     add_margin(r.scenario.margin, h);
     a.haircuts.push_back(h);
   }
@@ -360,8 +408,15 @@ CollateralAnswer portfolio_answer(const Results& r, Ranks& ranks) {
     for (int b = 0; b < loss_bins; ++b) sum += static_cast<double>(book.count[b]) * std::max(0.0, midpoint(b) - h);
     a.mean_shortfall = sum / static_cast<double>(r.tally.paths);
   }
+  // Of a book nobody counts which of its losses are those of failures.
+  Hits failures;
+  for (std::size_t i = 0; i < r.scenario.layers.size(); ++i) {
+    failures.possible |= can_fail(r.scenario, i);
+    failures.paths += r.tally.counts[r.tally.layout.failed(static_cast<int>(i), static_cast<int>(i))];
+  }
   for (const double confidence : r.scenario.run.confidence) {
-    a.haircuts.push_back(haircut(book, confidence, Sale{}, level, ranks));
+    a.haircuts.push_back(haircut(book, confidence, Sale{}, level, ranks, failures));
+    leave_out_largest(r.tally.paths, a.haircuts.back());
     add_margin(r.scenario.margin, a.haircuts.back());
   }
   return a;
@@ -375,7 +430,7 @@ MinimumAnswer minimum_answer(const Results& r, Ranks& ranks) {
   MinimumAnswer a;
   a.p_breach = proportion(beyond, r.tally.paths, level);
   for (const double confidence : r.scenario.run.confidence) {
-    a.quantiles.push_back(haircut(least, confidence, Sale{}, level, ranks));
+    a.quantiles.push_back(haircut(least, confidence, Sale{}, level, ranks, {}));
   }
   return a;
 }
@@ -478,6 +533,19 @@ RouteAnswer route_answer(const Results& r, int i) {
   return a;
 }
 
+/// r E[D] / (1 + r E[D]), in the mean over a stress factor G that multiplies the rate by exp(eta G - eta^2 / 2) (DESIGN
+/// 1.5): less than at the mean rate, because the share is bent.
+double share_under_way(double share, double eta) {
+  if (eta == 0.0) return share / (1.0 + share);
+  constexpr double step = 1.0 / 16.0;  // of the trapezoidal rule, which is exact for what is smooth
+  double sum = 0.0;
+  for (int i = -128; i <= 128; ++i) {
+    const double g = step * i, odds = share * std::exp(eta * g - 0.5 * eta * eta);
+    sum += std::exp(-0.5 * g * g) * odds / (1.0 + odds);
+  }
+  return sum * step / std::sqrt(2.0 * std::acos(-1.0));
+}
+
 /// Under way at the call with probability r E[D] / (1 + r E[D]) (DESIGN 1.3), when nothing is known of the present.
 void add_outages(const Scenario& s, Answers& all) {
   const auto add = [&](const auto& owner, const std::vector<StateSpec::Down>& down, bool chain) {
@@ -496,7 +564,7 @@ void add_outages(const Scenario& s, Answers& all) {
                              law_quantile(outage.duration, 0.99),
                              known  ? 1.0
                              : runs ? 0.0
-                                    : share / (1.0 + share)});
+                                    : share_under_way(share, s.systemic.outages)});
     }
   };
   for (const ChainSpec& chain : s.chains) add(chain, s.state.halted, true);

@@ -337,6 +337,8 @@ std::string joint_table(const Answers& all) {
   return "\n" + table.text();
 }
 
+constexpr double refunded_below = 0.2;  ///< losses given failure that a haircut may well cover
+
 /// Where the failure probability is more than a confidence leaves: what the haircut is there, and what to do instead.
 /// One paragraph for all collateral of which the same is to be said, that is of one layer and window.
 std::string cliff_text(const Results& r, const Answers& all) {
@@ -356,10 +358,18 @@ std::string cliff_text(const Results& r, const Answers& all) {
                             100.0 * share, share > 0.999 ? 6 : 3);
     }
     if (beyond.empty()) continue;
+    // A layer that pays back, if late, leaves a loss that a haircut covers.
+    const bool refunds = std::all_of(c.haircuts.begin(), c.haircuts.end(), [](const HaircutAnswer& h) {
+      return !h.beyond_cliff || (h.high && *h.high < refunded_below);
+    });
     std::string why = fmt::format(
         "layer fails with probability {}, more than such a haircut may leave, so the figure there is a loss given "
-        "failure ({}), which no haircut can price. The highest confidence that is priced for certain is {}.",
-        probability(c.p_failure.estimate), priced, rounded_down(*c.highest_priced_confidence));
+        "failure ({}), {}. The highest confidence that is priced {} is {}.",
+        probability(c.p_failure.estimate), priced,
+        refunds ? "which is small because the layer pays back: the haircut covers it, if what the scenario says of its "
+                  "recovery holds"
+                : "which no haircut can price",
+        refunds ? "whatever it pays back" : "for certain", rounded_down(*c.highest_priced_confidence));
     auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& one) { return one.why == why; });
     if (group == groups.end()) group = groups.insert(groups.end(), {beyond, why, {}});
     group->members.push_back(&c);

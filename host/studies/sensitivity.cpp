@@ -9,6 +9,7 @@
 #include "answers/margin.h"
 #include "base/error.h"
 #include "laws/laws.h"
+#include "laws/whole_law.h"
 #include "plan/compile.h"
 
 namespace proofload {
@@ -166,7 +167,19 @@ Scenario moved(const Scenario& scenario, Sensitive parameter, double factor) {
   return s;
 }
 
-double mean_severity(const LayerSpec& layer) { return 1.0 - law_mean(layer.recovery); }
+/// The mean of what is lost in a failure: what is recovered and the bond give back no more than everything.
+double mean_severity(const LayerSpec& layer) {
+  if (!(layer.bond > 0.0)) return 1.0 - law_mean(layer.recovery);
+  const std::vector<LawPiece> pieces = pieces_of(parts_of(layer.recovery));
+  constexpr int orders = 20'000;
+  const double bond = layer.bond / layer.secured;
+  double sum = 0.0;
+  for (int i = 0; i < orders; ++i) {
+    const double p = (i + 0.5) / orders;
+    sum += std::max(0.0, 1.0 - value_at(pieces, normal_score({p, 1.0 - p}).v) - bond);
+  }
+  return sum / orders;
+}
 
 std::optional<double> value_of(const Scenario& s, const Answers& base, std::size_t k, Sensitive parameter) {
   const CollateralSpec& collateral = s.collateral[k];

@@ -2,6 +2,8 @@
 #include "answers/answer.h"
 #include "base/error.h"
 
+#include <boost/math/distributions/students_t.hpp>
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -199,10 +201,19 @@ TEST(Haircuts, AreOrderStatisticsOfTheSamples) {
       variance += at_q * (q - mean) * (q - mean) / tail;
       const double error = std::sqrt((variance + h.confidence * (mean - q) * (mean - q)) / tail);
       EXPECT_NEAR(*h.expected_shortfall, mean, 1e-12);
-      ASSERT_EQ(h.expected_shortfall_low.has_value(), h.high.has_value());
-      if (h.high) {
-        EXPECT_NEAR(*h.expected_shortfall_low, mean - 1.959963984540054 * error, 1e-12);
-        EXPECT_NEAR(*h.expected_shortfall_high, std::min(1.0, mean + 1.959963984540054 * error), 1e-12);
+      // Student's factor for as many paths as count, on the scale of the logarithm of what lies beyond.
+      double square = 0.0;
+      for (const double loss : beyond) square += (loss - q) * (loss - q);
+      const double over = mean - q, count = over > 0.0 ? over * over * tail * tail / square : 0.0;
+      if (tail >= 10.0 && count >= 3.0 && (s.struck.empty() || s.struck.size() >= 10)) {
+        ASSERT_TRUE(h.expected_shortfall_low && h.expected_shortfall_high);
+        const double reach = boost::math::quantile(boost::math::students_t(count - 1.0), 0.975) * error / over;
+        EXPECT_NEAR(*h.expected_shortfall_low, q + over * std::exp(-reach), 1e-12);
+        if (!s.struck.empty()) {
+          EXPECT_NEAR(*h.expected_shortfall_high, std::min(1.0, q + over * std::exp(reach)), 1e-12);
+        }
+      } else if (tail < 10.0) {
+        EXPECT_FALSE(h.expected_shortfall_low || h.expected_shortfall_high);
       }
     }
     if (s.struck.empty()) {
@@ -262,7 +273,9 @@ TEST(Haircuts, AreAbsentWhereThereAreTooFewPaths) {
   EXPECT_NEAR(*h[0].high, -1.0, 1e-15);
   EXPECT_TRUE(h[1].high);
   EXPECT_FALSE(h[2].high);
-  EXPECT_NEAR(*h[2].value, 0.50001, 1e-15);
+  EXPECT_FALSE(h[2].value) << "the largest of 100 losses is no 99.9 % quantile";
+  EXPECT_TRUE(h[2].low);
+  EXPECT_FALSE(h[2].attribution.price);
   EXPECT_FALSE(h[2].expected_shortfall);
   EXPECT_FALSE(h[2].expected_shortfall_low);
   EXPECT_FALSE(h[2].expected_shortfall_high);
@@ -404,6 +417,34 @@ TEST(Minimum, IsAbsentWhenItIsNotAskedFor) {
     answer(lost);
     FAIL() << "a path is missing";
   } catch (const Error& e) { EXPECT_NE(std::string(e.what()).find("worst grid date"), std::string::npos) << e.what(); }
+}
+
+/// Losses of (u + 0.5) / 1000 on the paths u, evenly; `hits` of them lose `struck` because their layer failed.
+Results evenly(std::uint64_t hits, double struck) {
+  Results r = made_results();
+  for (int i = 0; i < 1000; ++i) count_losses(r.tally, 0, (i + 0.5) / 1e4, 100);
+  if (hits > 0) {
+    r.tally.counts[r.tally.layout.latency(0) + bin_of(0.5 / 1e4)] -= hits;
+    count_losses(r.tally, 0, 0.5 / 1e4, hits, struck);
+  }
+  seal(r, 100'000);
+  return r;
+}
+
+/// Failures that did not happen to occur may be most of an expected shortfall: the interval has room for them.
+TEST(ExpectedShortfall, HasRoomForFailuresThatWereNotSeen) {
+  for (const std::uint64_t hits : {0, 1, 9, 10, 50}) {
+    const Results r = evenly(hits, 0.9);
+    for (const HaircutAnswer& h : answer(r).collateral[0].haircuts) {
+      ASSERT_TRUE(h.expected_shortfall_low && h.expected_shortfall_high) << hits;
+      const double most = (1.0 - *h.value) * proportion(hits, 100'000, 0.95).high / (1.0 - h.confidence);
+      const double room = *h.expected_shortfall_high - *h.value;
+      EXPECT_LE(*h.expected_shortfall_low, *h.expected_shortfall);
+      EXPECT_GE(*h.expected_shortfall_high, *h.expected_shortfall);
+      if (hits < 10) { EXPECT_GE(room, std::min(most, 1.0 - *h.value)) << hits; }
+      if (hits == 0) { EXPECT_LT(*h.expected_shortfall_low - *h.value, 0.1 * most + 0.1); }
+    }
+  }
 }
 
 TEST(Delays, AreInterpolatedInsideTheirBin) {

@@ -23,6 +23,8 @@ using Json = nlohmann::json;
 
 const std::filesystem::path folder = "tests/corpus/results-of-6bc4cd7";
 
+constexpr double few_paths = 4000.0;  ///< what the files in the folder have
+
 Json json_in(const std::filesystem::path& file) {
   std::ifstream in(file);
   return Json::parse(in);
@@ -32,6 +34,10 @@ Json json_in(const std::filesystem::path& file) {
 /// and the error of a law's tables is that of the tables of today.
 void expect_said(const Json& then, const Json& now, const std::string& path) {
   if (then.is_object()) {
+    // Then the largest loss was called a haircut where there were fewer paths than 1 / (1 - confidence).
+    if (then.contains("confidence") && then["confidence"].get<double>() > 1.0 - 1.0 / few_paths &&
+        now["value"].is_null())
+      return;
     for (const auto& [key, value] : then.items()) {
       ASSERT_TRUE(now.contains(key)) << path << "." << key;
       // the words themselves
@@ -41,8 +47,12 @@ void expect_said(const Json& then, const Json& now, const std::string& path) {
     ASSERT_EQ(then.size(), now.size()) << path;
     for (std::size_t i = 0; i < then.size(); ++i) expect_said(then[i], now[i], path + "[" + std::to_string(i) + "]");
   } else if (then.is_number_float()) {
-    ASSERT_TRUE(now.is_number()) << path;
     if (path.starts_with(".laws[") && path.ends_with(".error")) return;
+    // Then the interval of an expected shortfall knew nothing of failures that were not seen.
+    if (path.ends_with(".expected_shortfall_low") || path.ends_with(".expected_shortfall_high")) return;
+    // And the share of outages under way nothing of the stress factor on their rates.
+    if (path.ends_with(".p_under_way")) return;
+    ASSERT_TRUE(now.is_number()) << path;
     const double tolerance = path.find("delay_seconds") == std::string::npos ? 1e-9 : 5e-4;
     EXPECT_NEAR(now.get<double>(), then.get<double>(), tolerance * std::fabs(then.get<double>())) << path;
   } else {

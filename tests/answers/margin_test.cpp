@@ -348,6 +348,20 @@ TEST(Outages, AreUnderWayAsOftenAsTheyLast) {
   EXPECT_NEAR(outages()[0].p99, hours.mean * std::log(100.0), 1e-5);
   EXPECT_FALSE(outages()[1].chain);
   EXPECT_NEAR(outages()[1].under_way, 0.5, 1e-12);
+  // Under a stress factor less often: the mean of a share that is bent, here by Gauss's rule.
+  r.scenario.systemic.outages = 1.0;
+  const auto loaded = [](double share) {
+    return boost::math::quadrature::gauss<double, 60>::integrate(
+        [=](double g) {
+          const double odds = share * std::exp(g - 0.5);
+          return std::exp(-0.5 * g * g) / std::sqrt(2.0 * std::numbers::pi) * odds / (1.0 + odds);
+        },
+        -9.0, 9.0);
+  };
+  EXPECT_NEAR(outages()[0].under_way, loaded(0.25), 1e-9);
+  EXPECT_NEAR(outages()[1].under_way, loaded(1.0), 1e-9);
+  EXPECT_LT(outages()[1].under_way, 0.45);
+  r.scenario.systemic.outages = 0.0;
   r.scenario.state.running = {"one"};
   r.scenario.state.halted = {{"arbitrum", "sequencer", 60.0}};
   EXPECT_EQ(outages()[0].under_way, 1.0);

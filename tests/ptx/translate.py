@@ -16,7 +16,7 @@ PLANTS = {  # kind: (instruction it is put into, what becomes of its C++)
     "fma": (r"fma\.rn\.f32", lambda s: s.replace("fma_(", "mul_add_(")),
     "sqrt": (r"sqrt\.rn\.f32", lambda s: s.replace("sqrt_(", "sqrt_ulp_(")),
     "truncation": (r"cvt\.rzi\.s32\.f32", lambda s: s.replace("rzi_(", "rni_(")),
-    "comparison": (r"setp\.lt\.(u32|f32)", lambda s: s.replace(" < ", " <= ")),
+    "comparison": (r"setp\.lt\.(u32|f32)", lambda s: s.replace(" < ", " > ")),
     "selection": (r"selp\.\w+", lambda s: s.replace(" ? ", " && false ? ")),
     "xor": (r"xor\.b32", lambda s: s.replace("^", "|")),
     "shift": (r"shr\.u64", lambda s: s.replace(">> ", ">> 1 + ")),

@@ -139,6 +139,20 @@ TEST(Sensitivity, OfSeverityIsThePriceBeyondTheCliff) {
   }
 }
 
+/// What is lost in the mean is what neither the recovery nor the bond gives back.
+TEST(Sensitivity, OfSeverityKnowsTheBond) {
+  for (const auto& [law, lost] :
+       {std::pair<std::string, double>{"{ kind = \"constant\", value = 0.5 }", 0.3},
+        {"{ kind = \"mixture\", of = [ { weight = 0.5, kind = \"constant\", value = 0.9 }, { weight = 0.5, kind = "
+         "\"uniform\", min = 0.0, max = 0.4 } ] }",
+         0.5 * 0.6}}) {
+    const auto all = sensitivities(scenario_of(400'000, 6, layer_text(law) + "bond = 2e6\nsecured = 1e7\n"), *cpu());
+    const auto& severity = all[0].parameters[static_cast<std::size_t>(Sensitive::severity)];
+    ASSERT_TRUE(severity.value) << law;
+    EXPECT_NEAR(*severity.value, lost, 1e-5) << law;
+  }
+}
+
 /// Laws that are narrow around the constant: as for that, up to their width. A law that were not moved would give 0,
 /// one whose mean moved by another amount than what the derivative is divided by (its own bump, 0.6 for 0.4) 1.4.
 TEST(Sensitivity, MovesEveryRecoveryLaw) {
