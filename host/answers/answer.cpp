@@ -135,7 +135,7 @@ Shortfall expected_shortfall(const Histogram& losses, double p, const Sale& sale
     sure.add(excess, static_cast<double>(losses.count[b] - struck));
   }
   Shortfall out{quantile + all.first / tail, {}, {}};
-  if (tail < static_cast<double>(few) || (guarded && hits.losses == nullptr)) return out;
+  if (tail < static_cast<double>(few) - 1e-6 || (guarded && hits.losses == nullptr)) return out;
   const double most = std::max(0.0, 1.0 - quantile) / (1.0 - p);  // per probability: everything is lost
   const double unseen = guarded ? most * proportion(hits.paths, losses.total(), level).high : 0.0;
   if (sure.first == 0.0) {  // nothing lies beyond the quantile, as far as one has seen
@@ -357,7 +357,8 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
   const Hits failures{can_fail(r.scenario, layer_of(r.scenario, spec)), hits, &struck};
   for (const double confidence : r.scenario.run.confidence) {
     HaircutAnswer h = haircut(failure, confidence, sale, level, ranks, failures);
-    if (const auto q = spared.quantile(confidence)) h.given_no_failure = sale.loss(*q);
+    const auto q = spared.quantile(confidence);
+    if (q && rank_of(spared.total(), confidence) < spared.total()) h.given_no_failure = sale.loss(*q);
     h.beyond_cliff =
         hits > tally.paths - rank_of(tally.paths, confidence);  // hits / N > 1 - confidence, in whole numbers
     const double p = *price.quantile(confidence);
@@ -412,7 +413,8 @@ CollateralAnswer portfolio_answer(const Results& r, Ranks& ranks) {
   Hits failures;
   for (std::size_t i = 0; i < r.scenario.layers.size(); ++i) {
     failures.possible |= can_fail(r.scenario, i);
-    failures.paths += r.tally.counts[r.tally.layout.failed(static_cast<int>(i), static_cast<int>(i))];
+    const auto layer = static_cast<int>(i);  // the most that one of them failed: some fail together
+    failures.paths = std::max(failures.paths, r.tally.counts[r.tally.layout.failed(layer, layer)]);
   }
   for (const double confidence : r.scenario.run.confidence) {
     a.haircuts.push_back(haircut(book, confidence, Sale{}, level, ranks, failures));
@@ -431,6 +433,7 @@ MinimumAnswer minimum_answer(const Results& r, Ranks& ranks) {
   a.p_breach = proportion(beyond, r.tally.paths, level);
   for (const double confidence : r.scenario.run.confidence) {
     a.quantiles.push_back(haircut(least, confidence, Sale{}, level, ranks, {}));
+    leave_out_largest(r.tally.paths, a.quantiles.back());
   }
   return a;
 }

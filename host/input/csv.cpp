@@ -52,11 +52,11 @@ class Descriptor {
 Error problem(const fs::path& file, const string& text) { return Error({{file.string(), 0, text}}); }
 
 /// All that comes from a descriptor; false when nobody writes.
-bool drain(int from, const fs::path& file, std::uint64_t largest, string& bytes) {
+bool drain(int from, const fs::path& file, std::uint64_t largest, string& bytes, int first_wait = -1) {
   vector<char> block(1 << 16);
   while (true) {
     pollfd wait{from, POLLIN, 0};
-    const int ready = ::poll(&wait, 1, bytes.empty() ? patience : -1);
+    const int ready = ::poll(&wait, 1, bytes.empty() ? first_wait : -1);
     if (ready < 0 && errno == EINTR) continue;
     if (ready == 0) return false;
     const ssize_t got = ::read(from, block.data(), block.size());
@@ -134,17 +134,20 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 string without_thousands(string_view cell) {
   string out;
   for (std::size_t i = 0; i < cell.size(); ++i) {
-    const bool inside = i > 0 && i + 1 < cell.size() && is_digit(cell[i - 1]);
-    if (inside && (cell[i] == ' ' || cell[i] == '\'') && is_digit(cell[i + 1])) continue;
-    if (inside && cell.substr(i).starts_with("\xc2\xa0")) {
-      ++i;
-      continue;
+    std::size_t mark = 0;
+    if (i > 0 && is_digit(cell[i - 1])) {
+      if (cell[i] == ' ' || cell[i] == '\'') mark = 1;
+      if (cell.substr(i).starts_with("\xc2\xa0")) mark = 2;
+      if (cell.substr(i).starts_with("\xe2\x80\xaf")) mark = 3;
     }
-    if (inside && cell.substr(i).starts_with("\xe2\x80\xaf")) {
-      i += 2;
-      continue;
+    const string_view after = cell.substr(std::min(i + mark, cell.size()));
+    const bool group = mark > 0 && after.size() >= 3 && is_digit(after[0]) && is_digit(after[1]) &&
+                       is_digit(after[2]) && (after.size() == 3 || !is_digit(after[3]));
+    if (group) {
+      i += mark - 1;
+    } else {
+      out += cell[i];
     }
-    out += cell[i];
   }
   return out;
 }
@@ -214,14 +217,18 @@ string csv_text(const fs::path& file, const char* what, std::uint64_t largest) {
                               what, size_text(largest)));
   }
   string bytes;
-  if (!drain(in.number(), name, largest, bytes))
+  // Only a named pipe may have nobody at its other end.
+  const string path = file.string();
+  const bool named_pipe =
+      S_ISFIFO(status.st_mode) && !standard && !path.starts_with("/dev/") && !path.starts_with("/proc/");
+  if (!drain(in.number(), name, largest, bytes, named_pipe ? patience : -1))
     throw problem(name, fmt::format("{} cannot be read (it is a pipe to which nobody writes) name a file", what));
   if (const string program = packer_of(bytes); !program.empty()) {
     if (!S_ISREG(status.st_mode))
       throw problem(name, fmt::format("{0} is packed, and comes from a pipe (only files are unpacked) unpack it first, "
                                       "with {1} -dc",
                                       what, program));
-    bytes = unpacked(file, program, largest);
+    bytes = unpacked(standard ? fs::path(fmt::format("/proc/{}/fd/0", getpid())) : file, program, largest);
   }
   if (bytes.starts_with("PK\x03\x04"))
     throw problem(name, fmt::format("{} is a zip archive (which may hold several files) unzip it", what));
@@ -256,6 +263,7 @@ std::optional<double> cell_number(string_view cell) {
 
 Csv::Csv(string file, string text, Header header) : file_(std::move(file)), text_(std::move(text)) {
   if (text_.starts_with("\xef\xbb\xbf")) at_ = 3;
+  if (text_.find('\n') == string::npos) std::replace(text_.begin(), text_.end(), '\r', '\n');  // lines of old Macs
   find_separator();
   find_header(header);
   rows_at_ = at_;
@@ -315,7 +323,12 @@ Csv::Row Csv::split(std::size_t at, int line, char separator, vector<string_view
       quoted_ |= value.find(',') != string_view::npos;
       while (!cells.back().empty() && blank(cells.back().front())) cells.back().remove_prefix(1);
       while (!cells.back().empty() && blank(cells.back().back())) cells.back().remove_suffix(1);
-      while (at < text.size() && text[at] != separator && text[at] != '\n') ++at;
+      while (at < text.size() && blank(text[at]) && text[at] != separator) ++at;
+      if (at < text.size() && text[at] != separator && text[at] != '\n') {
+        throw Error({{file_, line + row.lines - 1,
+                      "a cell goes on behind its closing quote (what is meant cannot be told) put all of it in quotes, "
+                      "and double the quotes in it"}});
+      }
     } else {
       const std::size_t first = at;
       while (at < text.size() && text[at] != separator && text[at] != '\n') ++at;
@@ -362,14 +375,16 @@ void Csv::find_separator() {
     std::map<std::size_t, std::size_t> widths;
     std::size_t rows = 0;
     int line = line_;
-    for (std::size_t at = at_; at < text_.size() && rows < first_rows;) {
-      const Row row = split(at, line, candidate, cells);
-      at = row.end;
-      line += row.lines;
-      if (row.blank || cells[0].starts_with('#')) continue;
-      ++rows;
-      ++widths[cells.size()];
-    }
+    try {
+      for (std::size_t at = at_; at < text_.size() && rows < first_rows;) {
+        const Row row = split(at, line, candidate, cells);
+        at = row.end;
+        line += row.lines;
+        if (row.blank) continue;
+        ++rows;
+        ++widths[cells.size()];
+      }
+    } catch (const Error&) { continue; }  // quotes say that it is another one
     for (const auto& [width, count] : widths) {
       // How many of the rows are alike counts most, then how many cells they have.
       const double score = width < 2 ? 0.0
@@ -397,7 +412,6 @@ void Csv::find_header(Header kind) {
     return n;
   };
   for (std::size_t rows = 0; rows < first_rows && next_row(cells, line);) {
-    if (cells[0].starts_with('#')) continue;
     ++widths[cells.size()];
     ++rows;
   }
@@ -422,7 +436,7 @@ void Csv::find_header(Header kind) {
     if (!next_row(cells, line)) break;
     header_at = before;
     header_line = line_before;
-    if (cells[0].starts_with('#') && remarks < most_remarks) {
+    if (cells[0].starts_with('#') && cells.size() != usual && remarks < most_remarks) {
       ++remarks;
       continue;
     }
@@ -464,15 +478,10 @@ void Csv::find_header(Header kind) {
     }
     if (lines.empty()) header_line_ = line;
     lines.emplace_back(cells.begin(), cells.end());
+    if (lines.size() == 1 && lines[0][0].starts_with('#'))
+      lines[0][0].erase(0, std::min(lines[0][0].find_first_not_of("# "), lines[0][0].size()));
     if (holds_values(cells)) break;  // there is no header; who reads will say so
   }
-  if (at_ >= text_.size() && lines.size() > 1) {  // nothing but names: the first line is the header, the rest is rows
-    at_ = header_at;
-    line_ = header_line;
-    next_row(cells, line);
-    lines.resize(1);
-  }
-  if (lines.empty()) return;
   const auto apart = [](const vector<string>& names) {
     for (std::size_t i = 0; i < names.size(); ++i)
       if (names[i].empty() || std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), names[i]) !=
@@ -480,6 +489,24 @@ void Csv::find_header(Header kind) {
         return false;
     return true;
   };
+  // More lines than one name columns only where the first does not tell them apart, or one names the column of times
+  // alone (as pandas writes the name of an index).
+  const auto names_index = [](const vector<string>& names) {
+    const string& n = names[0];
+    return (n == "Date" || n == "Datetime" || n == "date" || n == "time" || n == "Time" || n == "timestamp") &&
+           names.size() > 1 && std::all_of(names.begin() + 1, names.end(), [](const string& x) { return x.empty(); });
+  };
+  vector<string> first_names = lines.empty() ? vector<string>{} : lines[0];
+  while (first_names.size() > 1 && first_names.back().empty()) first_names.pop_back();
+  const bool several = lines.size() > 1 && at_ < text_.size() &&
+                       (!apart(first_names) || std::any_of(lines.begin() + 1, lines.end(), names_index));
+  if (lines.size() > 1 && !several) {
+    at_ = header_at;
+    line_ = header_line;
+    next_row(cells, line);
+    lines.resize(1);
+  }
+  if (lines.empty()) return;
   header_ = lines[0];
   if (lines.size() > 1) {
     const auto one = std::find_if(lines.rbegin(), lines.rend(), apart);
@@ -519,8 +546,8 @@ void Csv::find_header(Header kind) {
 
 /// Which of the comma and the point stands before decimals.
 void Csv::find_decimal() {
-  if (separator_ == ',' || separator_ == '|') {  // an unquoted comma separates
-    bool any = quoted_;
+  if (separator_ == ',') {  // an unquoted comma separates
+    bool any = quoted_ || text_.find('\'', at_) != string::npos || text_.find("\xc2\xa0", at_) != string::npos;
     const std::size_t begin = at_;
     const int first = line_;
     vector<string_view> cells;
@@ -541,7 +568,10 @@ void Csv::find_decimal() {
   while (next_row(cells, line)) {
     for (const string_view cell : cells) {
       const bool spaced = cell.find_first_of(" '\xc2\xe2") != string_view::npos;
-      const Says says = spaced ? meaning_of(without_thousands(cell)) : meaning_of(cell);
+      Says says = spaced ? meaning_of(without_thousands(cell)) : meaning_of(cell);
+      if (says != Says::nothing && time_of(cell)) continue;  // a time says nothing of prices
+      // Where commas separate, what is not in quotes has a point.
+      if (separator_ == ',' && says == Says::either && cell.find(',') == string_view::npos) says = Says::point;
       if (says != Says::nothing && says != Says::plain) lines.try_emplace(says, line);
     }
   }
@@ -578,7 +608,7 @@ string_view Csv::plain_number(string_view cell) {
 
 bool Csv::next(vector<string_view>& cells, int& line) {
   while (next_row(cells, line)) {
-    if (cells[0].starts_with('#')) continue;
+    if (cells[0].starts_with('#') && cells.size() != header_.size() && !header_.empty()) continue;
     if (width_ == 0 && header_.empty()) return true;  // without a header rows are as they are
     while (cells.size() > header_.size() && cells.back().empty()) cells.pop_back();
     if (cells.size() != header_.size()) {
@@ -604,7 +634,7 @@ void Csv::finish() {
   if (problems_.empty()) return;
   if (more_problems_ > 0)
     problems_.push_back({file_, 0,
-                         fmt::format("and {} more such lines (only the first {} are shown_rows) correct these first",
+                         fmt::format("and {} more such lines (only the first {} are shown) correct these first",
                                      more_problems_, shown_rows)});
   throw Error(std::move(problems_));
 }

@@ -81,8 +81,30 @@ struct Sample {
   bool is_times(std::size_t c) const {
     return share(c, [](string_view x) { return time_of(x).has_value(); }) > 0.95;
   }
+  /// Words: nothing that begins as a number does, a currency before it or not.
   bool is_text(std::size_t c) const {
-    return !is_empty(c) && share(c, [](string_view x) { return input::cell_number(x).has_value(); }) == 0.0;
+    const auto begins_a_number = [](string_view x) {
+      const auto at = x.find_first_not_of("+-$ ");
+      return (at != string_view::npos && x[at] >= '0' && x[at] <= '9') || x.starts_with("\xe2\x82\xac") ||
+             x.starts_with("\xc2\xa3");
+    };
+    const bool any =
+        std::any_of(cells[c].begin(), cells[c].end(), [](const string& x) { return !x.empty() && !says_missing(x); });
+    return any && share(c, begins_a_number) == 0.0;
+  }
+  bool is_whole_numbers(std::size_t c) const {
+    return share(c, [](string_view x) {
+             return std::all_of(x.begin(), x.end(), [](char d) { return d >= '0' && d <= '9'; });
+           }) == 1.0;
+  }
+  /// Few times come twice.
+  bool is_distinct(std::size_t c) const {
+    vector<std::int64_t> times;
+    for (const string& cell : cells[c])
+      if (const auto t = time_of(cell)) times.push_back(*t);
+    std::sort(times.begin(), times.end());
+    const auto different = std::unique(times.begin(), times.end()) - times.begin();
+    return static_cast<double>(different) >= 0.9 * static_cast<double>(times.size());
   }
   /// 0, 1, 2, ... or downwards.
   bool counts(std::size_t c) const {
@@ -126,12 +148,12 @@ std::size_t time_column(const input::Csv& csv, const Sample& sample, vector<stri
   for (const string_view name : time_names) {
     for (std::size_t c = 0; c < header.size(); ++c) {
       if (plain(header[c]) != name) continue;
-      if (sample.is_times(c)) return c;
+      if (sample.is_times(c) && sample.is_distinct(c)) return c;
       if (named == header.size()) named = c;
     }
   }
   for (std::size_t c = 0; c < header.size(); ++c) {
-    if (!sample.is_times(c)) continue;
+    if (!sample.is_times(c) || (named < header.size() && !sample.is_distinct(c))) continue;
     if (named < header.size())
       repairs.push_back(
           fmt::format("{}: column {} does not hold times, {} does (taken)", csv.file(), header[named], header[c]));
@@ -140,8 +162,9 @@ std::size_t time_column(const input::Csv& csv, const Sample& sample, vector<stri
   return named < header.size() ? named : 0;
 }
 
-/// Candles: of open, high, low and close of one asset the close is its price.
-std::optional<std::size_t> close_of_candles(const vector<string>& header) {
+/// Candles: of open, high, low and close of an asset the close is its price. The closes, for one asset or for several
+/// whose names stand before or behind; nothing where there are no candles.
+vector<std::size_t> closes_of_candles(const vector<string>& header) {
   const auto find = [&](std::initializer_list<const char*> names) -> std::optional<std::size_t> {
     for (const char* name : names)
       for (std::size_t c = 0; c < header.size(); ++c)
@@ -149,13 +172,27 @@ std::optional<std::size_t> close_of_candles(const vector<string>& header) {
     return std::nullopt;
   };
   const int others = (find({"open"}) ? 1 : 0) + (find({"high"}) ? 1 : 0) + (find({"low"}) ? 1 : 0);
-  const auto close = find({"close", "price", "last", "adjclose"});
-  return others >= 1 && close ? close : std::nullopt;
+  if (const auto close = find({"close", "price", "last", "adjclose"}); others >= 1 && close) return {*close};
+  if (find({"o"}) && find({"h"}) && find({"l"}) && find({"c"})) return {*find({"c"})};
+  vector<std::size_t> closes;
+  const auto has = [&](const string& name) {
+    return std::any_of(header.begin(), header.end(), [&](const string& h) { return plain(h) == name; });
+  };
+  for (std::size_t c = 0; c < header.size(); ++c) {
+    const string n = plain(header[c]), close = "close";
+    const bool before = n.size() > close.size() && n.starts_with(close),
+               behind = n.size() > close.size() && n.ends_with(close);
+    const string asset = before ? n.substr(close.size()) : behind ? n.substr(0, n.size() - close.size()) : "";
+    if ((before && has("high" + asset) && has("low" + asset)) || (behind && has(asset + "high") && has(asset + "low")))
+      closes.push_back(c);
+  }
+  return closes;
 }
-bool is_of_candles(string_view name) {
+
+bool is_symbol_name(string_view name) {
   const string n = plain(name);
-  for (const char* other : {"open", "high", "low", "close", "price", "last", "adjclose", "vwap"})
-    if (n == other) return true;
+  for (const char* word : {"symbol", "ticker", "pair", "asset", "coin", "name", "currency", "base", "token", "market"})
+    if (n == word) return true;
   return false;
 }
 
@@ -165,19 +202,27 @@ vector<std::size_t> prices_among(const input::Csv& csv, const Sample& sample, st
   const vector<string>& header = csv.header();
   vector<std::size_t> columns;
   vector<string> left_out;
-  const auto candles = wanted.empty() ? close_of_candles(header) : std::nullopt;
+  const vector<std::size_t> closes = wanted.empty() ? closes_of_candles(header) : vector<std::size_t>{};
+  const auto is_time_name = [](string_view name) {
+    return std::find(std::begin(time_names), std::end(time_names), plain(name)) != std::end(time_names);
+  };
   for (std::size_t c = 0; c < header.size(); ++c) {
     if (c == times) continue;
     if (!wanted.empty()) {
       if (std::find(wanted.begin(), wanted.end(), header[c]) == wanted.end()) continue;
     } else {
       if (header[c].empty() && sample.is_empty(c)) continue;
-      const char* why = is_no_price(header[c])                                 ? "no price"
-                        : is_counter_name(header[c]) && sample.counts(c)       ? "a row counter"
-                        : sample.is_times(c) && sample.goes_with(c, times)     ? "times again"
-                        : sample.is_text(c)                                    ? "no numbers"
-                        : candles && c != *candles && is_of_candles(header[c]) ? "of candles whose close is the price"
-                                                                               : nullptr;
+      const bool close = std::find(closes.begin(), closes.end(), c) != closes.end();
+      const bool counter = is_counter_name(header[c]) &&
+                           (sample.counts(c) || (header[c].empty() && c == 0 && sample.is_whole_numbers(c)));
+      const bool again = sample.is_times(c) && (is_time_name(header[c]) || sample.goes_with(c, times));
+      const char* why = close                    ? nullptr
+                        : is_no_price(header[c]) ? "no price"
+                        : counter                ? "a row counter"
+                        : again                  ? "times again"
+                        : sample.is_text(c)      ? "no numbers"
+                        : !closes.empty()        ? "beside candles, whose close is the price"
+                                                 : nullptr;
       if (why != nullptr) {
         left_out.push_back(fmt::format("{} ({})", header[c].empty() ? "a column without a name" : header[c], why));
         continue;
@@ -251,7 +296,27 @@ PriceColumns price_columns(input::Csv& csv, const vector<string>& wanted, vector
                            vector<string>& repairs) {
   const Sample sample = sample_of(csv);
   const std::size_t times = time_column(csv, sample, repairs);
-  return {times, prices_among(csv, sample, times, wanted, problems, repairs)};
+  const std::size_t said = repairs.size();
+  PriceColumns columns{times, prices_among(csv, sample, times, wanted, problems, repairs), {}};
+  if (columns.prices.empty() && problems.empty() && wanted.empty())
+    problems.push_back({csv.file(), csv.header_line(),
+                        fmt::format("there is no column of prices ({}) name one with --assets, or NAME=file:column",
+                                    repairs.size() > said ? repairs.back().substr(csv.file().size() + 2)
+                                                          : string("the columns are ") +
+                                                                fmt::format("{}", fmt::join(csv.header(), ", ")))});
+  for (std::size_t c = 0; c < csv.header().size(); ++c) {
+    if (c != times && is_symbol_name(csv.header()[c]) && sample.is_text(c) &&
+        std::find(columns.prices.begin(), columns.prices.end(), c) == columns.prices.end())
+      columns.symbol = c;
+    const bool day_only = sample.share(times, [](string_view x) { return x.size() <= 10; }) == 1.0;
+    if (c != times && plain(csv.header()[c]) == "time" && day_only && !sample.is_times(c) && !sample.is_distinct(times))
+      problems.push_back(
+          {csv.file(), csv.header_line(),
+           fmt::format("days are in column {} and times of day in column {} (a row has one time) join them "
+                       "into one column",
+                       csv.header()[times], csv.header()[c])});
+  }
+  return columns;
 }
 
 }  // namespace proofload

@@ -1,5 +1,6 @@
 /// price_columns.h -- what the columns of a price file are: times, prices, and what exports have beside them.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@ void name_header(input::Csv&, std::vector<std::string>& repairs);
 struct PriceColumns {
   std::size_t times;
   std::vector<std::size_t> prices;
+  std::optional<std::size_t> symbol;  ///< says of which asset a row is
 };
 /// By names and by what the first rows hold. `wanted`: the names of prices, empty for all that are prices; what is left
 /// out is said in `repairs`.

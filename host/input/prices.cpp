@@ -27,6 +27,7 @@ constexpr std::int64_t largest_grid = 20'000'000;  // rows: 38 years of minutes
 constexpr std::size_t shown_problems = 10;
 constexpr double off_grid_share = 0.05;  // of a file's rows that may lie between two bars
 constexpr std::int64_t one_hour = 3600, whole_day = 86400;
+constexpr double most_seam_bars = 60.0;  // that a longer gap between two files counts for
 constexpr double seam_factor =
     3.0;  // a move between two files that is so many times the largest within them is no return
 
@@ -116,9 +117,11 @@ void order(Columns& c, vector<string>& repairs) {
       if (repeated++ == 0) first_repeated = c.line[index[i + 1]];
       const bool differs = std::any_of(c.price.begin(), c.price.end(), [&](const vector<double>& p) {
         const double one = p[index[i]], other = p[index[i + 1]];
-        return one != other && !(std::isnan(one) && std::isnan(other));
+        return one != other && !std::isnan(one) && !std::isnan(other);
       });
       contradicting += differs ? 1 : 0;
+      for (vector<double>& p : c.price)  // what one row leaves open the other may say
+        if (std::isnan(p[index[i + 1]])) p[index[i + 1]] = p[index[i]];
       continue;
     }
     kept.push_back(index[i]);
@@ -161,7 +164,7 @@ Columns read_columns(const PriceSource& source, const vector<string>& wanted_ass
   } else if (!source.name.empty()) {
     wanted.clear();
   }
-  const auto [times, columns] = price_columns(csv, wanted, findings.problems, repairs);
+  const auto [times, columns, symbol] = price_columns(csv, wanted, findings.problems, repairs);
   findings.raise();
   for (const std::size_t c : columns) out.assets.push_back(header[c]);
   if (!source.name.empty()) {
@@ -176,7 +179,16 @@ Columns read_columns(const PriceSource& source, const vector<string>& wanted_ass
   std::size_t words = 0;
   int first_word = 0, line = 0;
   vector<string_view> cells;
+  string one_symbol;
   while (csv.next(cells, line)) {
+    if (symbol && one_symbol.empty()) one_symbol = cells[*symbol];
+    if (symbol && cells[*symbol] != one_symbol) {
+      throw Error(
+          {{out.file, line,
+            fmt::format("column {} says {} here and {} above (one column of prices would hold two assets) give a "
+                        "file, or a column, of each",
+                        header[*symbol], cells[*symbol], one_symbol)}});
+    }
     const auto time = time_of(cells[times]);
     if (!time) {
       findings.add(line,
@@ -314,7 +326,7 @@ void check_seams(const vector<Columns>& all) {
         const auto [last, price] = *earlier.rbegin();
         const double bars = std::max(1.0, double(b.time[r] - last) / double(bar_of(a)));
         const double move = std::fabs(std::log((*other)[r] / price));
-        if (move > seam_factor * largest * std::sqrt(bars))
+        if (move > seam_factor * largest * std::sqrt(std::min(bars, most_seam_bars)))
           refuse(a, b, name,
                  fmt::format("from {} to {:g} in {}, which is {:.0f} times their largest move", price, (*other)[r],
                              duration_text(double(b.time[r] - last)), move / largest));
@@ -485,17 +497,20 @@ PriceSource price_source(const string& text) {
   }
   source.file = rest;
   if (rest == "-" || fs::exists(source.file, ignored)) return source;
-  const auto colon = rest.rfind(':');
-  if (colon == string::npos || colon == 0) return source;
-  if (const string file = rest.substr(0, colon); file == "-" || fs::exists(file, ignored)) {
+  for (auto colon = rest.find(':'); colon != string::npos; colon = rest.find(':', colon + 1)) {
+    const string file = rest.substr(0, colon);
+    if (file != "-" && !fs::is_regular_file(file, ignored)) continue;
     source.file = file;
     source.column = rest.substr(colon + 1);
+    break;
   }
   return source;
 }
 
 PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>& assets, const PriceOptions& options) {
   if (files.empty()) throw Error("there is no price file (there is nothing to read) name one");
+  if (std::count_if(files.begin(), files.end(), [](const PriceSource& f) { return f.file == "-"; }) > 1)
+    throw Error("- is given twice (the standard input can be read once) name a file instead");
   PriceHistory history;
   vector<Columns> all;
   for (const auto& file : files) all.push_back(read_columns(file, assets, options, history.repairs));

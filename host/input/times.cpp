@@ -79,7 +79,7 @@ std::optional<std::int64_t> take_date(string_view& text) {
   }
   const auto year = take_digits(text, 4);
   const char mark = text.empty() ? ' ' : text.front();
-  if (!year || (mark != '-' && mark != '/')) return std::nullopt;
+  if (!year || (mark != '-' && mark != '/' && mark != '.')) return std::nullopt;
   text.remove_prefix(1);
   const auto month = take_digits(text, 2);
   if (!month || !take(text, mark)) return std::nullopt;
@@ -99,7 +99,7 @@ std::optional<std::int64_t> calendar_time(string_view text) {
   if (!day) return std::nullopt;
   if (text.empty()) return day;
   if (!take(text, 'T') && !take(text, ' ')) return std::nullopt;
-  auto hour = take_digits(text, 2);
+  auto hour = take_digits(text, text.size() > 1 && text[1] == ':' ? 1 : 2);
   if (!hour) return std::nullopt;
   int minutes = 0, whole_seconds = 0;
   if (text.size() == 3 && text.front() == '-' && is_half(text.substr(1))) {  // 2020-09-05 02-PM
@@ -131,7 +131,8 @@ std::optional<std::int64_t> calendar_time(string_view text) {
   const auto offset_hours = take_digits(text, 2);
   take(text, ':');
   const auto offset_minutes = text.empty() ? std::optional<int>(0) : take_digits(text, 2);
-  if (!offset_hours || !offset_minutes || !text.empty()) return std::nullopt;
+  if (!offset_hours || !offset_minutes || !text.empty() || *offset_hours > 14 || *offset_minutes > 59)
+    return std::nullopt;
   const int offset = 3600 * *offset_hours + 60 * *offset_minutes;
   return east ? seconds - offset : seconds + offset;
 }

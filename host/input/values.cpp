@@ -268,7 +268,7 @@ std::shared_ptr<const Source> read_csv(Report& report, const Node& file, const s
   if (!name) return nullptr;
   std::error_code ignored;
   const auto status = std::filesystem::status(*name, ignored);
-  if ((!std::filesystem::exists(status) || std::filesystem::is_directory(status)) &&
+  if (*name != "-" && (!std::filesystem::exists(status) || std::filesystem::is_directory(status)) &&
       !check_file(report, file.place, *name, role))
     return nullptr;
   auto source = std::make_shared<const Source>(Source{name->string(), name->parent_path()});

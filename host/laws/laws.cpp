@@ -59,6 +59,7 @@ struct Fitted {
   std::array<float, table_floats> floats{};
   double error = 0.0;
   std::size_t worst = 0;  ///< interval
+  bool whole = false;     ///< it cannot be cut further
 };
 
 /// The cubic through four values at cubic_nodes, by divided differences, as monomials rounded once.
@@ -231,10 +232,12 @@ double cut_of(const LawPiece& piece, const Fitted& bad) {
 /// The tables of a smooth piece, made when first asked for: as many as it needs. What is not exact enough is cut in
 /// two, near the end where it is steep.
 const TableShape& shape_of(const LawPiece& piece, TableSet& tables) {
-  for (const TableShape& known : tables.shapes)
-    if (known.key == piece.key) return known;
   const double range = table_range;
   const double from = std::max(piece.from, -range), to = std::min(piece.to, range);
+  // The same function over another range has tables of its own: those of a shorter one end where it ends.
+  const std::string key = piece.key + " of " + text_of(from) + " to " + text_of(to);
+  for (const TableShape& known : tables.shapes)
+    if (known.key == key) return known;
   const double floor = floor_of(piece, from, to);
   const auto fitted = [&](double low, double high) {
     PieceQuantile quantile(piece);
@@ -243,14 +246,19 @@ const TableShape& shape_of(const LawPiece& piece, TableSet& tables) {
   std::vector<Fitted> list;
   list.push_back(fitted(from, to));
   while (list.size() < most_tables) {
-    const auto bad = std::find_if(list.begin(), list.end(),
-                                  [](const Fitted& f) { return f.error > error_goal && f.to - f.from > least_width; });
+    const auto bad = std::find_if(list.begin(), list.end(), [](const Fitted& f) {
+      return f.error > error_goal && !f.whole && f.to - f.from > least_width;
+    });
     if (bad == list.end()) break;
     const double low = bad->from, high = bad->to, cut = cut_of(piece, *bad);
+    if (!(low < cut && cut < high)) {  // scores are no finer
+      bad->whole = true;
+      continue;
+    }
     *bad = fitted(low, cut);
     list.insert(std::next(bad), fitted(cut, high));
   }
-  TableShape shape{piece.key, {}};
+  TableShape shape{key, {}};
   for (Fitted& f : list) {
     const double until = f.to < range ? f.to : boundless;
     const std::uint32_t table = add_table(tables, piece.key + " from " + text_of(f.from) + " to " + text_of(f.to), f);
@@ -284,7 +292,7 @@ struct Line {
   double error;
 };
 Line line_of(const LawPiece& piece, bool lower, double unit, double from, double to, double least, const float* table) {
-  const double share = 1.0 - piece.below.v - piece.above.v, rise = unit * (piece.high - piece.low) / share;
+  const double rise = unit * (piece.high - piece.low) / piece.share;
   const double offset = lower ? unit * piece.low - rise * piece.below.v : unit * piece.high + rise * piece.above.v;
   const double scale = lower ? rise : -rise;
   Line line{static_cast<float>(offset), static_cast<float>(scale), 0.0};
@@ -329,6 +337,8 @@ CompiledLaw compile_parts(const std::vector<LawPart>& whole_parts, double unit, 
   const double least = unit * std::max(value_at(pieces, normal_quantile(floor_probability)),
                                        mean < boundless ? floor_share * mean : 0.0);
   for (const LawPiece& piece : pieces) {
+    // No score lies there, or none that is exact enough.
+    if (!(piece.to > -table_range && piece.from < table_range && piece.to - piece.from > least_piece)) continue;
     switch (piece.kind) {
       case LawPiece::Kind::atom: {
         const double exact = piece.value * unit;
@@ -358,7 +368,6 @@ CompiledLaw compile_parts(const std::vector<LawPart>& whole_parts, double unit, 
               lognormal_error(scale, piece.sigma, piece.to));
           break;
         }
-        if (piece.to < -table_range || piece.from > table_range) break;
         for (const TableShape::Range& range : shape_of(piece, tables).tables) {
           const TableFit& fit = tables.fits[range.table];
           add(std::min(range.until, piece.to), fit.exponential ? Shape::exp_table : Shape::table, range.table,
@@ -436,6 +445,7 @@ CompiledLaw compile_mixer(const std::vector<std::pair<double, double>>& dofs_and
   }
   require(total > 0.0,
           "student_t without a dof of positive weight (nothing can be drawn from it) give weights that sum to 1");
+  const RoundToNearest rounding;
   CompiledLaw compiled;
   for (const auto& [dof, weight] : dofs_and_weights) {
     if (weight == 0.0) continue;

@@ -42,7 +42,9 @@ inline BasicTails<T> partial_moment(const Standard& law, int n, const T& x) {
     case Family::weibull: {
       using boost::math::tgamma;
       const T shape = 1 + n / a, total = tgamma(shape);
-      return x <= 0 ? BasicTails<T>{0, total} : scaled<T>(gamma_tails<T>(shape, pow(x, a)), total);
+      if (x <= 0) return {0, total};
+      const T grown = pow(x, a);  // of doubles it may be infinite
+      return grown < 1e300 ? scaled<T>(gamma_tails<T>(shape, grown), total) : BasicTails<T>{total, 0};
     }
     case Family::gamma: {
       const T total = n == 0 ? T(1) : n == 1 ? a : T(a * (a + 1));
@@ -124,7 +126,7 @@ class BasicCut {
     if (t <= 0) return {0, 1};
     if (y >= to_) return {1, 0};
     const BasicTails<T> m = at(0, y);
-    return {(m.below - low_[0].below) / kept_, (m.above - high_[0].above) / kept_};
+    return {between(low_[0], m) / kept_, (m.above - high_[0].above) / kept_};
   }
 
   /// The law of the residual, density P(X' > t) / E X': its tails at t > 0, and P(X' > t).
@@ -133,12 +135,16 @@ class BasicCut {
     if (y >= to_) return {{1, 0}, 0};
     const BasicTails<T> m0 = at(0, y), m1 = at(1, y);
     const T survives = (m0.above - high_[0].above) / kept_;
-    const T below = (m1.below - low_[1].below - from_ * (m0.below - low_[0].below)) / kept_;
+    const T below = (between(low_[1], m1) - from_ * between(low_[0], m0)) / kept_;
     const T above = (m1.above - high_[1].above) / kept_ - from_ * survives;
     return {{(t * survives + below) / mean_, (above - t * survives) / mean_}, survives};
   }
 
  private:
+  /// What lies between two points, from the smaller tails: a difference of the greater ones has no digits left.
+  static T between(const BasicTails<T>& low, const BasicTails<T>& high) {
+    return low.below < low.above ? T(high.below - low.below) : T(low.above - high.above);
+  }
   BasicTails<T> at(int n, const T& x) const {
     if (x < std::numeric_limits<double>::infinity()) return partial_moment<T>(whole_, n, x);
     const BasicTails<T> all = partial_moment<T>(whole_, n, 0);

@@ -226,7 +226,10 @@ inline T density_of(const Standard& law, const T& x) {
     case Family::uniform: return 1;
     case Family::exponential: return exp(-x);
     case Family::lognormal: return normal_density(T(log(x) / a)) / (a * x);
-    case Family::weibull: return a * pow(x, T(a - 1)) * exp(-pow(x, a));
+    case Family::weibull: {
+      const T grown = pow(x, a);
+      return grown < 1e300 ? T(a * grown / x * exp(-grown)) : T(0);
+    }
     case Family::pareto: return a * pow(x, T(-a - 1)) / (1 - pow(T(law.b), T(-a)));
     case Family::gamma: return BasicImplicit<T>(law).at(log(x)).density / x;
     case Family::beta: return BasicImplicit<T>(law).at(log(x / (1 - x))).density / (x * (1 - x));

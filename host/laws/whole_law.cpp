@@ -122,6 +122,7 @@ LawPiece between(const std::vector<Placed>& parts, std::vector<std::size_t> acti
   const bool all = piece.below == 0.0 && piece.above == 0.0;
   if (uniform && !(all && active.size() == 1)) {
     piece.kind = LawPiece::Kind::straight;
+    for (const std::size_t i : active) piece.share += parts[i].weight * (high - low) / parts[i].scale;
     return piece;
   }
   piece.kind = LawPiece::Kind::smooth;
@@ -163,7 +164,11 @@ std::string text_of(double x) {
 
 StandardFunction::StandardFunction(const Standard& law) : law_(law) {
   if (is_implicit(law) && is_whole(law)) implicit_.emplace(law);
-  if (!is_whole(law)) cut_.emplace(law);
+  if (is_whole(law)) return;
+  cut_.emplace(law);
+  require(cut_->kept() > 0.0,
+          "law of which nothing is left (its values beyond a time have no probability that a number can hold) give a "
+          "law with longer values, or a shorter time");
 }
 
 BasicTails<Portable> StandardFunction::tails(Portable x) const {
@@ -202,6 +207,8 @@ std::vector<LawPiece> pieces_of(const std::vector<LawPart>& whole_parts) {
   const auto add = [&](LawPiece piece, const BasicTails<Portable>& before, const BasicTails<Portable>& after) {
     piece.from = pieces.empty() ? -infinity : normal_score(before).v;
     piece.to = after.above > 0.0 ? normal_score(after).v : infinity;
+    require(piece.from == piece.from && piece.to == piece.to,
+            "law whose distribution cannot be computed (it is not a number somewhere) give less extreme parameters");
     if (piece.from < piece.to) pieces.push_back(std::move(piece));
   };
   for (std::size_t c = 0; c < cuts.size(); ++c) {
@@ -237,7 +244,7 @@ double value_at(const std::vector<LawPiece>& pieces, double z) {
     if (piece.kind == LawPiece::Kind::atom) return piece.value;
     if (piece.kind == LawPiece::Kind::smooth) return piece.origin + piece.unit * PieceQuantile(piece)(z).value;
     const Portable p = tails_of(Portable(z)).below;
-    return piece.low + (piece.high - piece.low) * ((p - piece.below) / (1.0 - piece.below - piece.above)).v;
+    return piece.low + (piece.high - piece.low) * std::clamp(((p - piece.below) / piece.share).v, 0.0, 1.0);
   }
   return pieces.back().high;
 }

@@ -41,6 +41,7 @@ struct LawPiece {
   double low = 0.0, high = 0.0;  ///< values at the ends; `high` may be infinite for a smooth piece
   Portable below, above;  ///< smooth: probability of the parts that end before it, and of those that begin after it;
                           ///< straight: of all that is below and above it
+  double share = 0.0;     ///< straight: its probability
   double origin = 0.0, unit = 1.0;  ///< smooth: x = origin + unit * y
   std::vector<ActivePart> active;   ///< smooth
   std::string key;                  ///< smooth: equal keys are equal functions y(z)

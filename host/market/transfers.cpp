@@ -214,7 +214,7 @@ TransferColumns transfer_columns(const char* option, const vector<string>& texts
 
 Transfers read_transfers(const std::filesystem::path& file, const TransferColumns& columns) {
   std::error_code error;
-  if (!std::filesystem::exists(file, error)) {
+  if (file != "-" && !std::filesystem::exists(file, error)) {
     throw Error({{file.string(), 0, "the transfers cannot be read (there is no such file) check the name"}});
   }
   Transfers out;

@@ -158,6 +158,11 @@ std::size_t find_column(Report& report, const Place& asked, const Source& file, 
   if (match == header.end())
     report.add(asked, fmt::format("{} has no column {}", in_quotes(file.name), in_quotes(name)),
                "its first line names the columns", suggestion(name, {header.begin(), header.end()}, "column"));
+  if (match != header.end() && std::find(match + 1, header.end(), name) != header.end()) {
+    report.add(asked, fmt::format("{} has two columns {}", in_quotes(file.name), in_quotes(name)),
+               "which of them is meant cannot be told", "rename or take out one of them");
+    return header.size();
+  }
   return static_cast<std::size_t>(match - header.begin());
 }
 

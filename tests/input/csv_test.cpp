@@ -128,6 +128,26 @@ TEST(Csv, WhereANumberCanBeReadInTwoWaysNobodyGuesses) {
   expect_says(refusal("a;b\nx;1,5\ny;2.25\n"), "decimal point on line 3 and a decimal comma on line 2");
 }
 
+TEST(Csv, RowsAreNotTakenForHeaders) {
+  EXPECT_EQ(rows_of("id,status,delay\n0xaa,pending,\n0xab,failed,\n0x0,delivered,10\n").size(), 3u);
+  EXPECT_EQ(rows_of("delay\nn/a\n10\n").size(), 2u);
+  EXPECT_EQ(header_of("time,BTC,ETH\nUTC,USD,EUR\n2020-01-01,1,2\n"), (std::vector<std::string>{"time", "BTC", "ETH"}));
+  // A row may begin with #, and so may the header.
+  EXPECT_EQ(rows_of("id,delay\n#1,10\n#2,11\n").size(), 2u);
+  EXPECT_EQ(header_of("# time,BTC\n2020-01-01,1\n"), (std::vector<std::string>{"time", "BTC"}));
+}
+
+TEST(Csv, WhatIsNoNumberIsNotMadeOne) {
+  expect_says(refusal("a,b\n1,\"8208\".75\n"), "t.csv:2: a cell goes on behind its closing quote");
+  EXPECT_EQ(rows_of("a;b\nx;8208 0\ny;8000.5\n").at(0).at(1), "8208 0");
+  EXPECT_EQ(rows_of("a|b\nx|7934,50\ny|1.234,5\n").at(1).at(1), "1234.5");
+  EXPECT_EQ(rows_of("a,b\nx,8'208.5\n").at(0).at(1), "8208.5");
+  EXPECT_EQ(rows_of("a,b\n\"hello, world\",137.137\nx,998\n").at(0).at(1), "137.137");
+  // A time says nothing of how prices are written.
+  expect_says(refusal("time;BTC\n1577836800.0;8.100\n1577923200.0;9\n"), "numbers such as");
+  EXPECT_EQ(rows_of("a,b\r1,2\r3,4\r"), (Rows{{"1", "2"}, {"3", "4"}}));  // lines of old Macs
+}
+
 TEST(Csv, NamesThatCannotBeWrittenAreRefusedAtTheHeader) {
   expect_says(refusal("time,Pre\xe7o\n2024-01-01,1\n"), "t.csv:1: the name of column 2 is not UTF-8");
   expect_says(refusal("time,a\x1b[31m\n2024-01-01,1\n"), "t.csv:1: the name of column 2 holds a control character");

@@ -279,7 +279,7 @@ TEST_F(Prices, ColumnsThatAreNoPricesAreLeftOutAndSaid) {
                            p - 2, p, 100 + i % 7, i % 3);
       }));
   EXPECT_EQ(h.assets, std::vector<std::string>{"close"});
-  for (const char* said : {"(times again)", "symbol (no numbers)", "open (of candles", "Volume BTC (no price)",
+  for (const char* said : {"(times again)", "symbol (no numbers)", "open (beside candles", "Volume BTC (no price)",
                            "market_cap (no price)", "tradecount (no price)"})
     expect_says(joined(h.repairs), said);
   // Asked for by name they are taken.
@@ -299,6 +299,46 @@ TEST_F(Prices, ColumnsThatAreNoPricesAreLeftOutAndSaid) {
                        [&](int i) { return fmt::format("{},{},{}", unix_of(i), price_at(i), price_at(3 * i)); }))
                 .assets,
             (std::vector<std::string>{"BTC", "ID"}));
+}
+
+TEST_F(Prices, NothingIsDroppedThatMayBeAPrice) {
+  const auto row = [](int i, const std::string& rest) { return fmt::format("{},{}", 1704067200 + 3600 * i, rest); };
+  // Prices that begin late; a cell that is no price is an error, not a column of words.
+  EXPECT_EQ(read(table("time,BTC,ETH", 300,
+                       [&](int i) {
+                         return row(i, fmt::format("{},{}", price_at(i),
+                                                   i < 250 ? "NaN" : fmt::format("{}", price_at(2 * i))));
+                       }))
+                .assets,
+            (std::vector<std::string>{"BTC", "ETH"}));
+  expect_says(
+      refusal(table("time,BTC,ETH", 20, [&](int i) { return row(i, fmt::format("${},{}", 40 + i, price_at(i))); })),
+      "BTC is '$40'");
+  // Nothing but what is no price.
+  expect_says(refusal(table("time,volume", 20, [&](int i) { return row(i, fmt::format("{}", i)); })),
+              "there is no column of prices");
+  // Two coins in one column, told apart by another.
+  expect_says(refusal(table("time,symbol,close", 20,
+                            [&](int i) { return row(i, fmt::format("{},{}", i < 10 ? "BTC" : "ETH", price_at(i))); })),
+              "column symbol says ETH here and BTC above");
+  // Rows that complement each other.
+  const PriceHistory both = read("time,BTC,ETH\n2020-01-01,8,\n2020-01-01,,2\n2020-01-02,9,\n2020-01-02,,3\n");
+  EXPECT_EQ(both.price, (std::vector<std::vector<double>>{{8, 9}, {2, 3}}));
+  // Candles of several assets.
+  EXPECT_EQ(read(table("time,BTC_open,BTC_high,BTC_low,BTC_close,ETH_high,ETH_low,ETH_close,ETH_vol", 30,
+                       [&](int i) {
+                         const double p = price_at(i), q = price_at(i + 5);
+                         return row(i, fmt::format("{},{},{},{},{},{},{},7", p, p + 1, p - 1, p, q + 1, q - 1, q));
+                       }))
+                .assets,
+            (std::vector<std::string>{"BTC_close", "ETH_close"}));
+  // Times once more, one of which is odd.
+  EXPECT_EQ(read(table("open_time,BTC,close_time", 30,
+                       [&](int i) {
+                         return row(i, fmt::format("{},{}", price_at(i), 1704067200 + 3600 * i + (i == 7 ? 17 : 3599)));
+                       }))
+                .assets,
+            std::vector<std::string>{"BTC"});
 }
 
 TEST_F(Prices, TheColumnOfTimesIsOneWhoseCellsAreTimes) {

@@ -427,6 +427,37 @@ TEST(Mixture, IsReadAtOneScoreWithinTheGoal) {
   }
 }
 
+/// Whatever was compiled before into the same tables: those of a shorter range are not taken for a longer one.
+TEST(Mixture, DoesNotDependOnWhatWasCompiledBefore) {
+  const LawSpec whole = gamma(2.0, 300.0);
+  const std::pair<LawSpec, LawSpec> pairs[] = {
+      {window(whole, 600.0, constant(60.0)), whole},
+      {window(whole, 600.0, constant(60.0)), window(whole, 3000.0, constant(600.0))},
+      {mixture({{0.5, gamma(2.0, 10.0)}, {0.5, uniform(20.0, 30.0)}}),
+       mixture({{0.5, gamma(2.0, 10.0)}, {0.5, uniform(40.0, 50.0)}})}};
+  for (const auto& [before, spec] : pairs) {
+    TableSet tables;
+    compile_law(before, ticks_per_second, tables);
+    const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
+    EXPECT_LE(error_of(spec, compiled, tables, ticks_per_second, 101), 1.2e-4);
+  }
+}
+
+/// Parts that no score reaches, and parts far below where another one begins.
+TEST(Mixture, HasPartsAtTheEndsOfWhatANumberHolds) {
+  const LawSpec laws[] = {mixture({{0.9, weibull(100.0, 60.0)}, {0.1, uniform(86400.0, 172800.0)}}),
+                          retry(uniform(1.0, 2.0), 0.1, 60.0, 2.0, 600.0, 64),
+                          mixture({{1.0, constant(10.0)}, {1e-17, uniform(20.0, 30.0)}}),
+                          mixture({{1e-17, uniform(2.0, 3.0)}, {1.0, constant(10.0)}}),
+                          empirical({{0.0, 1.0}, {1e-17, 2.0}, {0.5, 10.0}, {1.0, 20.0}})};
+  for (const LawSpec& spec : laws) {
+    TableSet tables;
+    const CompiledLaw compiled = compile_law(spec, ticks_per_second, tables);
+    EXPECT_LE(compiled.error, 1e-4) << &spec - laws;
+    EXPECT_LE(error_of(spec, compiled, tables, ticks_per_second, 101), 1.2e-4) << &spec - laws;
+  }
+}
+
 TEST(Mixture, DoesNotDependOnTheOrderOfItsParts) {
   for (LawSpec spec : mixtures()) {
     if (spec.kind != LawKind::mixture) continue;

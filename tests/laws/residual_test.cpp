@@ -221,6 +221,21 @@ TEST(Remaining, IsConditional) {
     }
 }
 
+/// An outage that has lasted for much longer than most: what is left of it keeps its digits.
+TEST(Remaining, IsCompiledDeepInATail) {
+  for (const auto& [spec, elapsed] : {std::pair(weibull(2.0, 600.0), 3600.0), std::pair(lognormal(600.0, 0.5), 20000.0),
+                                      std::pair(gamma(2.0, 600.0), 9000.0), std::pair(exponential(600.0), 9000.0)}) {
+    TableSet tables;
+    const CompiledLaw compiled = compile_residual(spec, elapsed, ticks_per_second, tables);
+    EXPECT_LE(compiled.error, 1e-4) << elapsed;
+    for (const double p : {1e-4, 0.01, 0.1, 0.3, 0.9, 0.999}) {
+      const double x = ticks_per_second * residual_quantile(spec, elapsed, p);
+      EXPECT_NEAR(compiled_value(compiled, tables, static_cast<float>(normal_quantile(p))) / x, 1.0, 2e-3)
+          << elapsed << ' ' << p;
+    }
+  }
+}
+
 TEST(Remaining, OfALongOutageIsLonger) {
   // A log-normal outage of median 1 h that has lasted for 10 h is not over in a minute; an exponential one forgets.
   EXPECT_GT(residual_quantile(lognormal(3600.0, 1.2), 36000.0, 0.5), 3.0 * 3600.0);
