@@ -434,8 +434,8 @@ Results evenly(std::uint64_t hits, double struck) {
 /// Failures that did not happen to occur may be most of an expected shortfall: the interval has room for them.
 TEST(ExpectedShortfall, HasRoomForFailuresThatWereNotSeen) {
   for (const std::uint64_t hits : {0, 1, 9, 10, 50}) {
-    const Results r = evenly(hits, 0.9);
-    for (const HaircutAnswer& h : answer(r).collateral[0].haircuts) {
+    const Answers answers = answer(evenly(hits, 0.9));
+    for (const HaircutAnswer& h : answers.collateral[0].haircuts) {
       ASSERT_TRUE(h.expected_shortfall_low && h.expected_shortfall_high) << hits;
       const double most = (1.0 - *h.value) * proportion(hits, 100'000, 0.95).high / (1.0 - h.confidence);
       const double room = *h.expected_shortfall_high - *h.value;

@@ -584,13 +584,14 @@ TEST(Model, BasisIsAPartOfItsOwn) {
   ASSERT_EQ(at.based, 1u);
   for (int b = 0; b < loss_bins; ++b)
     ASSERT_EQ(same.tally.counts[at.basis(0) + std::size_t(b)], same.tally.counts[at.latency(1) + std::size_t(b)]) << b;
+  const Answers at_once_answers = answer(same);
   const Answers moved = answer(run(random, "1h")),
                 fixed_basis = answer(run("{ kind = \"constant\", value = 0.9 }", "1h"));
   for (std::size_t i = 0; i < moved.collateral[0].haircuts.size(); ++i) {
     const auto &native = moved.collateral[0].haircuts[i].attribution,
                &token = moved.collateral[1].haircuts[i].attribution,
                &fixed = fixed_basis.collateral[1].haircuts[i].attribution;
-    const auto& at_once = answer(same).collateral[1].haircuts[i].attribution;
+    const auto& at_once = at_once_answers.collateral[1].haircuts[i].attribution;
     EXPECT_EQ(*native.basis, 0.0);
     EXPECT_EQ(*token.price, *native.price);
     EXPECT_EQ(*fixed.price, *native.price);
