@@ -18,6 +18,7 @@
 #include <optional>
 
 #include "input/times.h"
+#include "input/toml_tree.h"
 
 namespace proofload::input {
 namespace {
@@ -25,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 using std::string, std::string_view, std::vector;
 
-constexpr std::size_t shown_rows = 10;  // problems of one file
+constexpr std::size_t most_shown = 10;  // problems of one file
 constexpr std::size_t first_rows = 50;  // that say what the file is like
 constexpr int most_remarks = 40, most_header_lines = 4;
 constexpr int patience = 5000;  // milliseconds until the first byte of a pipe
@@ -72,7 +73,7 @@ bool drain(int from, const fs::path& file, std::uint64_t largest, string& bytes,
   }
 }
 
-/// What `program -dc file` writes; no shell sees the name.
+/// What `program -dc` makes of the file; no shell sees the name.
 string unpacked(const fs::path& file, string program, std::uint64_t largest) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
@@ -81,11 +82,10 @@ string unpacked(const fs::path& file, string program, std::uint64_t largest) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  string options = "-dc", name = file.is_absolute() ? file.string() : "./" + file.string();
-  std::array<char*, 4> arguments{program.data(), options.data(), name.data(), nullptr};
   // gzip refuses what is not called .gz, unless it comes from its standard input.
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, name.c_str(), O_RDONLY, 0);
-  arguments[2] = nullptr;
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, file.c_str(), O_RDONLY, 0);
+  string options = "-dc";
+  std::array<char*, 3> arguments{program.data(), options.data(), nullptr};
   pid_t child = 0;
   const int failed = posix_spawnp(&child, program.c_str(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
@@ -528,7 +528,7 @@ void Csv::find_header(Header kind) {
                                  header_.size() > 1 ? header_[1] : header_[0]));
   }
   for (std::size_t c = 0; c < header_.size(); ++c) {
-    if (std::any_of(header_[c].begin(), header_[c].end(), [](char x) { return (x >= 0 && x < ' ') || x == 127; }))
+    if (std::any_of(header_[c].begin(), header_[c].end(), is_control))
       throw Error({{file_, header_line_,
                     fmt::format("the name of column {} holds a control character (names are printed, and go into TOML "
                                 "and JSON) take it out",
@@ -612,7 +612,7 @@ bool Csv::next(vector<string_view>& cells, int& line) {
     if (width_ == 0 && header_.empty()) return true;  // without a header rows are as they are
     while (cells.size() > header_.size() && cells.back().empty()) cells.pop_back();
     if (cells.size() != header_.size()) {
-      if (problems_.size() < shown_rows) {
+      if (problems_.size() < most_shown) {
         problems_.push_back(
             {file_, line,
              fmt::format("there {} (the header has {}: which cell is whose cannot be told) correct the "
@@ -635,7 +635,7 @@ void Csv::finish() {
   if (more_problems_ > 0)
     problems_.push_back({file_, 0,
                          fmt::format("and {} more such lines (only the first {} are shown) correct these first",
-                                     more_problems_, shown_rows)});
+                                     more_problems_, most_shown)});
   throw Error(std::move(problems_));
 }
 

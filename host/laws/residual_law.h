@@ -164,20 +164,16 @@ class Residual {
   explicit Residual(const Standard& law)
       : cut_(law), longest_(law.to == infinite ? Quad(2e3) : Quad(log(Quad(law.to) - law.from))) {}
 
-  struct Root {
-    Quad w, density;  ///< ln t; density of w there
-  };
-
   /// The w whose tails are `wanted`, from a guess: Newton's method on the log of the smaller tail, bisection where it
   /// strays.
-  Root solve(const Tails& wanted, Quad w) const {
+  Quad solve(const Tails& wanted, Quad w) const {
     const bool lower = wanted.below < wanted.above;
-    Quad low = -2e3, high = longest_, density = 0;
+    Quad low = -2e3, high = longest_;
     if (!(w < high)) w = high - 1e-3;
     for (int i = 0; i < 400; ++i) {
       const Quad t = exp(w);
       const auto [tails, survives] = cut_.residual_at(t);
-      density = t * survives / cut_.mean();
+      const Quad density = t * survives / cut_.mean();
       const Quad tail = lower ? tails.below : tails.above, target = lower ? wanted.below : wanted.above;
       const bool too_far = (tail > target) == lower;
       (too_far ? high : low) = w;
@@ -185,14 +181,14 @@ class Residual {
       if (tail > 0 && density > 0) {
         const Quad step = (lower ? Quad(log(tail / target)) : Quad(log(target / tail))) * tail / density;
         // Newton's method is of second order: after this step nothing is left that a double could show.
-        if (abs(step) < 1e-13) return {w - step, density};
+        if (abs(step) < 1e-13) return w - step;
         if (abs(step) < 4) next = w - step;
       }
       if (!(next > low && next < high)) next = (low + high) / 2;
       if (next == w) break;
       w = next;
     }
-    return {w, density};
+    return w;
   }
 
   Quad guess(const Tails& p) const { return log(std::min(p.below, Quad(0.5)) * cut_.mean()); }
@@ -217,7 +213,7 @@ inline Quad standard_quantile(const Standard& law, const Tails& p) {
     return k + closed_quantile(fading_of(law), {below, 1 - below});
   }
   const Residual residual(law);
-  return exp(residual.solve(p, residual.guess(p)).w);
+  return exp(residual.solve(p, residual.guess(p)));
 }
 
 /// P(X <= x).

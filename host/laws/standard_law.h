@@ -139,7 +139,7 @@ class BasicImplicit {
 
   struct Point {
     BasicTails<T> tails;
-    T density, slope, bend;  ///< of w; slope and bend: first two derivatives of ln(density)
+    T density, slope;  ///< of w; slope: derivative of ln(density)
   };
 
   /// The smaller tails that are asked for, down to 1e-12, may be differences from 1: 20 of 34 digits are left then.
@@ -148,22 +148,22 @@ class BasicImplicit {
       const T x = exp(w), density = exp(a_ * w - x - ln_norm_);
       if (x < a_ + 10) {
         const T below = density / a_ * gamma_series(a_, x);
-        return {{below, 1 - below}, density, a_ - x, -x};
+        return {{below, 1 - below}, density, a_ - x};
       }
       const T above = density * gamma_fraction(a_, x);
-      return {{1 - above, above}, density, a_ - x, -x};
+      return {{1 - above, above}, density, a_ - x};
     }
     const T e = exp(-abs(w)), small = e / (1 + e), large = 1 / (1 + e);
     const T x = w < 0 ? small : large, y = w < 0 ? large : small;
     const T ln_large = log(large), ln_small = ln_large - abs(w);
     const T density = exp(a_ * (w < 0 ? ln_small : ln_large) + b_ * (w < 0 ? ln_large : ln_small) - ln_norm_);
-    const T slope = a_ * y - b_ * x, bend = -(a_ + b_) * x * y;
+    const T slope = a_ * y - b_ * x;
     if (x * (a_ + b_ + 2) < a_ + 1) {
       const T below = density / a_ * beta_fraction(a_, b_, x);
-      return {{below, 1 - below}, density, slope, bend};
+      return {{below, 1 - below}, density, slope};
     }
     const T above = density / b_ * beta_fraction(b_, a_, y);
-    return {{1 - above, above}, density, slope, bend};
+    return {{1 - above, above}, density, slope};
   }
 
   T value(const T& w) const { return is_beta_ ? T(1 / (1 + exp(-w))) : T(exp(w)); }
@@ -174,21 +174,16 @@ class BasicImplicit {
     return (log(p.below * a_) + ln_norm_) / a_;
   }
 
-  struct Root {
-    T w;
-    Point near;  ///< at the last point tried, one short step away
-  };
-
   /// The w whose tails are `wanted`, from a guess: Halley's method on the log of the smaller tail, bisection where
   /// it strays.
-  Root solve(const BasicTails<T>& wanted, T w) const {
+  T solve(const BasicTails<T>& wanted, T w) const {
     const bool lower = wanted.below < wanted.above;
     T low = -1e9, high = is_beta_ ? T(1e9) : T(log(2 * a_ + 400));  // Q(a, 2 a + 400) < 1e-100
     Point p;
     for (int i = 0; i < 400; ++i) {
       p = at(w);
       const T tail = lower ? p.tails.below : p.tails.above, target = lower ? wanted.below : wanted.above;
-      if (tail == target) return {w, p};
+      if (tail == target) return w;
       const bool too_far = (tail > target) == lower;
       (too_far ? high : low) = w;
       bool sound = tail > 0 && p.density > 0;
@@ -200,14 +195,14 @@ class BasicImplicit {
         const T halley = 1 - newton * slope / 2;
         step = halley > 0.5 && halley < 2 ? T(newton / halley) : newton;
         // Halley's method is of third order: after a step this short nothing is left that a double could show.
-        if (abs(step) * (1 + abs(slope)) < 1e-7) return {w - step, p};
+        if (abs(step) * (1 + abs(slope)) < 1e-7) return w - step;
         sound = abs(step) < reach_;
       }
       T next = sound ? T(w - step) : T(too_far ? w - reach_ : w + reach_);
       if (!(next > low && next < high)) next = (low + high) / 2;
       w = next;
     }
-    return {w, p};
+    return w;
   }
 
  private:
@@ -277,7 +272,7 @@ inline bool is_implicit(const Standard& law) { return law.family == Family::gamm
 inline Quad whole_quantile(const Standard& law, const Tails& p) {
   if (!is_implicit(law)) return closed_quantile(law, p);
   const Implicit implicit(law);
-  return implicit.value(implicit.solve(p, implicit.guess(p)).w);
+  return implicit.value(implicit.solve(p, implicit.guess(p)));
 }
 
 /// P(X <= x).

@@ -3,7 +3,7 @@
 ///
 /// The law is cut wherever one of its parts begins or ends: inside a piece nothing is cut off, and where two parts
 /// overlap the quantile solves sum of w_i F_i(x) = p. What is asked for at ten thousands of scores is computed in
-/// Portable numbers (1e-12 of a value, where a score is that exact).
+/// Portable numbers; tests compare it with the Quads of parts.h.
 #pragma once
 #include <optional>
 #include <string>
