@@ -146,12 +146,12 @@ struct Outage {
   Law duration, residual;
 };
 
-/// An oracle that is pushed when the price of an asset has moved by `deviation` since the call, at the heartbeat at the
+/// An oracle that is pushed when the price of an asset has moved by a fraction since the call, at the heartbeat at the
 /// latest.
 struct Trigger {
   std::uint16_t asset, first, count;  ///< into Plan::references: the messages and readings that wait for it
   std::uint16_t unused;
-  float deviation;  ///< of the log price
+  float down, up;  ///< log of the price relative to that of the call, below and above which it is pushed
 };
 
 /// A leg is a distinct (route, asset): what a message liquidates, so one price is read for it. Legs are sorted by

@@ -58,9 +58,9 @@ PROOFLOAD_FN void fire(const Plan& plan, const Tables& tables, const Workspace<F
       if (trigger.asset == a) x = market.x[a];
     }
     x = log_price(plan, tables, work, trigger.asset, x, now);
-    const F moved = from_bits(bits(x) & broadcast_word<F>(0x7fffffffu));
+    const auto moved = either(less(x, broadcast<F>(trigger.down)), less(broadcast<F>(trigger.up), x));
     const auto due = work.time[heartbeats + o];
-    const auto pushed = both(less(now, due), less(broadcast<F>(trigger.deviation), moved));
+    const auto pushed = both(less(now, due), moved);
     if (!any(pushed)) continue;
     const auto forward = select(pushed, due - now, broadcast_word<F>(0));
     work.time[heartbeats + o] = due - forward;

@@ -401,7 +401,8 @@ class Compiler {
     if (fresh) {
       Trigger& t = out_.plan.trigger[entry->second];
       t.asset = static_cast<std::uint16_t>(asset);
-      t.deviation = static_cast<float>(spec.deviation);
+      t.down = static_cast<float>(std::log1p(-spec.deviation));
+      t.up = static_cast<float>(std::log1p(spec.deviation));
       StageSpec heartbeat;
       heartbeat.name = StageName::oracle;
       heartbeat.scope = Scope::oracle;

@@ -38,10 +38,11 @@ enum class Scope {
   route
 };  ///< whose normal score a stage reads (DESIGN 1.3)
 
-/// An oracle that is pushed when the price has moved by `deviation` since the call, at the heartbeat at the latest. How
-/// far the heartbeat is at the call is uniform; the stage's law is the latency of the publication.
+/// An oracle that is pushed when the price has moved by the fraction `deviation` since the call, up or down (as feeds
+/// measure it: |P / P_0 - 1|), at the heartbeat at the latest. How far the heartbeat is at the call is uniform; the
+/// stage's law is the latency of the publication.
 struct TriggerSpec {
-  double heartbeat = 0.0, deviation = 0.0;  ///< seconds; of the log price, in absolute value
+  double heartbeat = 0.0, deviation = 0.0;  ///< seconds; a fraction of the price of the call
 };
 
 struct StageSpec {

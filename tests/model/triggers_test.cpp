@@ -1,5 +1,5 @@
-// Oracles that are pushed when the price has moved, against theory: the first passage of |x| through the deviation at
-// the dates of the grid, or the heartbeat. checks.h says what a check is and how it proves that it would see an error.
+// Oracles that are pushed when the price has moved, against theory: the first passage of the price through 1 -+ the
+// deviation at the dates of the grid, or the heartbeat. checks.h says what a check is and how it proves that it would see an error.
 #include <algorithm>
 #include <map>
 
@@ -13,18 +13,19 @@ using namespace testing;  // NOLINT: the vocabulary of checks
 constexpr std::uint64_t n = 1'000'000;
 constexpr double sigma = 0.8, deviation = 0.005, heartbeat = hour, step = minute;
 
-/// A driftless walk that is looked at every `dt` and stopped where it is beyond +-b at a date: the density of those
-/// that go on, carried from date to date by Gauss-Legendre quadrature.
+/// A log price without drift that is looked at every `dt` and stopped where the price is beyond the fraction `b` of what
+/// it was, up or down, at a date: the density of those that go on, carried from date to date by Gauss-Legendre quadrature.
 class Watched {
  public:
-  Watched(double volatility, double b, double dt) : s_(volatility * std::sqrt(dt / year)), b_(b) {
+  Watched(double volatility, double b, double dt)
+      : s_(volatility * std::sqrt(dt / year)), down_(std::log1p(-b)), up_(std::log1p(b)) {
     using Rule = boost::math::quadrature::gauss<double, 20>;
-    const int panels = std::max(1, int(std::ceil(2.0 * b / (3.0 * s_))));
-    const double width = 2.0 * b / panels;
+    const int panels = std::max(1, int(std::ceil((up_ - down_) / (3.0 * s_))));
+    const double width = (up_ - down_) / panels;
     for (int p = 0; p < panels; ++p) {
       for (std::size_t i = 0; i < Rule::abscissa().size(); ++i) {
         for (const double sign : {-1.0, 1.0}) {
-          at_.push_back(-b + width * (p + 0.5 + 0.5 * sign * Rule::abscissa()[i]));
+          at_.push_back(down_ + width * (p + 0.5 + 0.5 * sign * Rule::abscissa()[i]));
           weight_.push_back(0.5 * width * Rule::weights()[i]);
         }
       }
@@ -43,11 +44,11 @@ class Watched {
   double goes_on(int k) {
     return over(k, [](double) { return 1.0; });
   }
-  /// Mean of f(v) over the next date's place v beyond +-b, from y.
+  /// Mean of f(v) over the next date's place v beyond the deviation, from y.
   template <class F>
   double leaving(double y, const F& f) const {
     const auto g = [&](double v) { return density(v - y) * f(v); };
-    return integral(g, b_, b_ + 9.0 * s_, 3) + integral(g, -b_ - 9.0 * s_, -b_, 3);
+    return integral(g, up_, up_ + 9.0 * s_, 3) + integral(g, down_ - 9.0 * s_, down_, 3);
   }
 
  private:
@@ -61,7 +62,7 @@ class Watched {
     }
     now_.swap(next);
   }
-  double s_, b_;
+  double s_, down_, up_;
   std::vector<double> at_, weight_, now_;
   int date_ = 1;
 };
@@ -321,6 +322,23 @@ TEST(Oracles, AreSuddenlyPushedByAShock) {
   EXPECT_EQ(edge_at(4224.0), 4224.0);  // the next edge; the next date is at 4140 s
   EXPECT_EQ(from(pushed, 4224.0), 0.0);
   EXPECT_GT(from(not_enough, 4224.0), 0.85);
+}
+
+/// A deviation is a fraction of the price, as feeds have it, and not of its logarithm: a fall of 19 % does not push an
+/// oracle whose deviation is 20 % (its logarithm has moved by 0.211), a rise of 21 % does (by 0.191).
+TEST(Oracles, MeasureAFractionOfThePrice) {
+  const auto waits_on = [](double size) {  // after the shock, with a heartbeat that is far away
+    const Results r =
+        run_text(std::string("schema = 1\nname = \"t\"\n[run]\npaths = 4000\nseed = 5\n") +
+                 one_asset(0.0, "grid = { step = \"1m\" }\n") + route("r", oracle(0.2, 1000 * hour, 0.0)) +
+                 collateral("k", "X", "r", 0.01) +
+                 fmt::format("[stress]\nshocks = [ {{ asset = \"X\", at = \"4096s\", size = {} }} ]\n", size));
+    return later(0, 4224.0)(r, {}).estimate > 0.5;
+  };
+  EXPECT_TRUE(waits_on(-0.19));
+  EXPECT_FALSE(waits_on(-0.21));
+  EXPECT_TRUE(waits_on(0.19));
+  EXPECT_FALSE(waits_on(0.21));
 }
 
 }  // namespace
