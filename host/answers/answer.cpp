@@ -332,7 +332,14 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
     if (at.breaches != 0) a.p_breach = proportion(tally.counts[at.breach(k)], tally.paths, level);
   }
   const std::uint64_t hits = tally.counts[at.hit(k)];
-  a.loss_given_failure = histogram(tally, at.struck(k)).mean(sale);
+  const Histogram struck = histogram(tally, at.struck(k));
+  a.loss_given_failure = struck.mean(sale);
+  if (a.loss_given_failure) {
+    const double variance = moments(struck, [&](double loss) { return sale.loss(loss); }).variance;
+    const Estimate e = bounded_mean(*a.loss_given_failure, variance, struck.total(), level);
+    a.loss_given_failure_low = e.low;
+    a.loss_given_failure_high = e.high;
+  }
   if (can_fail(r.scenario, layer_of(r.scenario, spec))) {
     a.p_failure = proportion(hits, tally.paths, level);
     add_exposure(r, k, sale, a);
@@ -353,7 +360,6 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
     }
   }
   if (planned.counted != 0 && r.scenario.margin.calls_per_year > 0.0) a.risk_rate = risk_rate(r, k, latency, sale);
-  const Histogram struck = histogram(tally, at.struck(k));
   const Hits failures{can_fail(r.scenario, layer_of(r.scenario, spec)), hits, &struck};
   for (const double confidence : r.scenario.run.confidence) {
     HaircutAnswer h = haircut(failure, confidence, sale, level, ranks, failures);

@@ -75,8 +75,9 @@ struct CollateralAnswer {
   /// P(the price alone lost more than the haircut at a grid date up to the sale); absent without a haircut or a grid.
   std::optional<Estimate> p_breach;
   Estimate p_failure;
-  std::optional<double> loss_given_failure;            ///< E[L | failure], after sale costs
-  std::optional<double> exposure_cap_per_loss_budget;  ///< 1 / (p_failure * E[L | failure])
+  std::optional<double> loss_given_failure;                               ///< E[L | failure], after sale costs
+  std::optional<double> loss_given_failure_low, loss_given_failure_high;  ///< its interval (bounded_mean)
+  std::optional<double> exposure_cap_per_loss_budget;                     ///< 1 / (p_failure * E[L | failure])
   /// Its interval, from those of the probability and of the mean (Zou and Donner 2008, of logarithms). The lower end
   /// takes failures to cost everything where fewer than 10 were seen; the upper end is absent then. All absent: the
   /// layer cannot fail.

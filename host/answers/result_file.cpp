@@ -229,6 +229,10 @@ void write_answers(Image& image, const Results& r) {
   over_collateral("p_failure_high", "1", "upper end of its interval", [](const auto& c) { return c.p_failure.high; });
   over_collateral("loss_given_failure", "1", "mean loss if the layer fails",
                   [](const auto& c) { return or_nan(c.loss_given_failure); });
+  over_collateral("loss_given_failure_low", "1", "lower end of its interval",
+                  [](const auto& c) { return or_nan(c.loss_given_failure_low); });
+  over_collateral("loss_given_failure_high", "1", "upper end of its interval",
+                  [](const auto& c) { return or_nan(c.loss_given_failure_high); });
   over_collateral(
       "price_reading", "1", "the reading of loss_price_count that attributes the haircut",
       [&](const auto& c) { return std::uint64_t(r.compiled.reading_of[std::size_t(&c - all.collateral.data())]); });

@@ -160,6 +160,12 @@ std::string exposure_text(const CollateralAnswer& c) {
          interval(c.exposure_cap_per_loss_budget_low, c.exposure_cap_per_loss_budget_high);
 }
 
+std::string loss_then(const CollateralAnswer& c) {
+  if (!c.loss_given_failure) return "-";
+  return fmt::format("{} % [{}, {}]", percent(c.loss_given_failure, 1), percent(c.loss_given_failure_low, 1),
+                     percent(c.loss_given_failure_high, 1));
+}
+
 std::string failure_table(const Results& r, const Answers& all) {
   const bool any = std::any_of(all.collateral.begin(), all.collateral.end(),
                                [](const auto& c) { return c.highest_priced_confidence.has_value(); });
@@ -167,8 +173,8 @@ std::string failure_table(const Results& r, const Answers& all) {
   const double budget = r.scenario.margin.loss_budget;
   Table table({"collateral", "P(layer fails)", "loss then", "exposure cap", "priced up to"});
   for (const auto& c : all.collateral) {
-    table.row({c.name, probability(c.p_failure), c.loss_given_failure ? percent(c.loss_given_failure, 1) + " %" : "-",
-               exposure_text(c), c.highest_priced_confidence ? rounded_down(*c.highest_priced_confidence) : "-"});
+    table.row({c.name, probability(c.p_failure), loss_then(c), exposure_text(c),
+               c.highest_priced_confidence ? rounded_down(*c.highest_priced_confidence) : "-"});
   }
   const std::string cap = budget > 0.0
                               ? fmt::format("USD for an expected loss of {} USD per liquidation", dollars(budget))

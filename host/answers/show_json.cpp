@@ -99,7 +99,9 @@ Json collateral(const CollateralAnswer& c) {
           {"exposure_cap", exposure_cap(c)},
           {"highest_priced_confidence", json_number(c.highest_priced_confidence)},
           {"risk_rate", risk_rate(c.risk_rate)},
-          {"wrapped_alternative", c.wrapped ? Json(*c.wrapped) : Json(nullptr)}};
+          {"wrapped_alternative", c.wrapped ? Json(*c.wrapped) : Json(nullptr)},
+          {"loss_given_failure_low", json_number(c.loss_given_failure_low)},
+          {"loss_given_failure_high", json_number(c.loss_given_failure_high)}};
 }
 
 /// The book's price at its worst grid date.

@@ -30,6 +30,21 @@ Estimate proportion(std::uint64_t successes, std::uint64_t trials, double level)
   return e;
 }
 
+Estimate bounded_mean(double mean, double variance, std::uint64_t n, double level) {
+  if (n == 0) throw std::invalid_argument("a mean needs draws");
+  const double draws = static_cast<double>(n), tail = 0.5 * (1.0 - level);
+  const auto end = [&](double extreme, bool upper) {
+    const double m = (draws * mean + extreme) / (draws + 1.0);
+    const double apart = mean - extreme;  // the variance of draws with one more, over draws + 2 for the random weights
+    const double v = (draws * variance + draws / (draws + 1.0) * apart * apart) / ((draws + 1.0) * (draws + 2.0));
+    const double rest = m * (1.0 - m);
+    if (!(rest > 0.0) || !(v > 0.0)) return m;
+    const double size = std::max(rest / v - 1.0, 1e-9), a = m * size, b = (1.0 - m) * size;
+    return upper ? boost::math::ibetac_inv(a, b, tail) : boost::math::ibeta_inv(a, b, tail);
+  };
+  return {mean, std::min(mean, end(0.0, false)), std::max(mean, end(1.0, true))};
+}
+
 std::pair<std::uint64_t, std::uint64_t> quantile_ranks(std::uint64_t n, double p, double level) {
   // Of n paths B ~ Bin(n, p) lie below the quantile. X_(r) is above it with probability P(B <= r - 1), X_(s) below it
   // with P(B >= s); each is to be at most `tail` (David and Nagaraja, Order Statistics, 7.1). Both are monotone in the

@@ -107,25 +107,46 @@ double hit_share(const Ranges& run, int k, int left_out) {
   return hits / paths;
 }
 
+/// The delete-one-range jackknife's variance of a figure that is known without each range.
+template <class Figure>
+double jackknife(int ranges, const Figure& figure) {
+  std::vector<double> without;
+  double mean = 0.0, squares = 0.0;
+  for (int r = 0; r < ranges; ++r) without.push_back(figure(r));
+  for (const double d : without) mean += d / ranges;
+  for (const double d : without) squares += (d - mean) * (d - mean);
+  return squares * (ranges - 1) / ranges;
+}
+
 /// How far apart the two runs' figures are, as a derivative over `step` of the parameter. `figure`: of a run without a
 /// range. `grid`: the width of the grid on which both figures lie (a rounding of variance width^2 / 12 each).
 template <class Figure>
 Derivative derivative(const Ranges& up, const Ranges& down, double step, double grid, double level,
                       const Figure& figure) {
   const int ranges = static_cast<int>(up.paths.size());
-  std::vector<double> without;
-  double mean = 0.0, squares = 0.0;
-  for (int r = 0; r < ranges; ++r) without.push_back(figure(up, r) - figure(down, r));
-  for (const double d : without) mean += d / ranges;
-  for (const double d : without) squares += (d - mean) * (d - mean);
+  const auto apart = [&](int left_out) { return figure(up, left_out) - figure(down, left_out); };
   Derivative answer;
-  answer.slope = (figure(up, -1) - figure(down, -1)) / step;
-  answer.error = std::sqrt(squares * (ranges - 1) / ranges + grid * grid / 6.0) / std::abs(step);
+  answer.slope = apart(-1) / step;
+  answer.error = std::sqrt(jackknife(ranges, apart) + grid * grid / 6.0) / std::abs(step);
   const boost::math::students_t t(ranges - 1);
   const double half = boost::math::quantile(boost::math::complement(t, 0.5 * (1.0 - level))) * answer.error;
   answer.low = answer.slope - half;
   answer.high = answer.slope + half;
   return answer;
+}
+
+/// What the halves of a central difference say of it.
+template <class Figure>
+void look_at_halves(const Ranges& up, const Ranges& base, const Ranges& down, double step, double grid,
+                    const Figure& figure, Derivative& d) {
+  const auto bend = [&](int left_out) {
+    return figure(up, left_out) - 2.0 * figure(base, left_out) + figure(down, left_out);
+  };
+  const double middle = figure(base, -1), half = 0.5 * step;
+  d.below = (middle - figure(down, -1)) / half;
+  d.above = (figure(up, -1) - middle) / half;
+  const double error = std::sqrt(jackknife(static_cast<int>(up.paths.size()), bend) + grid * grid / 2.0) / half;
+  d.bent = std::abs(*d.above - *d.below) > std::max(std::abs(d.slope), 3.0 * error);
 }
 
 void set_elasticity(Derivative& d, double value, double figure) {
@@ -313,9 +334,11 @@ std::vector<SensitivityAnswer> sensitivities(const Scenario& scenario, Backend& 
         const int bin = quantile_bin(base, index, confidence, -1);
         const double grid = bin > 0 && bin < loss_bins - 1 ? loss_edge(bin + 1) - loss_edge(bin) : 0.0;
         const double keep = base.compiled.plan.collateral[k].keep;
-        s.haircuts[c] = derivative(high, low, step, keep * grid, level, [&](const Ranges& run, int left_out) {
+        const auto haircut = [&](const Ranges& run, int left_out) {
           return haircut_of(run, index, confidence, left_out);
-        });
+        };
+        s.haircuts[c] = derivative(high, low, step, keep * grid, level, haircut);
+        if (!one_sided) look_at_halves(high, base, low, step, keep * grid, haircut, *s.haircuts[c]);
         set_elasticity(*s.haircuts[c], *s.value, *all[k].haircut[c]);
       }
       if (hit_share(high, index, -1) + hit_share(low, index, -1) > 0.0) {

@@ -24,6 +24,12 @@ struct Derivative {
   double low = 0.0, high = 0.0;     ///< interval at run.interval: Student's t with ranges - 1 degrees of freedom
   std::optional<double> elasticity,
       elasticity_error;  ///< d ln / d ln; absent where the haircut or probability is not positive
+  /// Slopes over the lower and the upper half of the difference; absent where it has one side (severity).
+  std::optional<double> below, above;
+  /// They differ by more than `slope`, and by more than three standard errors: the figure bends or jumps within the
+  /// bump, as a haircut does where a failure becomes as likely as 1 - confidence. `slope` is what the bump does then,
+  /// and no derivative.
+  bool bent = false;
 };
 
 /// What one parameter does to one collateral. `value` is the parameter now: annualised volatility of its asset; median

@@ -34,6 +34,18 @@ std::string with_error(double value, double error) {
   return fmt::format("{:.{}f} ± {:.{}f}", value, digits, error, digits);
 }
 
+/// Before a slope that is none.
+const char* mark(const Derivative& d) { return d.bent ? "~" : ""; }
+
+bool any_bent(const std::vector<SensitivityAnswer>& all) {
+  for (const auto& answer : all) {
+    for (const auto& p : answer.parameters) {
+      if (std::any_of(p.haircuts.begin(), p.haircuts.end(), [](const auto& d) { return d && d->bent; })) return true;
+    }
+  }
+  return false;
+}
+
 Json derivative(const std::optional<Derivative>& d) {
   if (!d) return nullptr;
   return {{"slope", json_number(d->slope)},
@@ -41,7 +53,10 @@ Json derivative(const std::optional<Derivative>& d) {
           {"low", json_number(d->low)},
           {"high", json_number(d->high)},
           {"elasticity", json_number(d->elasticity)},
-          {"elasticity_standard_error", json_number(d->elasticity_error)}};
+          {"elasticity_standard_error", json_number(d->elasticity_error)},
+          {"slope_below", json_number(d->below)},
+          {"slope_above", json_number(d->above)},
+          {"bent", d->bent}};
 }
 
 Json head(const Scenario& s) {
@@ -61,7 +76,7 @@ std::string slopes(const Scenario& s, const std::vector<SensitivityAnswer>& all)
       for (std::size_t p = 0; p < sensitives; ++p) {
         const auto& d = answer.parameters[p].haircuts[c];
         const double basis_points = 1e4 * shown[p].step;
-        row.push_back(d ? with_error(basis_points * d->slope, basis_points * d->error) : "-");
+        row.push_back(d ? mark(*d) + with_error(basis_points * d->slope, basis_points * d->error) : "-");
       }
       table.row(row);
     }
@@ -82,7 +97,7 @@ std::string elasticities(const Scenario& s, const std::vector<SensitivityAnswer>
       std::vector<std::string> row = {c == 0 ? answer.collateral : "", confidence_text(s.run.confidence[c])};
       for (std::size_t p = 0; p < sensitives; ++p) {
         const auto& d = answer.parameters[p].haircuts[c];
-        row.push_back(d && d->elasticity ? with_error(*d->elasticity, *d->elasticity_error) : "-");
+        row.push_back(d && d->elasticity ? mark(*d) + with_error(*d->elasticity, *d->elasticity_error) : "-");
       }
       table.row(row);
     }
@@ -105,7 +120,13 @@ std::string sensitivity_table(const Scenario& s, const std::vector<SensitivityAn
   return fmt::format(
              "{}: {} paths, seed {}, differences over +-{:.3g} % (hazards {:.3g} %) on the same random numbers\n",
              clipped(s.name, 50), s.run.paths, s.run.seed, 100.0 * options.bump, 100.0 * options.hazard_bump) +
-         slopes(s, all) + elasticities(s, all);
+         slopes(s, all) + elasticities(s, all) +
+         (any_bent(all)
+              ? "\n" + wrapped("~ bends or jumps within the difference (as where a failure becomes as likely as "
+                               "1 - confidence): what +- the whole difference does, divided by it, and not the "
+                               "slope at the scenario; a smaller --bump or --hazard-bump looks closer",
+                               2)
+              : "");
 }
 
 std::string systemic_table(const Scenario& s, const SystemicAnswer& all) {

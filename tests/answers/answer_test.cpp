@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <limits>
+#include <random>
 
 #include "tests/answers/made_results.h"
 
@@ -224,8 +225,60 @@ TEST(Haircuts, AreOrderStatisticsOfTheSamples) {
       for (const double loss : s.struck) sum += s.sold(midpoint_of(loss));
       EXPECT_NEAR(*a.loss_given_failure, sum / static_cast<double>(s.struck.size()), 1e-12);
       EXPECT_NEAR(*a.exposure_cap_per_loss_budget * sum / static_cast<double>(n), 1.0, 1e-12);
+      EXPECT_LE(*a.loss_given_failure_low, *a.loss_given_failure);
+      EXPECT_GE(*a.loss_given_failure_high, *a.loss_given_failure);
     }
   }
+}
+
+TEST(BoundedMean, IsClopperAndPearsonsOfZerosAndOnes) {
+  for (const std::uint64_t n : {1, 7, 400}) {
+    for (const std::uint64_t x : {std::uint64_t{0}, n / 3, n}) {
+      const double p = double(x) / double(n);
+      const Estimate mean = bounded_mean(p, p * (1.0 - p), n, 0.9), exact = proportion(x, n, 0.9);
+      EXPECT_NEAR(mean.low, exact.low, 1e-9) << x << " of " << n;
+      EXPECT_NEAR(mean.high, exact.high, 1e-9) << x << " of " << n;
+    }
+  }
+  EXPECT_THROW(bounded_mean(0.5, 0.1, 0, 0.95), std::invalid_argument);
+}
+TEST(BoundedMean, IsTheNormalIntervalOfManyDraws) {
+  const Estimate e = bounded_mean(0.3, 0.01, 10'000'000, 0.95);
+  const double half = 1.959964 * 0.1 / std::sqrt(1e7);
+  EXPECT_NEAR((e.high - 0.3) / half, 1.0, 0.01);
+  EXPECT_NEAR((0.3 - e.low) / half, 1.0, 0.01);
+}
+/// The law that intervals from a variance fail at: half is lost as a rule, and everything now and then, which few draws
+/// do not show. 20,000 samples see a coverage of 0.945 or less (5 standard errors: 0.008). Planted error: Student's t.
+TEST(BoundedMean, HoldsTheMeanOfFewDraws) {
+  std::mt19937_64 words(5);
+  std::uniform_real_distribution<double> uniform;
+  const auto rare = [&] { return uniform(words) < 0.1 ? 1.0 : 0.5; };
+  const auto even = [&] { return uniform(words); };
+  const auto covered = [](const auto& draw, double truth, std::uint64_t n, bool students) {
+    int held = 0;
+    for (int sample = 0; sample < 20'000; ++sample) {
+      double sum = 0.0, squares = 0.0;
+      for (std::uint64_t i = 0; i < n; ++i) {
+        const double x = draw();
+        sum += x, squares += x * x;
+      }
+      const double m = sum / double(n), v = std::max(0.0, squares / double(n) - m * m);
+      Estimate e = bounded_mean(m, v, n, 0.95);
+      if (students) {
+        const double half =
+            boost::math::quantile(boost::math::students_t(double(n) - 1.0), 0.975) * std::sqrt(v / (double(n) - 1.0));
+        e = {m, m - half, m + half};
+      }
+      held += e.low <= truth && truth <= e.high ? 1 : 0;
+    }
+    return held / 20'000.0;
+  };
+  for (const std::uint64_t n : {2, 5, 12, 60}) {
+    EXPECT_GT(covered(rare, 0.55, n, false), 0.942) << n;
+    EXPECT_GT(covered(even, 0.5, n, false), 0.942) << n;
+  }
+  EXPECT_LT(covered(rare, 0.55, 12, true), 0.8) << "Student's t would have passed";
 }
 
 TEST(ExpectedShortfall, IsRightAtAtoms) {

@@ -720,10 +720,11 @@ TEST(Show, HasTheKeysOfTheContractInTheirOrder) {
   EXPECT_EQ(json["seed"].get<std::uint64_t>(), ~std::uint64_t{0});
   EXPECT_EQ(json["joint_under"].size(), 2u);
   EXPECT_EQ(json["joint_under"][1].size(), 2u);
-  EXPECT_EQ(keys(collateral), (Names{"name", "asset", "route", "p_under", "p_failure", "haircuts", "loss_given_failure",
-                                     "exposure_cap_per_loss_budget", "unresolved", "p_breach",
-                                     "exposure_cap_per_loss_budget_low", "exposure_cap_per_loss_budget_high",
-                                     "exposure_cap", "highest_priced_confidence", "risk_rate", "wrapped_alternative"}))
+  EXPECT_EQ(keys(collateral),
+            (Names{"name", "asset", "route", "p_under", "p_failure", "haircuts", "loss_given_failure",
+                   "exposure_cap_per_loss_budget", "unresolved", "p_breach", "exposure_cap_per_loss_budget_low",
+                   "exposure_cap_per_loss_budget_high", "exposure_cap", "highest_priced_confidence", "risk_rate",
+                   "wrapped_alternative", "loss_given_failure_low", "loss_given_failure_high"}))
       << "additions come last";
   EXPECT_EQ(keys(collateral["haircuts"][0]).size(), 13u);
   EXPECT_EQ(keys(collateral["haircuts"][0]["capital_efficiency"]), (Names{"single_chain", "wrapped"}));

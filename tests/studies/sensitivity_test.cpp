@@ -139,6 +139,36 @@ TEST(Sensitivity, OfSeverityIsThePriceBeyondTheCliff) {
   }
 }
 
+/// At a confidence of 1 - 0.9 p a failure (probability p) is in the tail at the hazard and above it, and in the lower
+/// half of +-20 % no more: the haircut jumps there from the loss in a failure to that of the price, and the mean slope
+/// of the whole difference is no derivative. Halves of a smooth figure agree (planted error: a half divided by the whole
+/// difference).
+TEST(Sensitivity, SaysWhereAHaircutJumps) {
+  const double p = 1.0 - std::exp(-1.0 * exposure / year);
+  const std::string layer =
+      fmt::format("[layers.l]\nhazard = 1.0\nexposure = {}\nrecovery = {{ kind = \"constant\", value = 0.6 }}\n",
+                  testing::seconds(exposure));
+  const auto s = scenario_of(400'000, 8, layer, fmt::format("[0.7, {:.6f}]", 1.0 - 0.9 * p));
+  const auto all = sensitivities(s, *cpu());
+  const Derivative &jump = derivative(all[0], Sensitive::hazard, 1), &smooth = derivative(all[0], Sensitive::hazard, 0);
+  EXPECT_TRUE(jump.bent);
+  EXPECT_GT(*jump.below, 5.0 * std::abs(*jump.above));
+  EXPECT_NEAR(0.5 * (*jump.below + *jump.above), jump.slope, 1e-9 * jump.slope);
+  EXPECT_FALSE(smooth.bent);
+  for (const Sensitive parameter : {Sensitive::volatility, Sensitive::delay}) {
+    const Derivative& d = derivative(all[0], parameter, 0);
+    EXPECT_FALSE(d.bent);
+    EXPECT_NEAR(*d.below, d.slope, 0.2 * d.slope);
+    EXPECT_NEAR(*d.above, d.slope, 0.2 * d.slope);
+  }
+  EXPECT_FALSE(derivative(all[0], Sensitive::severity, 1).below);
+  const std::string table = sensitivity_table(s, all, {});
+  EXPECT_NE(table.find("~"), std::string::npos);
+  EXPECT_NE(table.find("bends or jumps within the difference"), std::string::npos);
+  const auto quiet = scenario_of(40'000, 8);
+  EXPECT_EQ(sensitivity_table(quiet, sensitivities(quiet, *cpu()), {}).find("bends"), std::string::npos);
+}
+
 /// What is lost in the mean is what neither the recovery nor the bond gives back.
 TEST(Sensitivity, OfSeverityKnowsTheBond) {
   for (const auto& [law, lost] :
