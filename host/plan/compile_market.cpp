@@ -109,9 +109,12 @@ class MarketCompiler {
   void choose_process() {
     const bool rows = market_.innovation.kind == InnovationKind::bootstrap || stress_.replay;
     const bool diffuse = market_.variance.kind == VarianceKind::constant && !rows;
-    plan_.process = rows || market_.variance.kind == VarianceKind::gjr_garch ? Process::bars
-                    : market_.variance.kind == VarianceKind::heston          ? Process::heston
-                                                                             : Process::diffusion;
+    switch (market_.variance.kind) {
+      case VarianceKind::constant: plan_.process = Process::diffusion; break;
+      case VarianceKind::heston: plan_.process = Process::heston; break;
+      case VarianceKind::gjr_garch: plan_.process = Process::bars; break;
+    }
+    if (rows) plan_.process = Process::bars;
     if (!market_.factors.empty() && diffuse && plan_.grid == 0) {
       plan_.process = Process::factors;
     } else if (n_ > limit::walked_assets) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iterator>
+#include <stdexcept>
 
 #include "base/words.h"
 #include "input/toml_tree.h"
@@ -94,14 +95,18 @@ string toml_innovation(const InnovationSpec& i, FileNames names) {
 
 string toml_variance(const VarianceSpec& v) {
   const auto numbers = [](const std::vector<double>& x) { return '[' + list(x, number_text) + ']'; };
-  if (v.kind == VarianceKind::heston)
-    return fmt::format("{{ kind = \"heston\", mean_reversion = {}, vol_of_vol = {}, correlation = {}, initial = {} }}",
-                       numbers(v.mean_reversion), numbers(v.vol_of_vol), numbers(v.correlation), numbers(v.initial));
-  if (v.kind == VarianceKind::gjr_garch)
-    return fmt::format("{{ kind = \"gjr_garch\", bar = {}, alpha = {}, gamma = {}, beta = {}, start = {} }}",
-                       toml_duration(v.bar), numbers(v.alpha), numbers(v.gamma), numbers(v.beta),
-                       v.forecast.empty() ? "\"stationary\"" : "\"forecast\", forecast = " + numbers(v.forecast));
-  return "\"constant\"";
+  switch (v.kind) {
+    case VarianceKind::constant: return "\"constant\"";
+    case VarianceKind::heston:
+      return fmt::format(
+          "{{ kind = \"heston\", mean_reversion = {}, vol_of_vol = {}, correlation = {}, initial = {} }}",
+          numbers(v.mean_reversion), numbers(v.vol_of_vol), numbers(v.correlation), numbers(v.initial));
+    case VarianceKind::gjr_garch:
+      return fmt::format("{{ kind = \"gjr_garch\", bar = {}, alpha = {}, gamma = {}, beta = {}, start = {} }}",
+                         toml_duration(v.bar), numbers(v.alpha), numbers(v.gamma), numbers(v.beta),
+                         v.forecast.empty() ? "\"stationary\"" : "\"forecast\", forecast = " + numbers(v.forecast));
+  }
+  throw std::logic_error("a variance without a word");
 }
 
 string toml_jump(const JumpSpec& jump) {

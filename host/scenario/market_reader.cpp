@@ -287,26 +287,28 @@ void read_variance(const Table& market, const MarketSpec& m, VarianceSpec& spec)
   const std::size_t n = m.assets.size();
   spec.kind = choice->kind;
   const bool bootstrap = m.innovation.kind == InnovationKind::bootstrap;
-  if (spec.kind == VarianceKind::constant) {
-    t.allow({"kind"});
-  } else if (spec.kind == VarianceKind::heston) {
-    read_heston(t, m.assets, spec);
-    if (bootstrap)
-      t.report.add(t.place_of("kind"), "market.variance is heston, and market.innovation is bootstrap",
-                   "the residuals were standardised by the variance of another model",
-                   "use variance gjr_garch or constant, or innovation gaussian or student_t");
-  } else {
-    read_garch(t, n, spec);
-    if (spec.alpha.size() != n || spec.gamma.size() != n || spec.beta.size() != n) return;
-    for (std::size_t i = 0; i < n; ++i) {
-      double kappa = 0.5;
-      if (bootstrap && !m.innovation.rows.empty()) {
-        kappa = 0.0;
-        for (const auto& row : m.innovation.rows) kappa += row[i] < 0.0 ? row[i] * row[i] : 0.0;
-        kappa /= static_cast<double>(m.innovation.rows.size());
+  switch (spec.kind) {
+    case VarianceKind::constant: t.allow({"kind"}); return;
+    case VarianceKind::heston:
+      read_heston(t, m.assets, spec);
+      if (bootstrap)
+        t.report.add(t.place_of("kind"), "market.variance is heston, and market.innovation is bootstrap",
+                     "the residuals were standardised by the variance of another model",
+                     "use variance gjr_garch or constant, or innovation gaussian or student_t");
+      return;
+    case VarianceKind::gjr_garch:
+      read_garch(t, n, spec);
+      if (spec.alpha.size() != n || spec.gamma.size() != n || spec.beta.size() != n) return;
+      for (std::size_t i = 0; i < n; ++i) {
+        double kappa = 0.5;
+        if (bootstrap && !m.innovation.rows.empty()) {
+          kappa = 0.0;
+          for (const auto& row : m.innovation.rows) kappa += row[i] < 0.0 ? row[i] * row[i] : 0.0;
+          kappa /= static_cast<double>(m.innovation.rows.size());
+        }
+        check_garch(t, m.assets[i], i, kappa, spec);
       }
-      check_garch(t, m.assets[i], i, kappa, spec);
-    }
+      return;
   }
 }
 
