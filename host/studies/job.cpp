@@ -190,6 +190,16 @@ void require_free_place(const Job& job, const fs::path& resumed) {
         fmt::format("{} is the result of another problem, \"{}\" (its plan_hash is {} and not {}) choose another "
                     "-o, or replace it with --force",
                     job.output.string(), there->scenario.name, there->compiled.plan_hash, plan_hash));
+  if (there->scenario.name != job.scenario.name)
+    throw Error(
+        fmt::format("{} is the result of another scenario, \"{}\" (which this one, \"{}\", may not replace unasked) "
+                    "choose another -o, or replace it with --force",
+                    job.output.string(), there->scenario.name, job.scenario.name));
+  if (there->range.count > job.scenario.run.paths)
+    throw Error(
+        fmt::format("{} holds {} paths (and this run would put {} in their place) choose another -o, or replace it "
+                    "with --force",
+                    job.output.string(), there->range.count, job.scenario.run.paths));
 }
 
 JobOutcome run_job(const Job& job, Backend& backend, const std::optional<Results>& before, const JobOptions& options) {
