@@ -118,7 +118,7 @@ std::string heading(const Scenario& scenario, const BacktestArguments& a, const 
     text += fmt::format("; left out: {} without a price, {} before a full window", s.missing, s.warm_up);
     if (s.sparse > 0)
       text += fmt::format(", {} with prices on less than {:.0f} % of their history", s.sparse, 100.0 * least_known);
-    if (s.still > 0) text += fmt::format(", {} whose price never moved in their history", s.still);
+    if (s.still > 0) text += fmt::format(", {} whose price hardly moved in their history", s.still);
     text += "\n";
   }
   return text;

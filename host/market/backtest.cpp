@@ -88,6 +88,8 @@ SubjectHistory walk_subject(const PriceHistory& prices, const DelayTrack& track,
   std::vector<double> returns;  // returns[i] ends at row first + 1 + i
   for (std::size_t row = first + 1; row < price.size(); ++row) returns.push_back(prices.log_return(column, row));
   const Running running(returns);
+  std::vector<std::size_t> moves(1, 0);  // in the first i returns
+  for (const double r : returns) moves.push_back(moves.back() + (std::isfinite(r) && r != 0.0 ? 1 : 0));
   ForecastSettings settings{track.horizon,
                             options.confidence,
                             in_bars(options.window, prices.bar),
@@ -124,7 +126,7 @@ SubjectHistory walk_subject(const PriceHistory& prices, const DelayTrack& track,
       ++out.sparse;
       continue;
     }
-    if (!(running.deviation(bars, settings.window) > 0.0)) {
+    if (moves[bars] - moves[bars - settings.window] < std::clamp<std::size_t>(settings.window / 3, 1, least_moves)) {
       ++out.still;
       continue;
     }
@@ -240,7 +242,7 @@ std::vector<SubjectHistory> walk(const PriceHistory& prices, const std::vector<D
       if (s.sparse > 0)
         more += fmt::format(", {} have prices on less than {:.0f} % of their history, as a price of weekdays alone has",
                             s.sparse, 100.0 * least_known);
-      if (s.still > 0) more += fmt::format(", in {} the price never moved", s.still);
+      if (s.still > 0) more += fmt::format(", in {} the price hardly moved", s.still);
       problems.push_back(
           {"", 0,
            fmt::format("{} (its prices leave no window to test: {} lie in the first {:.0f} days, {} lack "

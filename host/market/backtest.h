@@ -63,7 +63,7 @@ struct SubjectHistory {
   std::size_t missing = 0;  ///< windows left out because a price is missing
   std::size_t warm_up = 0;  ///< windows left out because there is too little history before them
   std::size_t sparse = 0;   ///< windows left out because too many bars of their history have no price
-  std::size_t still = 0;    ///< windows left out because the price did not move in all their history
+  std::size_t still = 0;    ///< windows left out because the price hardly moved in all their history
 };
 
 /// A given delay, in bars rounded up.
@@ -82,6 +82,9 @@ std::vector<Window> cut_windows(std::size_t rows, const Horizon&, std::uint64_t 
 
 /// A subject is ready when its window has passed since its first price and at least this share of its bars is known.
 inline constexpr double least_known = 0.75;
+/// A price that moved in fewer bars of its window (or in fewer than a third of a short one) has no law of its moves: a
+/// stablecoin in four decimals. A Student-t's likelihood would grow without bound there, its scale going to 0.
+inline constexpr std::size_t least_moves = 10;
 
 /// A subject without a window says why by what was left out. Throws Error when no subject has one.
 std::vector<SubjectHistory> walk(const PriceHistory&, const std::vector<DelayTrack>&,
