@@ -14,6 +14,7 @@
 #include <exception>
 #include <new>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -218,8 +219,13 @@ int run_command_line(int argc, char** argv) {
     app.parse(argc, argv);
     std::fflush(stdout);
     return status;
-  } catch (const CLI::CallForHelp& e) { return app.exit(e); } catch (const CLI::CallForVersion& e) {
-    return app.exit(e);
+  } catch (const CLI::Success& e) {  // help, or the version
+    std::ostringstream said;
+    app.exit(e, said, said);
+    try {
+      print(said.str());
+      return status;
+    } catch (...) { return tell_exception(); }
   } catch (const CLI::ParseError& e) {
     std::string command;
     for (int i = 1; i < argc && command.empty(); ++i) {
