@@ -121,6 +121,12 @@ void check_output(const FitArguments& a) {
     throw Error(fmt::format("-o {} is a folder (the section is written to a file) name one in it: -o {}", a.output,
                             (output / "market.toml").string()));
   check_output_name("-o", a.output, ".toml");
+  const string name = output.filename().string();
+  if (input::shown_name(name) != name)
+    throw Error(
+        fmt::format("-o {} is not plain UTF-8 (the section names the file of residuals beside it, and TOML is) "
+                    "choose another name",
+                    input::shown_name(a.output)));
   for (const fs::path& file : {output, beside}) {
     const auto status = fs::status(file, ignored);
     if (fs::exists(status) && !fs::is_regular_file(status))

@@ -253,6 +253,18 @@ bool is_utf8(string_view text) {
   return true;
 }
 
+string shown_name(string_view name) {
+  string shown;
+  while (!name.empty()) {
+    std::size_t size = 1;
+    while (size < std::min<std::size_t>(name.size(), 4) && !is_utf8(name.substr(0, size))) ++size;
+    if (!is_utf8(name.substr(0, size))) size = 0;
+    shown += size == 0 || is_control(name[0]) ? "?" : name.substr(0, size);
+    name.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return shown;
+}
+
 std::optional<double> cell_number(string_view cell) {
   if (cell.starts_with('+')) cell.remove_prefix(1);
   double x = 0.0;
@@ -261,7 +273,7 @@ std::optional<double> cell_number(string_view cell) {
   return x;
 }
 
-Csv::Csv(string file, string text, Header header) : file_(std::move(file)), text_(std::move(text)) {
+Csv::Csv(const string& file, string text, Header header) : file_(shown_name(file)), text_(std::move(text)) {
   if (text_.starts_with("\xef\xbb\xbf")) at_ = 3;
   if (text_.find('\n') == string::npos) std::replace(text_.begin(), text_.end(), '\r', '\n');  // lines of old Macs
   find_separator();
@@ -436,11 +448,12 @@ void Csv::find_header(Header kind) {
     if (!next_row(cells, line)) break;
     header_at = before;
     header_line = line_before;
-    if (cells[0].starts_with('#') && cells.size() != usual && remarks < most_remarks) {
+    const bool marked = cells[0].starts_with('#');
+    if (marked && cells.size() != usual && remarks < most_remarks) {
       ++remarks;
       continue;
     }
-    if (cells.size() == usual || kind == Header::none) break;
+    if ((cells.size() == usual && !marked) || kind == Header::none) break;
     // Is there a line of the usual width that names columns, before the first that holds values?
     const std::size_t here = at_;
     const int here_line = line_;

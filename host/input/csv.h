@@ -25,6 +25,8 @@ std::string csv_text(const std::filesystem::path& file, const char* what, std::u
 
 /// Whether bytes beyond ASCII are complete characters of UTF-8.
 bool is_utf8(std::string_view);
+/// A file's name for messages, reports and comments: one line of UTF-8, control characters and other bytes shown as ?.
+std::string shown_name(std::string_view name);
 
 /// A finite number, as cells come out of a Csv.
 std::optional<double> cell_number(std::string_view cell);
@@ -35,7 +37,7 @@ class Csv {
  public:
   /// `file`: for messages. Throws Error where a column has no name that can be written, a quote is never closed, or
   /// numbers can be read in two ways.
-  Csv(std::string file, std::string text, Header header = Header::given);
+  Csv(const std::string& file, std::string text, Header header = Header::given);
   Csv(const Csv&) = delete;
   Csv& operator=(const Csv&) = delete;
   Csv(Csv&&) = default;

@@ -16,6 +16,7 @@ namespace {
 using std::string, std::string_view, std::vector;
 
 constexpr std::size_t sampled_rows = 200;  // that say what a column holds
+constexpr std::size_t counted_rows = 50;   // that go on by equal whole steps: no price does
 
 string lower(string_view text) {
   string out(text);
@@ -39,7 +40,19 @@ constexpr string_view time_names[] = {"timestamputc", "timestamp",   "timeutc", 
 bool is_no_price(string_view name) {
   const string n = plain(name);
   constexpr string_view whole[] = {"vol",
+                                   "vol24h",
+                                   "amount",
+                                   "quantity",
+                                   "qty",
                                    "mcap",
+                                   "fdv",
+                                   "fullydilutedvaluation",
+                                   "return",
+                                   "returns",
+                                   "logreturn",
+                                   "logreturns",
+                                   "pctchange",
+                                   "fundingrate",
                                    "count",
                                    "trades",
                                    "tradecount",
@@ -52,13 +65,18 @@ bool is_no_price(string_view name) {
                                    "numberoftrades",
                                    "circulatingsupply",
                                    "totalsupply"};
-  return std::find(std::begin(whole), std::end(whole), n) != std::end(whole) || n.starts_with("volume") ||
-         n.ends_with("volume") || n.find("marketcap") != string::npos || n.starts_with("takerbuy");
+  return std::find(std::begin(whole), std::end(whole), n) != std::end(whole) || n.find("volume") != string::npos ||
+         n.find("marketcap") != string::npos || n.starts_with("takerbuy");
 }
 
 bool is_counter_name(string_view name) {
   const string n = plain(name);
   return n.empty() || n == "index" || n == "id" || n == "no" || n == "row" || n == "nr" || n == "unnamed0";
+}
+
+bool is_block_name(string_view name) {
+  const string n = plain(name);
+  return n.starts_with("block") || n == "height" || n == "slot" || n == "epoch" || n == "nonce";
 }
 
 /// The first cells of every column, and what follows from them.
@@ -106,17 +124,28 @@ struct Sample {
     const auto different = std::unique(times.begin(), times.end()) - times.begin();
     return static_cast<double>(different) >= 0.9 * static_cast<double>(times.size());
   }
-  /// 0, 1, 2, ... or downwards.
+  /// 0, 1, 2, ... or by other equal steps, upwards or downwards.
   bool counts(std::size_t c) const {
     const auto& column = cells[c];
-    if (column.size() < 3) return false;
+    if (column.size() < 3 || !is_whole_numbers(c)) return false;
     double step = 0.0;
     for (std::size_t r = 1; r < column.size(); ++r) {
       const auto one = input::cell_number(column[r - 1]), other = input::cell_number(column[r]);
       if (!one || !other || (r > 1 && *other - *one != step)) return false;
       step = *other - *one;
     }
-    return std::fabs(step) == 1.0;
+    return step != 0.0;
+  }
+  /// Whole numbers that never come back, as those of blocks.
+  bool climbs(std::size_t c) const {
+    const auto& column = cells[c];
+    if (!is_whole_numbers(c)) return false;
+    for (std::size_t r = 2; r < column.size(); ++r) {
+      const auto a = input::cell_number(column[r - 2]), b = input::cell_number(column[r - 1]),
+                 d = input::cell_number(column[r]);
+      if (!a || !b || !d || (*b - *a) * (*d - *b) <= 0.0) return false;
+    }
+    return column.size() > 2;
   }
   /// Two columns of times that go on alike are the same times.
   bool goes_with(std::size_t c, std::size_t times) const {
@@ -162,6 +191,25 @@ std::size_t time_column(const input::Csv& csv, const Sample& sample, vector<stri
   return named < header.size() ? named : 0;
 }
 
+/// Days in one column and times of day in another, which are times together: both columns.
+std::optional<std::pair<std::size_t, std::size_t>> day_and_clock(const vector<string>& header, const Sample& sample) {
+  const auto is_named = [&](std::size_t c, std::initializer_list<const char*> names) {
+    return std::any_of(names.begin(), names.end(), [&](const char* name) { return plain(header[c]) == name; });
+  };
+  for (std::size_t day = 0; day < header.size(); ++day) {
+    const bool days = is_named(day, {"date", "day", "dateutc", "datum"}) && sample.is_times(day) &&
+                      sample.share(day, [](string_view x) { return x.size() <= 10; }) == 1.0;
+    for (std::size_t c = 0; days && c < header.size(); ++c) {
+      if (!is_named(c, {"time", "timeutc", "timeofday", "clock", "zeit"}) || sample.is_times(c)) continue;
+      std::size_t together = 0;
+      for (std::size_t r = 0; r < sample.cells[c].size(); ++r)
+        together += time_of(sample.cells[day][r] + " " + sample.cells[c][r]) ? 1 : 0;
+      if (20 * together > 19 * sample.cells[c].size()) return std::pair{day, c};
+    }
+  }
+  return std::nullopt;
+}
+
 /// Candles: of open, high, low and close of an asset the close is its price. The closes, for one asset or for several
 /// whose names stand before or behind; nothing where there are no candles.
 vector<std::size_t> closes_of_candles(const vector<string>& header) {
@@ -189,6 +237,14 @@ vector<std::size_t> closes_of_candles(const vector<string>& header) {
   return closes;
 }
 
+/// Of columns that are one asset's, none is its price by its name: "" where there are none such.
+string several_of_one(const vector<string>& header, const vector<std::size_t>& columns) {
+  const auto named = [&](const char* name) {
+    return std::any_of(columns.begin(), columns.end(), [&](std::size_t c) { return plain(header[c]) == name; });
+  };
+  return named("high") && named("low") ? "high and low" : named("bid") && named("ask") ? "bid and ask" : "";
+}
+
 bool is_symbol_name(string_view name) {
   const string n = plain(name);
   for (const char* word : {"symbol", "ticker", "pair", "asset", "coin", "name", "currency", "base", "token", "market"})
@@ -197,7 +253,7 @@ bool is_symbol_name(string_view name) {
 }
 
 /// Which columns are prices that are wanted, checked; what the others are is said.
-vector<std::size_t> prices_among(const input::Csv& csv, const Sample& sample, std::size_t times,
+vector<std::size_t> prices_among(const input::Csv& csv, const Sample& sample, const PriceColumns& known,
                                  const vector<string>& wanted, vector<Problem>& problems, vector<string>& repairs) {
   const vector<string>& header = csv.header();
   vector<std::size_t> columns;
@@ -207,19 +263,25 @@ vector<std::size_t> prices_among(const input::Csv& csv, const Sample& sample, st
     return std::find(std::begin(time_names), std::end(time_names), plain(name)) != std::end(time_names);
   };
   for (std::size_t c = 0; c < header.size(); ++c) {
-    if (c == times) continue;
+    if (c == known.times || c == known.clock) continue;
     if (!wanted.empty()) {
       if (std::find(wanted.begin(), wanted.end(), header[c]) == wanted.end()) continue;
     } else {
       if (header[c].empty() && sample.is_empty(c)) continue;
       const bool close = std::find(closes.begin(), closes.end(), c) != closes.end();
-      const bool counter = is_counter_name(header[c]) &&
-                           (sample.counts(c) || (header[c].empty() && c == 0 && sample.is_whole_numbers(c)));
-      const bool again = sample.is_times(c) && (is_time_name(header[c]) || sample.goes_with(c, times));
+      const bool counts = sample.counts(c);
+      const bool counter = (counts && (is_counter_name(header[c]) || sample.cells[c].size() >= counted_rows)) ||
+                           (is_block_name(header[c]) && sample.climbs(c)) ||
+                           (header[c].empty() && c == 0 && sample.is_whole_numbers(c));
+      const bool again = sample.is_times(c) && (is_time_name(header[c]) || sample.goes_with(c, known.times));
+      // Times as nobody reads them: 07 am.
+      const bool unread = is_time_name(header[c]) &&
+                          sample.share(c, [](string_view x) { return input::cell_number(x).has_value(); }) == 0.0;
       const char* why = close                    ? nullptr
                         : is_no_price(header[c]) ? "no price"
-                        : counter                ? "a row counter"
                         : again                  ? "times again"
+                        : counter                ? "a counter of rows or blocks"
+                        : unread                 ? "no numbers"
                         : sample.is_text(c)      ? "no numbers"
                         : !closes.empty()        ? "beside candles, whose close is the price"
                                                  : nullptr;
@@ -295,26 +357,30 @@ void name_header(input::Csv& csv, vector<string>& repairs) {
 PriceColumns price_columns(input::Csv& csv, const vector<string>& wanted, vector<Problem>& problems,
                            vector<string>& repairs) {
   const Sample sample = sample_of(csv);
-  const std::size_t times = time_column(csv, sample, repairs);
+  const auto both = day_and_clock(csv.header(), sample);
+  const std::size_t times = both ? both->first : time_column(csv, sample, repairs);
+  if (both)
+    repairs.push_back(fmt::format("{}: days are in column {} and times of day in column {} (joined)", csv.file(),
+                                  csv.header()[both->first], csv.header()[both->second]));
   const std::size_t said = repairs.size();
-  PriceColumns columns{times, prices_among(csv, sample, times, wanted, problems, repairs), {}};
+  PriceColumns columns{times, {}, {}, {}};
+  if (both) columns.clock = both->second;
+  columns.prices = prices_among(csv, sample, columns, wanted, problems, repairs);
   if (columns.prices.empty() && problems.empty() && wanted.empty())
     problems.push_back({csv.file(), csv.header_line(),
                         fmt::format("there is no column of prices ({}) name one with --assets, or NAME=file:column",
                                     repairs.size() > said ? repairs.back().substr(csv.file().size() + 2)
                                                           : string("the columns are ") +
                                                                 fmt::format("{}", fmt::join(csv.header(), ", ")))});
+  if (const string such = several_of_one(csv.header(), columns.prices); wanted.empty() && !such.empty())
+    problems.push_back({csv.file(), csv.header_line(),
+                        fmt::format("there are {}, and no close (they would be two assets that always move together) "
+                                    "choose one with --assets",
+                                    such)});
   for (std::size_t c = 0; c < csv.header().size(); ++c) {
     if (c != times && is_symbol_name(csv.header()[c]) && sample.is_text(c) &&
         std::find(columns.prices.begin(), columns.prices.end(), c) == columns.prices.end())
       columns.symbol = c;
-    const bool day_only = sample.share(times, [](string_view x) { return x.size() <= 10; }) == 1.0;
-    if (c != times && plain(csv.header()[c]) == "time" && day_only && !sample.is_times(c) && !sample.is_distinct(times))
-      problems.push_back(
-          {csv.file(), csv.header_line(),
-           fmt::format("days are in column {} and times of day in column {} (a row has one time) join them "
-                       "into one column",
-                       csv.header()[times], csv.header()[c])});
   }
   return columns;
 }

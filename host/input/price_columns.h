@@ -17,9 +17,10 @@ bool says_missing(std::string_view cell);
 void name_header(input::Csv&, std::vector<std::string>& repairs);
 
 struct PriceColumns {
-  std::size_t times;
+  std::size_t times;  ///< the column of times, or of days
   std::vector<std::size_t> prices;
   std::optional<std::size_t> symbol;  ///< says of which asset a row is
+  std::optional<std::size_t> clock;   ///< the time of day, where it has a column of its own
 };
 /// By names and by what the first rows hold. `wanted`: the names of prices, empty for all that are prices; what is left
 /// out is said in `repairs`.

@@ -60,7 +60,10 @@ struct Findings {
   }
   void raise() {
     if (problems.empty()) return;
-    if (more > 0) problems.push_back({file, 0, fmt::format("and {} like these", counted(more, "problem"))});
+    if (more > 0)
+      problems.push_back({file, 0,
+                          fmt::format("and {} like these (only the first {} are shown) correct these first",
+                                      counted(more, "problem"), shown_problems)});
     throw Error(std::move(problems));
   }
 };
@@ -164,7 +167,7 @@ Columns read_columns(const PriceSource& source, const vector<string>& wanted_ass
   } else if (!source.name.empty()) {
     wanted.clear();
   }
-  const auto [times, columns, symbol] = price_columns(csv, wanted, findings.problems, repairs);
+  const auto [times, columns, symbol, clock] = price_columns(csv, wanted, findings.problems, repairs);
   findings.raise();
   for (const std::size_t c : columns) out.assets.push_back(header[c]);
   if (!source.name.empty()) {
@@ -189,15 +192,15 @@ Columns read_columns(const PriceSource& source, const vector<string>& wanted_ass
                         "file, or a column, of each",
                         header[*symbol], cells[*symbol], one_symbol)}});
     }
-    const auto time = time_of(cells[times]);
+    const auto time = clock ? time_of(fmt::format("{} {}", cells[times], cells[*clock])) : time_of(cells[times]);
     if (!time) {
       findings.add(line,
                    fmt::format("{} in column {} is not a time (the time column is {}) write 2020-03-12T06:00:00Z or a "
                                "Unix time; name the column timestamp_utc",
-                               shown(cells[times]), header[times], header[times]));
+                               shown(cells[clock.value_or(times)]), header[clock.value_or(times)], header[times]));
       continue;
     }
-    if (const string impossible = options.any_time ? "" : problem_of_time(*time); !impossible.empty()) {
+    if (const string impossible = options.any_time ? "" : problem_of_time(*time, options.unless); !impossible.empty()) {
       findings.add(line, impossible);
       continue;
     }
@@ -231,30 +234,59 @@ T most_common(const std::map<T, std::size_t>& counts) {
       ->first;
 }
 
-std::int64_t bar_of(const Columns& c) {
-  std::map<std::int64_t, std::size_t> steps;
-  for (std::size_t r = 1; r < c.time.size(); ++r) ++steps[c.time[r] - c.time[r - 1]];
-  return most_common(steps);
-}
-
 std::int64_t modulo(std::int64_t a, std::int64_t b) { return ((a % b) + b) % b; }
-
-/// Months and quarters have no equal lengths.
-void refuse_months(const Columns& c) {
-  std::size_t months = 0;
-  for (std::size_t r = 1; r < c.time.size(); ++r) {
-    const std::int64_t days = (c.time[r] - c.time[r - 1] + whole_day / 2) / whole_day;
-    months += (days >= 28 && days <= 31) || (days >= 89 && days <= 92) ? 1 : 0;
-  }
-  if (2 * months <= c.time.size() || bar_of(c) < 28 * whole_day) return;
-  throw Error({{c.file, c.line[0],
-                "the rows are a month or a quarter apart (which have no equal lengths: returns over them cannot be "
-                "compared) give daily or weekly prices"}});
-}
 
 /// How far from its bar a row may lie: candles come a few seconds late, and days begin an hour earlier in summer.
 std::int64_t tolerance_of(std::int64_t bar) {
   return bar >= whole_day ? one_hour : std::min<std::int64_t>(bar / 20, 60);
+}
+
+/// The step that most rows are apart; where prices were asked for, each a few seconds late, the usual bar that most
+/// steps are next to.
+std::int64_t bar_of(const Columns& c) {
+  std::map<std::int64_t, std::size_t> steps;
+  for (std::size_t r = 1; r < c.time.size(); ++r) ++steps[c.time[r] - c.time[r - 1]];
+  const std::int64_t common = most_common(steps);
+  if (2 * steps[common] > c.time.size()) return common;
+  for (const std::int64_t bar : {60, 180, 300, 900, 1800, 3600, 7200, 14400, 21600, 28800, 43200, 86400, 604800}) {
+    std::size_t near = 0;
+    for (const auto& [step, count] : steps) near += std::abs(step - bar) <= tolerance_of(bar) ? count : 0;
+    if (2 * near > c.time.size()) return bar;
+  }
+  return common;
+}
+
+/// How late in their bars rows are: as most are, or, where hardly two are alike, not at all if they lie next to it.
+std::int64_t phase_of(const vector<Columns>& all, std::int64_t bar) {
+  std::map<std::int64_t, std::size_t> phases;
+  std::size_t rows = 0, near = 0;
+  for (const auto& c : all) {
+    for (const std::int64_t t : c.time) {
+      const std::int64_t late = modulo(t, bar);
+      ++phases[late];
+      ++rows;
+      near += std::min(late, bar - late) <= tolerance_of(bar) ? 1 : 0;
+    }
+  }
+  const std::int64_t common = most_common(phases);
+  return 2 * phases[common] <= rows && 10 * near > 9 * rows ? 0 : common;
+}
+
+/// Months, quarters, halves and years have no equal lengths.
+void refuse_months(const Columns& c) {
+  std::size_t months = 0;
+  for (std::size_t r = 1; r < c.time.size(); ++r) {
+    const std::int64_t days = (c.time[r] - c.time[r - 1] + whole_day / 2) / whole_day;
+    months += (days >= 28 && days <= 31) || (days >= 89 && days <= 92) || (days >= 181 && days <= 184) || days == 365 ||
+                      days == 366
+                  ? 1
+                  : 0;
+  }
+  if (2 * months <= c.time.size() || bar_of(c) < 28 * whole_day) return;
+  throw Error(
+      {{c.file, c.line[0],
+        "the rows are a month, a quarter or a year apart (which have no equal lengths: returns over them cannot "
+        "be compared) give daily or weekly prices"}});
 }
 
 /// Puts rows that lie next to a bar onto it; of two for one bar the nearer one stays.
@@ -544,7 +576,7 @@ PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>&
 
   for (const auto& c : all) refuse_months(c);
   check_seams(all);
-  std::map<std::int64_t, std::size_t> bars, phases;
+  std::map<std::int64_t, std::size_t> bars;
   for (const auto& c : all) ++bars[bar_of(c)];
   if (bars.size() > 1) {
     vector<Problem> problems;
@@ -558,10 +590,7 @@ PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>&
   }
   history.bar = bars.begin()->first;
   std::int64_t first = std::numeric_limits<std::int64_t>::max(), last = std::numeric_limits<std::int64_t>::min();
-  for (const auto& c : all) {
-    for (const std::int64_t t : c.time) ++phases[modulo(t, history.bar)];
-  }
-  const std::int64_t phase = most_common(phases);
+  const std::int64_t phase = phase_of(all, history.bar);
   for (auto& c : all) snap(c, history.bar, phase, history.repairs);
   for (const auto& c : all) {
     for (const std::int64_t t : c.time) {

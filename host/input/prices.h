@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -45,7 +46,8 @@ struct PriceSource {
 PriceSource price_source(const std::string& text);
 
 struct PriceOptions {
-  bool any_time = false;  ///< prices before 1990 and after tomorrow too
+  bool any_time = false;                       ///< prices before 1990 and after tomorrow too
+  std::string_view unless = "say --any-time";  ///< how to ask for them
 };
 
 /// Reads and merges files (input/csv.h). `assets` empty: all columns that are prices; what exports have beside them

@@ -49,24 +49,25 @@ std::optional<std::int64_t> day_of(int year, int month, int day) {
   return 86400 * std::int64_t{std::chrono::sys_days(date).time_since_epoch().count()};
 }
 
-/// 20240131, 202401311200, 20240131120000 and, with milliseconds, 20240131120000000: as Unix times they would lie in
-/// 1970, 1976 and after 2600.
+/// 20240131, 2024013112, 202401311200, 20240131120000 and, with milliseconds, 20240131120000000: as Unix times they
+/// would lie in 1970, after 2033, in 1976 and after 2600.
 std::optional<std::int64_t> compact_time(string_view text) {
   const std::size_t size = text.size();
-  if (size != 8 && size != 12 && size != 14 && size != 17) return std::nullopt;
+  if (size != 8 && size != 10 && size != 12 && size != 14 && size != 17) return std::nullopt;
   const auto year = take_digits(text, 4), month = take_digits(text, 2), day = take_digits(text, 2);
-  if (!year || !month || !day || *year < 1970 || *year > 2199) return std::nullopt;
+  if (!year || !month || !day || *year < (size == 10 ? 1990 : 1970) || *year > 2199) return std::nullopt;
   auto seconds = day_of(*year, *month, *day);
   if (!seconds || size == 8) return seconds;
-  const auto hour = take_digits(text, 2), minute = take_digits(text, 2);
-  const auto second = size == 12 ? std::optional<int>(0) : take_digits(text, 2);
+  const std::optional<int> none = 0;
+  const auto hour = take_digits(text, 2), minute = size == 10 ? none : take_digits(text, 2);
+  const auto second = size <= 12 ? none : take_digits(text, 2);
   if (!hour || !minute || !second || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
   if (size == 17 && !take_digits(text, 3)) return std::nullopt;
   return *seconds + 3600 * *hour + 60 * *minute + *second;
 }
 
-/// 2020-03-12, 2020/03/12, or 12.03.2020: with points the day comes first. Where either may (03/12/2020) nobody
-/// guesses.
+/// 2020-03-12, 2020/03/12, 20200312, 2020-03 (its first day), or 12.03.2020: with points the day comes first. Where
+/// either may (03/12/2020) nobody guesses.
 std::optional<std::int64_t> take_date(string_view& text) {
   string_view rest = text;
   if (const auto day = take_digits(rest, 2); day && take(rest, '.')) {
@@ -79,10 +80,12 @@ std::optional<std::int64_t> take_date(string_view& text) {
   }
   const auto year = take_digits(text, 4);
   const char mark = text.empty() ? ' ' : text.front();
-  if (!year || (mark != '-' && mark != '/' && mark != '.')) return std::nullopt;
-  text.remove_prefix(1);
+  const bool compact = mark >= '0' && mark <= '9';
+  if (!year || (!compact && mark != '-' && mark != '/' && mark != '.')) return std::nullopt;
+  if (!compact) text.remove_prefix(1);
   const auto month = take_digits(text, 2);
-  if (!month || !take(text, mark)) return std::nullopt;
+  if (month && text.empty() && mark == '-') return day_of(*year, *month, 1);
+  if (!month || (!compact && !take(text, mark))) return std::nullopt;
   const auto day = take_digits(text, 2);
   return day ? day_of(*year, *month, *day) : std::nullopt;
 }
@@ -98,7 +101,7 @@ std::optional<std::int64_t> calendar_time(string_view text) {
   const auto day = take_date(text);
   if (!day) return std::nullopt;
   if (text.empty()) return day;
-  if (!take(text, 'T') && !take(text, ' ')) return std::nullopt;
+  if (!take(text, 'T') && !take(text, ' ') && !take(text, '_')) return std::nullopt;
   auto hour = take_digits(text, text.size() > 1 && text[1] == ':' ? 1 : 2);
   if (!hour) return std::nullopt;
   int minutes = 0, whole_seconds = 0;
@@ -106,11 +109,12 @@ std::optional<std::int64_t> calendar_time(string_view text) {
     hour = hour_of_half(*hour, text.substr(1));
     return hour ? std::optional(*day + 3600 * *hour) : std::nullopt;
   }
-  if (!take(text, ':')) return std::nullopt;
+  const bool compact = !text.empty() && text.front() >= '0' && text.front() <= '9';  // 120000
+  if (!compact && !take(text, ':')) return std::nullopt;
   const auto minute = take_digits(text, 2);
   if (!minute || *minute > 59) return std::nullopt;
   minutes = *minute;
-  if (take(text, ':')) {
+  if (compact ? !text.empty() && text.front() >= '0' && text.front() <= '9' : take(text, ':')) {
     const auto second = take_digits(text, 2);
     if (!second || *second > 59) return std::nullopt;
     whole_seconds = *second;
@@ -151,13 +155,13 @@ string_view trimmed(string_view cell) {
   return cell.substr(first, cell.find_last_not_of(" \t\"") - first + 1);
 }
 
-string problem_of_time(std::int64_t seconds) {
+string problem_of_time(std::int64_t seconds, string_view unless) {
   const std::int64_t now =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   if (seconds >= earliest_time && seconds <= now + 86400) return {};
-  return fmt::format("{} is {} ({}) correct it, or say --any-time", time_text(seconds),
-                     seconds < earliest_time ? "before 1990" : "after tomorrow",
-                     seconds < earliest_time ? "no market of ours is so old" : "nobody knows what happens then");
+  return fmt::format(
+      "{} is {} ({}) correct it, or {}", time_text(seconds), seconds < earliest_time ? "before 1990" : "after tomorrow",
+      seconds < earliest_time ? "no market of ours is so old" : "nobody knows what happens then", unless);
 }
 
 std::int64_t parse_time(const string& text) {

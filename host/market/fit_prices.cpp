@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/words.h"
+#include "input/csv.h"
 #include "input/toml_tree.h"
 #include "kernels/plan.h"
 
@@ -206,21 +207,38 @@ double lagged_correlation(const vector<double>& x, const vector<double>& y, int 
   return n >= 60.0 && xx > 0.0 && yy > 0.0 ? xy / std::sqrt(xx * yy) : 0.0;
 }
 
-/// Of files that label a bar by its beginning and by its end, one asset seems to follow the other by a bar.
+/// Of files that label a bar by its beginning and by its end, or in two time zones, one asset seems to follow the other
+/// by a bar, or by some.
 void note_shifted_times(const PriceHistory& h, vector<string>& notes) {
-  vector<vector<double>> returns;
-  for (std::size_t a = 0; a < h.assets.size(); ++a) returns.push_back(h.log_returns(a));
+  constexpr std::size_t looked_at = 5000;  // returns, for more than one bar
+  constexpr int most_bars = 24;
+  constexpr double sure = 5.0;  // standard errors, where the largest of many is looked for
+  vector<vector<double>> returns, latest;
+  for (std::size_t a = 0; a < h.assets.size(); ++a) {
+    returns.push_back(h.log_returns(a));
+    const auto& all = returns.back();
+    latest.emplace_back(all.end() - static_cast<std::ptrdiff_t>(std::min(all.size(), looked_at)), all.end());
+  }
   for (std::size_t i = 0; i < h.assets.size(); ++i) {
     for (std::size_t j = 0; j < h.assets.size(); ++j) {
       if (i == j) continue;
-      const double together = lagged_correlation(returns[i], returns[j], 0),
-                   after = lagged_correlation(returns[i], returns[j], 1);
-      if (std::fabs(after) > std::fabs(together) + 0.2)
-        notes.push_back(
-            fmt::format("{} follows {} by one bar with correlation {:.2f}, against {:.2f} in the same bar: "
-                        "their times may label different ends of bars, and then what they lose together "
-                        "comes out too small",
-                        h.assets[j], h.assets[i], after, together));
+      const double together = std::fabs(lagged_correlation(returns[i], returns[j], 0));
+      double after = lagged_correlation(returns[i], returns[j], 1);
+      int bars = 1;
+      for (int lag = 2; lag <= most_bars && together < 0.5; ++lag) {
+        const double other = lagged_correlation(latest[i], latest[j], lag);
+        if (std::fabs(other) < together + sure / std::sqrt(static_cast<double>(latest[i].size())) ||
+            std::fabs(other) <= std::fabs(after))
+          continue;
+        after = other;
+        bars = lag;
+      }
+      if (std::fabs(after) > together + 0.2)
+        notes.push_back(fmt::format(
+            "{} follows {} by {} with correlation {:.2f}, against {:.2f} in the same bar: their times may label "
+            "different ends of bars{}, and then what they lose together comes out too small",
+            h.assets[j], h.assets[i], bars == 1 ? "one bar" : fmt::format("{} bars", bars), after,
+            lagged_correlation(returns[i], returns[j], 0), bars == 1 ? "" : ", or be those of two time zones"));
     }
   }
 }
@@ -251,7 +269,7 @@ FitOutput fit_prices(const FitOptions& options) {
   FittedMarket& m = out.market;
   m.model = options.model;
   for (const auto& p : options.prices)
-    m.files.push_back(input::printable(p.file == "-" ? "standard input" : p.file.filename().string()));
+    m.files.push_back(input::shown_name(p.file == "-" ? "standard input" : p.file.filename().string()));
   m.start = h.start;
   m.end = h.time(h.rows() - 1);
   m.bar = h.bar;

@@ -390,7 +390,8 @@ double bootstrap_block(span<const double> series) {
 
 SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, const SystemicOptions& options) {
   SystemicFit fit;
-  fit.file = std::filesystem::path(transfers.file).filename().string();  // as reports and sections name price files
+  fit.file = input::shown_name(
+      std::filesystem::path(transfers.file).filename().string());  // as reports and sections name price files
   fit.rows = transfers.rows.size();
   fit.bar = h.bar;
   fit.window = options.window > 0 ? options.window : usual_window(h.bar);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/words.h"
+#include "input/price_columns.h"
 #include "input/prices.h"
 #include "kernels/plan.h"
 #include "scenario/reader.h"
@@ -115,7 +116,11 @@ class Replay {
       vector<string> wanted;  // assets may share a column
       for (const auto& [asset, column] : spec.columns)
         if (std::find(wanted.begin(), wanted.end(), column) == wanted.end()) wanted.push_back(column);
-      PriceHistory prices = read_prices({source}, wanted);
+      // Who names a time that cannot be asks for such times: the autumn of 1987.
+      const auto named = [](std::optional<Seconds> t) { return t && !problem_of_time(*t).empty(); };
+      PriceHistory prices = read_prices(
+          {source}, wanted,
+          {named(at) || named(from) || named(to), "name such a time as start or from, which asks for them"});
       if (bar > 0.0 && bar != static_cast<double>(prices.bar)) {
         if (std::fmod(bar, static_cast<double>(prices.bar)) != 0.0) {
           report_.add(t_.place_of("bar"),
@@ -222,7 +227,10 @@ class Replay {
   }
 
   bool check_columns(const std::filesystem::path& file, const string& text, const ReplaySpec& spec) {
-    const vector<string> header = Csv(file.string(), text).header();
+    Csv csv(file.string(), text);
+    vector<string> ignored;
+    name_header(csv, ignored);
+    const vector<string> header = csv.header();
     bool good = true;
     for (const auto& [asset, column] : spec.columns) {
       if (header.size() < 2 || std::find(header.begin(), header.end(), column) != header.end()) continue;

@@ -85,8 +85,9 @@ TEST(Csv, SeparatorsAtTheEndOfLinesMakeNoColumn) {
 }
 
 TEST(Csv, RemarksAboveTheHeaderAreLeftOutAndSaid) {
-  for (const std::string remark : {"https://www.example.org/data\n", "# made by somebody\n# on a day\n",
-                                   "\n\nA note, of two cells\n", "Copyright 2024\n\nAll, rights\n"}) {
+  for (const std::string remark :
+       {"https://www.example.org/data\n", "# made by somebody\n# on a day\n", "\n\nA note, of two cells\n",
+        "Copyright 2024\n\nAll, rights\n", "# as many, cells as, the header\n"}) {
     Csv csv("t.csv", remark + "time,BTC,ETH\n2024-01-01,1.5,2\n2024-01-02,1.25,3\n");
     EXPECT_EQ(csv.header(), (std::vector<std::string>{"time", "BTC", "ETH"})) << remark;
     EXPECT_EQ(rows_of(csv), plain);
@@ -151,6 +152,11 @@ TEST(Csv, WhatIsNoNumberIsNotMadeOne) {
 TEST(Csv, NamesThatCannotBeWrittenAreRefusedAtTheHeader) {
   expect_says(refusal("time,Pre\xe7o\n2024-01-01,1\n"), "t.csv:1: the name of column 2 is not UTF-8");
   expect_says(refusal("time,a\x1b[31m\n2024-01-01,1\n"), "t.csv:1: the name of column 2 holds a control character");
+}
+
+TEST(Csv, AFilesNameIsOneLineOfUtf8) {
+  EXPECT_EQ(shown_name("2024/prices é€.csv"), "2024/prices é€.csv");
+  EXPECT_EQ(shown_name("a\nb\x1b[31m\xe9.csv\xe2\x82"), "a?b?[31m?.csv??");
 }
 
 TEST(Csv, WithoutAHeaderRowsAreAsTheyAre) {

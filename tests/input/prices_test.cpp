@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 
 namespace proofload {
 namespace {
@@ -63,7 +64,13 @@ TEST(Times, EveryFormIsTheSameSecond) {
                            "1583992800000000",
                            "1583992800000000000",
                            "1583992800.0",
+                           "2020031206",
                            "202003120600",
+                           "20200312T060000Z",
+                           "20200312T0600Z",
+                           "20200312 060000",
+                           "20200312_0600",
+                           "2020-03-12 0600",
                            "20200312060000",
                            "20200312060000000",
                            "2020/03/12 06:00",
@@ -76,6 +83,8 @@ TEST(Times, EveryFormIsTheSameSecond) {
   }
   EXPECT_EQ(parse_time("2020-02-29"), 1582934400);
   EXPECT_EQ(parse_time("20200229"), 1582934400);
+  EXPECT_EQ(parse_time("2020-02"), 1580515200);           // its first day
+  EXPECT_EQ(parse_time("1704067200"), 1704067200);        // 1704 is no year of a stamp of hours
   EXPECT_EQ(parse_time("2020-03-12 12-AM"), 1583971200);  // midnight
   EXPECT_EQ(parse_time("2020-03-12 12:30 PM"), 1583971200 + 12 * 3600 + 1800);
   EXPECT_FALSE(problem_of_time(parse_time("1989-12-31")).empty());
@@ -301,6 +310,41 @@ TEST_F(Prices, ColumnsThatAreNoPricesAreLeftOutAndSaid) {
             (std::vector<std::string>{"BTC", "ID"}));
 }
 
+TEST_F(Prices, CountersBlocksAndColumnsOfOneAssetAreNoAssets) {
+  const auto row = [](int i, const std::string& rest) { return fmt::format("{},{}", 1704067200 + 3600 * i, rest); };
+  const auto with = [&](const std::string& name, const std::function<std::string(int)>& cell) {
+    return table("time,BTC," + name, 60, [&](int i) { return row(i, fmt::format("{},{}", price_at(i), cell(i))); });
+  };
+  for (const char* name : {"total_volumes", "vol_24h", "amount", "fdv", "log_return"})
+    expect_says(joined(read(with(name, [](int i) { return fmt::format("{}", 5 + i % 7); })).repairs),
+                std::string(name) + " (no price)");
+  for (const auto& [name, cell] : std::vector<std::pair<std::string, std::function<std::string(int)>>>{
+           {"block_number", [](int i) { return fmt::format("{}", 19000000 + 300 * i + i % 3); }},
+           {"anything", [](int i) { return fmt::format("{}", 700 - 4 * i); }}})
+    expect_says(joined(read(with(name, cell)).repairs), name + " (a counter of rows or blocks)");
+  // A token may be called so: its price comes back.
+  EXPECT_EQ(read(with("BLOCK", [](int i) { return fmt::format("{:.0f}", price_at(2 * i)); })).assets.size(), 2u);
+  for (const char* names : {"high,low", "bid,ask"})
+    expect_says(refusal(table("time," + std::string(names), 60,
+                              [&](int i) { return row(i, fmt::format("{},{}", price_at(i) + 1, price_at(i))); })),
+                "no close");
+  EXPECT_EQ(read(table("time,bid,ask", 60, [&](int i) { return row(i, fmt::format("{0},{0}", price_at(i))); }), {"bid"})
+                .assets,
+            std::vector<std::string>{"bid"});
+}
+
+TEST_F(Prices, DaysAndTimesOfDayAreJoined) {
+  for (const char* header : {"Date,Time,BTC", "<DATE>,<TIME>,BTC"}) {
+    const PriceHistory h = read(table(header, 60, [](int i) {
+      return fmt::format("2024.01.{:02},{:02}:00:00,{}", 1 + i / 24, i % 24, price_at(i));
+    }));
+    EXPECT_EQ(h.bar, 3600);
+    EXPECT_EQ(h.rows(), 60u);
+    EXPECT_EQ(h.start, 1704067200);
+    expect_says(joined(h.repairs), "(joined)");
+  }
+}
+
 TEST_F(Prices, NothingIsDroppedThatMayBeAPrice) {
   const auto row = [](int i, const std::string& rest) { return fmt::format("{},{}", 1704067200 + 3600 * i, rest); };
   // Prices that begin late; a cell that is no price is an error, not a column of words.
@@ -345,6 +389,13 @@ TEST_F(Prices, TheColumnOfTimesIsOneWhoseCellsAreTimes) {
   const PriceHistory h = read(table("Date,Unix Timestamp,BTC", 50, [](int i) {
     return fmt::format("day {},{}.0,{}", i, 1704067200 + 3600 * i, price_at(i));
   }));
+  EXPECT_EQ(read(table("Date,Seconds,BTC", 50,
+                       [](int i) {
+                         return fmt::format("{}th of March,{}", i, 1704067200 + 3600 * i) +
+                                fmt::format(",{}", price_at(i));
+                       }))
+                .assets,
+            std::vector<std::string>{"BTC"});
   EXPECT_EQ(h.start, 1704067200);
   EXPECT_EQ(h.assets, std::vector<std::string>{"BTC"});
 }
@@ -382,6 +433,13 @@ TEST_F(Prices, RowsBesideTheirBarArePutOntoIt) {
   EXPECT_EQ(late.rows(), 50u);
   for (int i = 0; i < 50; ++i) EXPECT_NEAR(late.price[0][std::size_t(i)], price_at(i), 1e-12) << i;
   expect_says(joined(late.repairs), "16 rows lie up to 1m beside a bar of 1h, the first at line 4 (put onto it)");
+  // Each row late by another few seconds: hardly two steps are alike.
+  const PriceHistory asked = read(table("time,BTC", 50, [](int i) {
+    return fmt::format("{},{}", 1704067200 + 3600 * i + (i * i * 7) % 23, price_at(i));
+  }));
+  EXPECT_EQ(asked.bar, 3600);
+  EXPECT_EQ(asked.start, 1704067200);
+  EXPECT_EQ(asked.rows(), 50u);
   // Local midnight: 23:00 and 22:00 UTC.
   const PriceHistory local = read(table("Date,BTC", 60, [](int i) {
     return fmt::format("2024-{:02}-{:02} 00:00:00{},{}", 3 + i / 31, 1 + i % 31 - (i / 31) * 0,
@@ -391,7 +449,7 @@ TEST_F(Prices, RowsBesideTheirBarArePutOntoIt) {
   EXPECT_EQ(local.rows(), 60u);
   expect_says(joined(local.repairs), "beside a bar of 1d");
   expect_says(refusal("Date,BTC\n2024-01-01,1\n2024-02-01,2\n2024-03-01,3\n2024-04-01,4\n"),
-              "a month or a quarter apart");
+              "a month, a quarter or a year apart");
 }
 
 TEST_F(Prices, WeekdaysAloneAreSaid) {
