@@ -30,7 +30,7 @@ constexpr std::size_t most_shown = 10;  // problems of one file
 constexpr std::size_t first_rows = 50;  // that say what the file is like
 constexpr int most_remarks = 40, most_header_lines = 4;
 constexpr int patience = 5000;  // milliseconds until the first byte of a pipe
-constexpr std::array separators = {',', ';', '\t', '|'};
+constexpr std::array separators = {';', '\t', '|', ','};  // the comma last: it may be that of decimals
 
 string size_text(std::uint64_t bytes) {
   return bytes >= 1u << 30 ? fmt::format("{} GiB", bytes >> 30) : fmt::format("{} MiB", bytes >> 20);
@@ -622,7 +622,12 @@ string_view Csv::plain_number(string_view cell) {
 bool Csv::next(vector<string_view>& cells, int& line) {
   while (next_row(cells, line)) {
     if (cells[0].starts_with('#') && cells.size() != header_.size() && !header_.empty()) continue;
-    if (width_ == 0 && header_.empty()) return true;  // without a header rows are as they are
+    if (width_ == 0 && header_.empty()) {  // without a header rows are as they are, but for separators at their end
+      while (cells.size() > 1 && cells.back().empty()) cells.pop_back();
+      if (restyled_)
+        for (string_view& cell : cells) cell = plain_number(cell);
+      return true;
+    }
     while (cells.size() > header_.size() && cells.back().empty()) cells.pop_back();
     if (cells.size() != header_.size()) {
       if (problems_.size() < most_shown) {

@@ -163,6 +163,11 @@ TEST(Csv, WithoutAHeaderRowsAreAsTheyAre) {
   Csv csv("m.csv", "1.0,0.5\n\n0.5,1.0\n", Header::none);
   EXPECT_TRUE(csv.header().empty());
   EXPECT_EQ(rows_of(csv), (Rows{{"1.0", "0.5"}, {"0.5", "1.0"}}));
+  // Both separators cut alike; a comma may be that of decimals.
+  Csv german("m.csv", "1;0,5\n0,5;1\n", Header::none);
+  EXPECT_EQ(rows_of(german), (Rows{{"1", "0.5"}, {"0.5", "1"}}));
+  Csv trailing("m.csv", "1,0.5,\n0.5,1,\n", Header::none);
+  EXPECT_EQ(rows_of(trailing), (Rows{{"1", "0.5"}, {"0.5", "1"}}));
 }
 
 TEST(Csv, AnEmptyFileHasNothing) {
