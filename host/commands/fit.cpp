@@ -146,10 +146,11 @@ void check_output(const FitArguments& a) {
 void check_names(const FittedMarket& market) {
   for (const auto& asset : market.assets) {
     input::Report report;
-    if (!input::check_name(report, {std::make_shared<const input::Source>(input::Source{"-o", {}}), 0}, "the asset",
+    if (!input::is_utf8(asset.name) ||
+        !input::check_name(report, {std::make_shared<const input::Source>(input::Source{"-o", {}}), 0}, "the asset",
                            asset.name))
       throw Error(
-          fmt::format("asset {} (a scenario has no room for such a name: 1 to 64 characters, none of them a "
+          fmt::format("asset {} (a scenario has no room for such a name: 1 to 64 characters of UTF-8, none of them a "
                       "control character) rename the column, or say NAME=file:column",
                       input::in_quotes(asset.name)));
   }

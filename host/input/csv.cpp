@@ -29,7 +29,7 @@ using std::string, std::string_view, std::vector;
 constexpr std::size_t most_shown = 10;  // problems of one file
 constexpr std::size_t first_rows = 50;  // that say what the file is like
 constexpr int most_remarks = 40, most_header_lines = 4;
-constexpr int patience = 5000;  // milliseconds until the first byte of a pipe
+constexpr int patience = 5000;                            // milliseconds until the first byte of a pipe
 constexpr std::array separators = {';', '\t', '|', ','};  // the comma last: it may be that of decimals
 
 string size_text(std::uint64_t bytes) {

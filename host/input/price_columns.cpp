@@ -210,7 +210,7 @@ std::optional<std::pair<std::size_t, std::size_t>> day_and_clock(const vector<st
   return std::nullopt;
 }
 
-/// Candles: of open, high, low and close of an asset the close is its price. The closes, for one asset or for several
+/// Candles and quotes: of open, high, low, bid, ask and close of an asset the close is its price. The closes, for one asset or for several
 /// whose names stand before or behind; nothing where there are no candles.
 vector<std::size_t> closes_of_candles(const vector<string>& header) {
   const auto find = [&](std::initializer_list<const char*> names) -> std::optional<std::size_t> {
@@ -219,8 +219,8 @@ vector<std::size_t> closes_of_candles(const vector<string>& header) {
         if (plain(header[c]) == name) return c;
     return std::nullopt;
   };
-  const int others = (find({"open"}) ? 1 : 0) + (find({"high"}) ? 1 : 0) + (find({"low"}) ? 1 : 0);
-  if (const auto close = find({"close", "price", "last", "adjclose"}); others >= 1 && close) return {*close};
+  const bool others = find({"open", "high", "low", "bid", "ask"}).has_value();
+  if (const auto close = find({"close", "price", "last", "adjclose", "mid"}); others && close) return {*close};
   if (find({"o"}) && find({"h"}) && find({"l"}) && find({"c"})) return {*find({"c"})};
   vector<std::size_t> closes;
   const auto has = [&](const string& name) {
@@ -283,7 +283,7 @@ vector<std::size_t> prices_among(const input::Csv& csv, const Sample& sample, co
                         : counter                ? "a counter of rows or blocks"
                         : unread                 ? "no numbers"
                         : sample.is_text(c)      ? "no numbers"
-                        : !closes.empty()        ? "beside candles, whose close is the price"
+                        : !closes.empty()        ? "beside candles or quotes, whose close is the price"
                                                  : nullptr;
       if (why != nullptr) {
         left_out.push_back(fmt::format("{} ({})", header[c].empty() ? "a column without a name" : header[c], why));

@@ -555,6 +555,8 @@ def name_cases():
         # Something is said of the file, which lands in a comment.
         yield Case(f"names-written-but-refused-{name}", {file: text + text.splitlines()[-1] + "\n", "u.toml": using},
                    fit(file, "-o", "m.toml"), status=2 if file == "p.csv" else 0, then=usable_or_absent)  # fmt: skip
+    yield Case("names-given-not-utf8", {"p.csv": single}, fit("E\udcff=p.csv", "-o", "m.toml"), status=2,
+               then=lambda folder, _: "a section was written" if (folder / "m.toml").exists() else "")  # fmt: skip
     yield Case("names-of-residuals-not-utf8", {"p.csv": single}, fit("p.csv", "-o", "m\udcff.toml"), status=2,
                then=lambda _, result: "" if b"UTF-8" in result.stderr else f"{result.stderr}")  # fmt: skip
     odd = "r\udce9s.h5"

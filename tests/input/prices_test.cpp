@@ -328,6 +328,9 @@ TEST_F(Prices, CountersBlocksAndColumnsOfOneAssetAreNoAssets) {
     expect_says(refusal(table("time," + std::string(names), 60,
                               [&](int i) { return row(i, fmt::format("{},{}", price_at(i) + 1, price_at(i))); })),
                 "no close");
+  EXPECT_EQ(read(table("time,bid,ask,last", 60, [&](int i) { return row(i, fmt::format("{0},{0},{0}", price_at(i))); }))
+                .assets,
+            std::vector<std::string>{"last"});
   EXPECT_EQ(read(table("time,bid,ask", 60, [&](int i) { return row(i, fmt::format("{0},{0}", price_at(i))); }), {"bid"})
                 .assets,
             std::vector<std::string>{"bid"});
