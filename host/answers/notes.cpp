@@ -12,6 +12,7 @@
 #include "base/words.h"
 #include "input/prices.h"
 #include "input/values.h"
+#include "scenario/heston_step.h"
 
 namespace proofload {
 namespace {
@@ -83,7 +84,10 @@ std::string market_text(const Scenario& scenario) {
   std::string text;
   switch (m.variance.kind) {
     case VarianceKind::constant: text = "constant volatility"; break;
-    case VarianceKind::heston: text = "heston"; break;
+    case VarianceKind::heston:
+      text = "heston";
+      if (const double step = grid_step(scenario); step > 0.0) text += ", steps of " + duration_text(step);
+      break;
     case VarianceKind::gjr_garch:
       text = fmt::format("gjr_garch {}, bars of {}",
                          m.variance.forecast.empty() ? "in its stationary law" : "from a forecast of the first bar",

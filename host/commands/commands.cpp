@@ -38,6 +38,7 @@
 #include "run/engine.h"
 #include "run/explain.h"
 #include "scenario/effective.h"
+#include "scenario/heston_step.h"
 #include "scenario/reader.h"
 
 namespace proofload {
@@ -109,6 +110,14 @@ void add_validate(CLI::App& app, int&) {
     print(fmt::format("# plan {}: {} assets, {} legs, {} random stages, {} tables", compiled.plan_hash,
                       compiled.plan.assets, compiled.plan.legs, compiled.plan.terms,
                       compiled.tables.floats.size() / table_floats));
+    if (scenario.market.variance.kind == VarianceKind::heston && !scenario.stress.replay) {
+      const double step = grid_step(scenario), enough = heston_step(scenario);
+      std::string line = fmt::format("# heston: {:.0f} steps of {} up to run.horizon", steps_to_horizon(scenario, step),
+                                     duration_text(step));
+      if (step > enough)
+        line += fmt::format(", biased by more than 1 % perhaps (up to {} is not)", duration_text(enough));
+      print(line);
+    }
     for (const LawReport& law : compiled.laws) {
       std::string line = fmt::format("# law {}: measured error {:.1e}", law.where, law.error);
       if (law.tail_share > 0.0)

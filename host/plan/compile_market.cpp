@@ -77,7 +77,7 @@ class MarketCompiler {
             ? 1u
             : 0u;
     shocks();
-    const bool dated = plan_.grid != 0 && plan_.process != Process::factors;
+    const bool dated = plan_.grid != 0 && market_.grid.observed && plan_.process != Process::factors;
     if (dated && !weights_.empty() && minimum_) {
       plan_.lowest = 1;
       const auto at = planes(1, limit::walked_assets);

@@ -191,8 +191,10 @@ string effective_toml(const Scenario& s, FileNames names) {
   line("{}", factors ? "] }" : "]");
   line("innovation = {}\nvariance = {}\njumps = {}", toml_innovation(s.market.innovation, names),
        toml_variance(s.market.variance), toml_jumps(s.market));
-  if (s.market.grid.step) line("grid = {{ step = {} }}", toml_duration(*s.market.grid.step));
-  if (s.market.grid.steps) line("grid = {{ steps = {} }}", *s.market.grid.steps);
+  const GridSpec& grid = s.market.grid;
+  const char* observed = grid.observed ? "" : ", observed = false";
+  if (grid.step) line("grid = {{ step = {}{} }}", toml_duration(*grid.step), observed);
+  if (grid.steps) line("grid = {{ steps = {}{} }}", *grid.steps, observed);
 
   const StressSpec& x = s.stress;
   line("\n[stress]\nvolatility = {}\ncorrelation = {}\ndrift = {}", number_text(x.volatility),

@@ -8,6 +8,7 @@
 
 #include "base/words.h"
 #include "kernels/plan.h"
+#include "scenario/heston_step.h"
 #include "scenario/reader.h"
 #include "scenario/recorded.h"
 #include "scenario/words.h"
@@ -491,13 +492,15 @@ void read_models(const Table& market, MarketSpec& m, const Recorded* recorded) {
   read_jumps(market, m.assets, m.jumps);
 }
 
-void check_market(const Table& top, Scenario& s) {
+void check_market(const Table& top, Scenario& s, const Recorded* recorded) {
   if (s.market.variance.kind == VarianceKind::heston && s.stress.volatility < 1e-6)
     top.report.add(place_at(top.node, {"stress", "volatility"}),
                    fmt::format("stress.volatility = {}, and market.variance is heston", brief(s.stress.volatility)),
                    "a variance of 0 has nothing to revert to", "write variance = \"constant\", or a larger multiplier");
   check_bars(top.report, top.node, s);
   check_stepping(top.report, top.node, s);
+  const bool of_result = recorded && recorded->former_words;
+  if (top.report.empty() && !of_result) choose_heston_grid(top, s);
   check_jump_count(top.report, top.node, s);
 }
 

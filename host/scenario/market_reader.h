@@ -11,8 +11,9 @@ namespace proofload::input {
 void read_models(const Table& market, MarketSpec&, const Recorded* recorded);
 
 /// What the parts of a scenario ask of each other: one bar for all that go by bars, and the grid is that bar (it is
-/// filled in); no more assets than can be stepped; no more jumps between two visits than are drawn. `top`: the
-/// document.
-void check_market(const Table& top, Scenario&);
+/// filled in, as is that of Heston's model, heston_step.h); no more assets than can be stepped; no more jumps between
+/// two visits than are drawn. `top`: the document. `recorded`: as for read_models; the text of a result has the grid
+/// that it ran with.
+void check_market(const Table& top, Scenario&, const Recorded* recorded);
 
 }  // namespace proofload::input

@@ -66,7 +66,7 @@ class Reader {
       read_uncertainty(*t, s_.market, s_.stress, catalogue, s_.layers, s_.uncertainty);
     if (const auto t = section("state")) read_state(*t, s_.chains, s_.layers, catalogue, s_.state);
     if (const auto t = section("margin")) read_margin(*t, s_.margin);
-    check_market(top_, s_);
+    check_market(top_, s_, recorded_);
     check_triggers();
     return std::move(s_);
   }
@@ -184,7 +184,8 @@ class Reader {
     const char* example = "write grid = { step = \"1m\" }";
     if (!check_table(report_, n, "market.grid", "a grid has a step or a number of steps", example)) return;
     const Table t{report_, n, "market.grid"};
-    t.allow({"step", "steps"});
+    t.allow({"step", "steps", "observed"});
+    t.read("observed", s_.market.grid.observed, "whether prices are looked at on the grid's dates");
     const Node *step = t.get("step"), *steps = t.get("steps");
     if (!step == !steps) {
       report_.add(n.place, fmt::format("market.grid has {}", step ? "both step and steps" : "neither step nor steps"),
@@ -401,15 +402,20 @@ class Reader {
 
   /// An oracle that follows the price looks at it on the grid, which a model of bars may have filled in by now.
   void check_triggers() {
-    if (s_.market.grid.step || s_.market.grid.steps) return;
+    const GridSpec& grid = s_.market.grid;
+    if ((grid.step || grid.steps) && grid.observed) return;
     const bool many = s_.market.assets.size() > limit::walked_assets;
     for (const auto& [place, path] : triggers_)
-      report_.add(place, fmt::format("{} is updated by what the price does, and there is no market.grid", path),
+      report_.add(place,
+                  fmt::format("{} is updated by what the price does, and {}", path,
+                              find(top_.node, "market") && find(*find(top_.node, "market"), "grid")
+                                  ? "market.grid has observed = false"
+                                  : "there is no market.grid"),
                   many ? fmt::format("the price is looked at on a grid, which takes {} assets or fewer",
                                      int{limit::walked_assets})
                        : "the price is looked at on the grid's dates",
                   many ? "take assets out, or give the oracle a law"
-                       : "add grid = { step = \"1m\" } to [market], or give the oracle a law");
+                       : "write grid = { step = \"1m\" } in [market], or give the oracle a law");
   }
 
   // -------------------------------------------------------------------------------------------------------- collateral

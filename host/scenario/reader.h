@@ -30,7 +30,7 @@ struct Recorded {
   std::vector<std::string> assets;   ///< whose columns these are; empty: those of the scenario, as they come
   InnovationSpec innovation;         ///< `rows`, and the name of their `file`
   std::optional<ReplaySpec> replay;  ///< `returns`, `calls` and `bar`; how they were cut from which `file`
-  bool former_words = false;         ///< the text is a result's, which may have the words of former_words.h
+  bool former_words = false;  ///< the text is a result's: it may have the words of former_words.h, no grid either
 };
 
 /// All of it that the scenario has, for a scenario whose files may be gone.

@@ -70,6 +70,7 @@ struct AssetSpec {
 struct GridSpec {
   std::optional<double> step;          ///< seconds
   std::optional<std::uint32_t> steps;  ///< equal steps over run.horizon
+  bool observed = true;                ///< prices are looked at: breaches, the book's worst date, deviations of oracles
 };
 
 enum class InnovationKind { gaussian, student_t, bootstrap };

@@ -92,12 +92,67 @@ TEST(Market, HestonTakesANumberForAllOrOneForEach) {
   EXPECT_EQ(v.market.variance.vol_of_vol, (vector<double>{1.0, 0.5}));
   EXPECT_EQ(v.market.variance.correlation, (vector<double>{-0.5, -0.5}));
   EXPECT_EQ(v.market.variance.initial, (vector<double>{0.8, 0.6}));  // by default each asset's volatility
-  EXPECT_FALSE(v.market.grid.step);                                  // steps from event to event
+  EXPECT_TRUE(v.market.grid.step && !v.market.grid.observed);        // chosen
   const auto given = read(
       "variance = { kind = \"heston\", mean_reversion = 4, vol_of_vol = 1, correlation = 0, initial = [0.2, 0] }\n"
       "grid = { step = \"10m\" }");
   EXPECT_EQ(given.market.variance.initial, (vector<double>{0.2, 0.0}));
   EXPECT_EQ(given.market.grid.step, 600.0);
+  EXPECT_TRUE(given.market.grid.observed);
+  EXPECT_FALSE(read("grid = { steps = 5, observed = false }").market.grid.observed);
+}
+
+/// A scenario with 40 d for a delay of this law.
+string delayed(const string& text, const string& law) {
+  return replaced(replaced(text, "horizon = \"6h\"", "horizon = \"40d\""), "kind = \"constant\", value = \"1h\"", law);
+}
+
+/// The formula of heston_step.h where one of its terms is all that counts.
+TEST(Market, HestonWithoutAGridGetsOne) {
+  const auto step = [](const string& variance, const string& delay, const string& stress = "") {
+    const string text = scenario("variance = { kind = \"heston\", " + variance + " }", stress);
+    return parse_scenario(delayed(text, delay), "test.toml").market.grid.step.value_or(0.0);
+  };
+  const double v = 0.64, year = 365.0 * 86400.0;
+  const auto rounded_down = [](double exact, double got, double unit) {
+    EXPECT_LE(got, exact);
+    EXPECT_GT(got, exact - unit);
+  };
+  // kappa T and xi^2 T / v small: V = v T, and h = 0.1 sqrt(v T) / xi.
+  const string slow = "mean_reversion = 1e-3, vol_of_vol = 4, correlation = 0";
+  const double week = 7.0 * 86400.0;
+  rounded_down(0.1 * std::sqrt(v * week / year) / 4.0 * year, step(slow, "kind = \"constant\", value = \"7d\""),
+               3600.0);
+  rounded_down(0.1 * std::sqrt(v * 2.0 * week / year) / 4.0 * year,
+               step(slow, "kind = \"constant\", value = \"7d\"", "delays = 2"), 3600.0);
+  // A random delay: the tenth, -ln(0.9) means.
+  rounded_down(0.1 * std::sqrt(v * -std::log(0.9) * 10.0 * week / year) / 4.0 * year,
+               step(slow, "kind = \"exponential\", mean = \"70d\""), 3600.0);
+  // Shorter than its step: the delay that is as long as its own, 0.01 v / xi^2.
+  rounded_down(0.01 * v / 16.0 * year, step(slow, "kind = \"constant\", value = \"1s\""), 60.0);
+  EXPECT_EQ(
+      step(slow, "kind = \"constant\", value = \"1s\"", "volatility = 2"),  // the relative law of the variance stays
+      step(slow, "kind = \"constant\", value = \"1s\""));
+  // kappa T large: V = theta T, and h = 0.1 / kappa where the volatility of variance is small.
+  rounded_down(0.1 / 300.0 * year,
+               step("mean_reversion = 300, vol_of_vol = 1e-3, correlation = 0", "kind = \"constant\", value = \"39d\""),
+               60.0);
+  // Far below Feller's condition (2 kappa theta is 0.32 of xi^2), from a variance of 0: V is theta kappa T^2 / 2 nearly.
+  const double low = step("mean_reversion = 1, vol_of_vol = 2, correlation = -0.5, initial = 0",
+                          "kind = \"constant\", value = \"2d\"");
+  rounded_down(0.1 * std::sqrt(v / 2.0) * 2.0 / 365.0 / 2.0 * year, low, 60.0);
+}
+
+/// More than 1,000 steps up to the horizon are refused with a line that is taken, and has what would have been chosen.
+TEST(Market, HestonThatNeedsManyStepsIsToldWhichGridToWrite) {
+  const string wild = "variance = { kind = \"heston\", mean_reversion = 10, vol_of_vol = 10, correlation = -0.5 }";
+  const string second = "kind = \"constant\", value = \"1s\"";
+  const string line = "grid = { step = \"33m\" }";  // 0.01 * 0.64 / 100 of a year is 2,018 s
+  expect_one(
+      delayed(scenario(wild), second), "variance = ",
+      {"market.variance is heston", "needs steps of 33m, 1746 up to run.horizon", "write " + line + " in [market]"});
+  EXPECT_EQ(parse_scenario(delayed(scenario(wild + "\n" + line), second), "t").market.grid.step, 1980.0);
+  EXPECT_EQ(read(wild).market.grid.step.has_value(), true) << "a shorter horizon helps";
 }
 
 TEST(Market, GarchMakesTheGrid) {
@@ -872,6 +927,7 @@ void expect_same(const Scenario& a, const Scenario& b) {
   }
   EXPECT_EQ(a.market.grid.step, b.market.grid.step);
   EXPECT_EQ(a.market.grid.steps, b.market.grid.steps);
+  EXPECT_EQ(a.market.grid.observed, b.market.grid.observed);
   const auto &x = a.stress, &y = b.stress;
   EXPECT_EQ(x.volatility, y.volatility);
   EXPECT_EQ(x.correlation, y.correlation);
