@@ -60,21 +60,22 @@ bool solve(Matrix a, Matrix& b) {
   return true;
 }
 
+/// Where batches begin (batch_starts).
+using Batches = span<const std::size_t>;
+
 double error_of(double variance) { return variance > 0.0 ? std::sqrt(variance) : missing; }
 
 // ---- Student-t ------------------------------------------------------------------------------------------------------
 
 /// Scores in (location, stdev, 1 / dof), summed over batches; the log-likelihood when asked for.
-Matrix student_scores(span<const double> returns, const vector<double>& p, std::size_t batches,
-                      double* log_likelihood) {
+Matrix student_scores(span<const double> returns, const vector<double>& p, Batches starts, double* log_likelihood) {
   const double location = p[0], stdev = p[1], dof = 1.0 / p[2], room = stdev * stdev * (dof - 2.0);
   const StudentConstant constant = student_constant(dof);
-  Matrix scores(batches, vector<double>(3, 0.0));
-  for (std::size_t b = 0; b < batches; ++b) {
-    const std::size_t first = b * returns.size() / batches, last = (b + 1) * returns.size() / batches;
+  Matrix scores(starts.size() - 1, vector<double>(3, 0.0));
+  for (std::size_t b = 0; b < scores.size(); ++b) {
     double location_score = 0.0, weight_sum = 0.0, share_sum = 0.0, used = 0.0;
     LogSum logs;
-    for (std::size_t t = first; t < last; ++t) {
+    for (std::size_t t = starts[b]; t < starts[b + 1]; ++t) {
       if (std::isnan(returns[t])) continue;
       const double x = returns[t] - location, total = room + x * x, share = x * x / total;
       location_score += x / total;
@@ -118,16 +119,16 @@ double walk_garch(span<const double> returns, const GarchPoint& p, Visit&& visit
 }
 
 /// Scores in (variance, alpha, gamma, beta, 1 / dof) summed over batches, and the log-likelihood.
-Matrix garch_scores(span<const double> returns, const GarchPoint& p, std::size_t batches, double& log_likelihood) {
+Matrix garch_scores(span<const double> returns, const GarchPoint& p, Batches starts, double& log_likelihood) {
   const bool student = p.inverse_dof > 0.0;
   const double dof = student ? 1.0 / p.inverse_dof : 0.0, room = dof - 2.0;
   const StudentConstant constant = student ? student_constant(dof) : StudentConstant{-0.5 * log_two_pi, 0.0};
   const double persistence = p.persistence(), share_of_mean = 1.0 - persistence;
-  Matrix scores(batches, vector<double>(5, 0.0));
+  Matrix scores(starts.size() - 1, vector<double>(5, 0.0));
   double dv = 1.0, da = 0.0, dg = 0.0, db = 0.0;  // derivatives of h
   double sv = 0.0, sa = 0.0, sg = 0.0, sb = 0.0, shares = 0.0, used = 0.0, squares = 0.0;
   LogSum log_h, log_t;
-  std::size_t b = 0, end = returns.size() / batches;
+  std::size_t b = 0;
   log_likelihood = 0.0;
   const auto finish_batch = [&] {
     const double lh = log_h.sum(), lt = log_t.sum();
@@ -140,10 +141,9 @@ Matrix garch_scores(span<const double> returns, const GarchPoint& p, std::size_t
     log_h = LogSum();
     log_t = LogSum();
     ++b;
-    end = (b + 1) * returns.size() / batches;
   };
   walk_garch(returns, p, [&](std::size_t t, double e, double h) {
-    while (t >= end) finish_batch();
+    while (t >= starts[b + 1]) finish_batch();
     if (std::isnan(e)) {
       dv = share_of_mean + persistence * dv;
       da = h - p.variance + persistence * da;
@@ -173,7 +173,7 @@ Matrix garch_scores(span<const double> returns, const GarchPoint& p, std::size_t
     dg = (e < 0.0 ? square : 0.0) - 0.5 * p.variance + p.beta * dg;
     db = h - p.variance + p.beta * db;
   });
-  while (b < batches) finish_batch();
+  while (b < scores.size()) finish_batch();
   return scores;
 }
 
@@ -221,11 +221,12 @@ struct GarchSearch {
   span<const double> returns;
   bool student = true, free_variance = false;
   double target = 0.0, count = 0.0;
+  std::size_t whole[2] = {0, returns.size()};  ///< one batch
 
   double operator()(span<const double> x, span<double> gradient) const {
     const GarchPoint p = garch_point(x, student, target);
     double log_likelihood = 0.0;
-    const Matrix scores = garch_scores(returns, p, 1, log_likelihood);
+    const Matrix scores = garch_scores(returns, p, whole, log_likelihood);
     const auto& s = scores[0];
     const Shares shares = shares_of(x);
     // d/du, d/dv, d/dbeta, then through the softmax
@@ -253,15 +254,15 @@ GarchPoint point_of(const GarchFit& fit) {
 /// its score, so that what its error does to the others is counted.
 void add_garch_errors(span<const double> returns, const GarchPoint& best, bool target, GarchFit& fit) {
   constexpr double at_bound = 2e-4;
-  const std::size_t batches = batches_of(count_present(returns));
+  const vector<std::size_t> starts = batch_starts(returns);
   const auto scores = [&](const vector<double>& x) {
     double ignored = 0.0;
     const GarchPoint p{x[0], x[1], x[2], x[3], x[4]};
-    Matrix sums = garch_scores(returns, p, batches, ignored);
+    Matrix sums = garch_scores(returns, p, starts, ignored);
     if (!target) return sums;
-    for (std::size_t b = 0; b < batches; ++b) {
+    for (std::size_t b = 0; b < sums.size(); ++b) {
       sums[b][0] = 0.0;
-      for (std::size_t t = b * returns.size() / batches; t < (b + 1) * returns.size() / batches; ++t) {
+      for (std::size_t t = starts[b]; t < starts[b + 1]; ++t) {
         if (!std::isnan(returns[t])) sums[b][0] += returns[t] * returns[t] - p.variance;
       }
     }
@@ -305,7 +306,7 @@ vector<double> poisson(double rate) {
 }
 
 /// Scores in (location, variance, rate, mean, jump variance) summed over batches, and the log-likelihood.
-Matrix merton_scores(span<const double> returns, const MertonPoint& p, std::size_t batches, double& log_likelihood) {
+Matrix merton_scores(span<const double> returns, const MertonPoint& p, Batches starts, double& log_likelihood) {
   const vector<double> weights = poisson(p.rate);
   struct Component {
     double height, centre, inverse, jumps;
@@ -315,12 +316,12 @@ Matrix merton_scores(span<const double> returns, const MertonPoint& p, std::size
     const double jumps = static_cast<double>(k), variance = p.variance + jumps * p.jump_variance;
     components.push_back({weights[k] / std::sqrt(variance), p.location + jumps * p.mean, 1.0 / variance, jumps});
   }
-  Matrix scores(batches, vector<double>(5, 0.0));
+  Matrix scores(starts.size() - 1, vector<double>(5, 0.0));
   LogSum logs;
   double count = 0.0;
-  for (std::size_t b = 0; b < batches; ++b) {
+  for (std::size_t b = 0; b < scores.size(); ++b) {
     auto& s = scores[b];
-    for (std::size_t t = b * returns.size() / batches; t < (b + 1) * returns.size() / batches; ++t) {
+    for (std::size_t t = starts[b]; t < starts[b + 1]; ++t) {
       const double r = returns[t];
       if (std::isnan(r)) continue;
       double density = 0.0, in[5] = {};
@@ -393,6 +394,27 @@ std::size_t batches_of(std::size_t n) {
   return std::clamp<std::size_t>(static_cast<std::size_t>(std::sqrt(static_cast<double>(n))), 1, 50);
 }
 
+vector<std::size_t> batch_starts(span<const double> weights, std::size_t batches) {
+  double total = 0.0, sum = 0.0;
+  for (const double w : weights) total += w;
+  vector<std::size_t> starts{0};
+  for (std::size_t t = 0; t < weights.size() && starts.size() < batches; ++t) {
+    sum += weights[t];
+    while (starts.size() < batches && sum > total * static_cast<double>(starts.size()) / static_cast<double>(batches))
+      starts.push_back(t);
+  }
+  starts.resize(batches, weights.size());
+  starts.push_back(weights.size());
+  return starts;
+}
+
+vector<std::size_t> batch_starts(span<const double> returns) {
+  vector<double> present;
+  present.reserve(returns.size());
+  for (const double x : returns) present.push_back(std::isnan(x) ? 0.0 : 1.0);
+  return batch_starts(present, batches_of(count_present(returns)));
+}
+
 Matrix sandwich(const BatchScores& scores, const vector<double>& estimate, const vector<bool>& free) {
   const std::size_t n = estimate.size();
   vector<std::size_t> index;
@@ -445,10 +467,11 @@ StudentFit fit_student(span<const double> returns) {
     const double inverse = inverse_dof(x[2]);
     return vector<double>{x[0], std::exp(x[1]) / std::sqrt(1.0 - 2.0 * inverse), inverse};
   };
+  const std::size_t whole[] = {0, scaled.size()};
   const auto objective = [&](span<const double> x, span<double> gradient) {
     double log_likelihood = 0.0;
     const vector<double> p = point(x);
-    const Matrix s = student_scores(scaled, p, 1, &log_likelihood);
+    const Matrix s = student_scores(scaled, p, whole, &log_likelihood);
     gradient[0] = -s[0][0] / count;
     gradient[1] = -s[0][1] * p[1] / count;
     gradient[2] = -(s[0][2] + s[0][1] * p[1] / (1.0 - 2.0 * p[2])) * inverse_dof_slope(x[2]) / count;
@@ -456,9 +479,9 @@ StudentFit fit_student(span<const double> returns) {
   };
   const Minimum best = minimise(objective, {0.0, -0.5, dof_coordinate(4.0)}, 1e-6);
   const vector<double> p = point(best.x);
-  const std::size_t batches = batches_of(static_cast<std::size_t>(count));
+  const vector<std::size_t> starts = batch_starts(scaled);
   const bool inside = p[2] > 1.001 / most_dof && p[2] < 0.999 / least_dof;
-  const Matrix cov = sandwich([&](const vector<double>& x) { return student_scores(scaled, x, batches, nullptr); }, p,
+  const Matrix cov = sandwich([&](const vector<double>& x) { return student_scores(scaled, x, starts, nullptr); }, p,
                               {true, true, inside});
   StudentFit fit;
   fit.location = {mean + scale * p[0], scale * error_of(cov[0][0])};
@@ -523,10 +546,11 @@ MertonFit fit_merton(span<const double> returns, double bars_per_year) {
   const double count = static_cast<double>(count_present(returns));
   vector<double> scaled(returns.begin(), returns.end());
   for (double& x : scaled) x = (x - mean) / scale;
+  const std::size_t whole[] = {0, scaled.size()};
   const auto objective = [&](span<const double> x, span<double> gradient) {
     const MertonPoint p = merton_point(x);
     double log_likelihood = 0.0;
-    const Matrix s = merton_scores(scaled, p, 1, log_likelihood);
+    const Matrix s = merton_scores(scaled, p, whole, log_likelihood);
     const double rate_share = p.rate / most_jumps, jump_share = p.jump_variance / most_jump_variance;
     gradient[0] = -s[0][0] / count;
     gradient[1] = x[1] < 5.0 ? -s[0][1] * (p.variance - least_diffusion) / count : 0.0;
@@ -548,10 +572,10 @@ MertonFit fit_merton(span<const double> returns, double bars_per_year) {
   // Where there are no jumps the likelihood is a ridge without end: the better start goes on for a while only.
   if (!best.converged) best = minimise(objective, best.x, 1e-5, 200);
   const MertonPoint p = merton_point(best.x);
-  const std::size_t batches = batches_of(static_cast<std::size_t>(count));
+  const vector<std::size_t> starts = batch_starts(scaled);
   const auto scores = [&](const vector<double>& x) {
     double ignored = 0.0;
-    return merton_scores(scaled, {x[0], x[1], x[2], x[3], x[4]}, batches, ignored);
+    return merton_scores(scaled, {x[0], x[1], x[2], x[3], x[4]}, starts, ignored);
   };
   const bool jumps = p.rate > 1e-6 && p.rate < 0.999 * most_jumps;
   const Matrix cov =

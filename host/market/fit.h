@@ -7,7 +7,8 @@
 /// `least_returns` returns, or when they are all zero.
 ///
 /// Standard errors are those of a misspecified model (Huber 1967: sandwich), with the variance of the score from sums
-/// over consecutive batches of the history, so that the clustering of volatility is in them.
+/// over consecutive batches of the history, so that the clustering of volatility is in them. Batches have equally many
+/// returns, however long the gaps among them.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -91,6 +92,11 @@ JumpBelief jump_belief(const MertonFit&, double bar_return);
 /// Into how many consecutive batches a history of n returns is cut for standard errors: at most 50, each at least as
 /// long as their number.
 std::size_t batches_of(std::size_t n);
+/// Where each batch begins, and the end: batch b is the bars from [b] on, before [b + 1]. Each holds the same share of
+/// the weights (of one per bar, none negative), to within a bar's.
+std::vector<std::size_t> batch_starts(std::span<const double> weights, std::size_t batches);
+/// Batches of a history's returns, as many as batches_of() has.
+std::vector<std::size_t> batch_starts(std::span<const double> returns);
 /// Scores summed over each batch, [batch][parameter], at the given parameters.
 using BatchScores = std::function<Matrix(const std::vector<double>& parameters)>;
 /// Covariance of an estimate that sets the sum of the scores to zero; parameters that are not free (at a bound) get

@@ -56,6 +56,39 @@ PairSums pair_sums(const vector<double>& x, const vector<double>& y, size_t firs
   return s;
 }
 
+/// Weights of bars by which the columns that have a value there have an equal share each, over the whole history: an
+/// asset that is young, or has gaps, has its part of the batches.
+vector<double> shares_of_bars(const Columns& columns) {
+  vector<double> weights(columns[0].size(), 0.0);
+  for (const auto& c : columns) {
+    const double share = 1.0 / static_cast<double>(std::max<size_t>(count_present(c), 1));
+    for (size_t t = 0; t < c.size(); ++t) weights[t] += std::isnan(c[t]) ? 0.0 : share;
+  }
+  return weights;
+}
+
+size_t bars_with_a_value(const Columns& columns) {
+  size_t n = 0;
+  for (size_t t = 0; t < columns[0].size(); ++t)
+    n += std::any_of(columns.begin(), columns.end(), [&](const auto& c) { return !std::isnan(c[t]); }) ? 1 : 0;
+  return n;
+}
+
+/// Batches that several columns have in common.
+vector<size_t> batch_starts_of(const Columns& columns) {
+  return batch_starts(shares_of_bars(columns), batches_of(bars_with_a_value(columns)));
+}
+
+/// Sums of a pair over batches of the bars that it shares.
+vector<PairSums> batches_of_pair(const vector<double>& x, const vector<double>& y) {
+  vector<double> both(x.size());
+  for (size_t t = 0; t < x.size(); ++t) both[t] = std::isnan(y[t]) ? missing : x[t];
+  const vector<size_t> starts = batch_starts(both);
+  vector<PairSums> sums;
+  for (size_t b = 0; b + 1 < starts.size(); ++b) sums.push_back(pair_sums(x, y, starts[b], starts[b + 1]));
+  return sums;
+}
+
 /// Batches of all pairs: [pair][batch], pairs (i, j < i) in order.
 struct PairBatches {
   size_t assets = 0, batches = 0;
@@ -66,14 +99,13 @@ struct PairBatches {
 };
 
 PairBatches pair_batches(const Columns& columns) {
-  PairBatches out{columns.size(), batches_of(columns[0].size()), {}};
+  const vector<size_t> starts = batch_starts_of(columns);
+  PairBatches out{columns.size(), starts.size() - 1, {}};
   for (size_t i = 0; i < columns.size(); ++i)
     for (size_t j = 0; j < i; ++j) {
       out.sums.emplace_back();
-      for (size_t b = 0; b < out.batches; ++b) {
-        const size_t n = columns[i].size();
-        out.sums.back().push_back(pair_sums(columns[i], columns[j], b * n / out.batches, (b + 1) * n / out.batches));
-      }
+      for (size_t b = 0; b < out.batches; ++b)
+        out.sums.back().push_back(pair_sums(columns[i], columns[j], starts[b], starts[b + 1]));
     }
   return out;
 }
@@ -279,10 +311,11 @@ HestonPoint heston_point(const DailyMoments& m) {
 
 Parameter fit_deviation(span<const double> returns) {
   const double sd = deviation(returns), n = static_cast<double>(count_present(returns));
-  const size_t batches = batches_of(static_cast<size_t>(n));
+  const vector<size_t> starts = batch_starts(returns);
+  const size_t batches = starts.size() - 1;
   vector<double> sums(batches, 0.0);
   for (size_t b = 0; b < batches; ++b) {
-    for (size_t t = b * returns.size() / batches; t < (b + 1) * returns.size() / batches; ++t)
+    for (size_t t = starts[b]; t < starts[b + 1]; ++t)
       if (!std::isnan(returns[t])) sums[b] += square(returns[t]) - square(sd);
   }
   double spread = 0.0;
@@ -306,7 +339,7 @@ CorrelationFit fit_correlation(const Columns& columns, const vector<std::string>
   const double target = mean_correlation(fit.sample);
   for (size_t i = 0; i < n; ++i)
     for (size_t j = 0; j < i; ++j) {
-      const auto& batches = pairs.of(i, j);
+      const vector<PairSums> batches = batches_of_pair(columns[i], columns[j]);
       PairSums total;
       for (const PairSums& s : batches) total += s;
       fit.least_overlap = std::min(fit.least_overlap, static_cast<size_t>(total.n));
@@ -384,7 +417,7 @@ FactorFit fit_factors(const Columns& columns, const CorrelationFit& correlation,
 }
 
 TailFit fit_common_dof(const Columns& columns) {
-  const size_t n = columns.size(), rows = columns.empty() ? 0 : columns[0].size(), batches = batches_of(rows);
+  const size_t n = columns.size();
   vector<double> scale{0.2};  // 1 / dof, then the deviations
   double count = 0.0;
   for (const auto& c : columns) {
@@ -395,20 +428,21 @@ TailFit fit_common_dof(const Columns& columns) {
     scale.push_back(deviation(c));
     count += static_cast<double>(count_present(c));
   }
+  const vector<size_t> whole{0, columns[0].size()}, batches = batch_starts_of(columns);
   double log_likelihood = 0.0;
   // The moment conditions of the deviations stand beside the score of the tail, so that their error is in its error.
-  const auto scores = [&](const vector<double>& p, size_t parts) {
+  const auto scores = [&](const vector<double>& p, const vector<size_t>& starts) {
     const double dof = 1.0 / p[0], room = dof - 2.0;
     const StudentConstant constant = student_constant(dof);
-    Matrix sums(parts, vector<double>(n + 1, 0.0));
+    Matrix sums(starts.size() - 1, vector<double>(n + 1, 0.0));
     log_likelihood = 0.0;
-    for (size_t b = 0; b < parts; ++b) {
+    for (size_t b = 0; b < sums.size(); ++b) {
       double shares = 0.0, used = 0.0;
       LogSum logs;
       for (size_t i = 0; i < n; ++i) {
         const double inverse = 1.0 / square(p[i + 1]);
         double moment = 0.0;
-        for (size_t t = b * rows / parts; t < (b + 1) * rows / parts; ++t) {
+        for (size_t t = starts[b]; t < starts[b + 1]; ++t) {
           const double x = columns[i][t];
           if (std::isnan(x)) continue;
           const double q = x * x * inverse, total = room + q;
@@ -428,7 +462,7 @@ TailFit fit_common_dof(const Columns& columns) {
   const auto objective = [&](span<const double> x, span<double> gradient) {
     vector<double> p = scale;
     p[0] = inverse_dof(x[0]);
-    const Matrix s = scores(p, 1);
+    const Matrix s = scores(p, whole);
     gradient[0] = -s[0][0] * inverse_dof_slope(x[0]) / count;
     return -log_likelihood / count;
   };
@@ -489,15 +523,16 @@ JumpsFit fit_jumps(const Columns& columns, double bars_per_year, int threads) {
   }
   // An asset's loading: its covariance with the basket over the variance of the basket, over bars weighed by the belief
   // that the basket jumped, less what the diffusion adds to both, which the other bars show.
-  const size_t batches = batches_of(rows);
   fit.loadings.resize(n);
   fit.own.resize(n);
   for_each_parallel(n, threads, [&](size_t i) {
     const auto& c = columns[i];
+    const vector<size_t> starts = batch_starts(c);
+    const size_t batches = starts.size() - 1;
     vector<PairSums> jumps(batches), calm(batches);
     PairSums all_jumps, all_calm;
     for (size_t b = 0; b < batches; ++b) {
-      for (size_t t = b * rows / batches; t < (b + 1) * rows / batches; ++t) {
+      for (size_t t = starts[b]; t < starts[b + 1]; ++t) {
         if (std::isnan(c[t])) continue;
         const double w = weight[t] < 0.5 ? 1.0 : weight[t];
         (weight[t] < 0.5 ? calm : jumps)[b] += {w, w * c[t] * basket[t], w * square(basket[t]), 0.0};
@@ -555,10 +590,12 @@ HestonFit fit_heston(span<const double> returns, size_t bars_per_day) {
   const size_t lags = std::clamp<size_t>(days / 12, 5, 120), leverage_lags = std::min<size_t>(lags, 15);
   const HestonPoint best = heston_point(daily_moments(variance, move, lags, leverage_lags));
   constexpr size_t parts = 20;
-  vector<double> theta, speed, vol, correlation;
+  vector<double> whole_days, theta, speed, vol, correlation;
+  for (const double v : variance) whole_days.push_back(std::isnan(v) ? 0.0 : 1.0);
+  const vector<size_t> starts = batch_starts(whole_days, parts);
   for (size_t b = 0; b < parts; ++b) {
     vector<double> v = variance, m = move;
-    for (size_t t = b * v.size() / parts; t < (b + 1) * v.size() / parts; ++t) v[t] = m[t] = missing;
+    for (size_t t = starts[b]; t < starts[b + 1]; ++t) v[t] = m[t] = missing;
     const HestonPoint p = heston_point(daily_moments(v, m, lags, leverage_lags));
     theta.push_back(std::sqrt(p.theta));
     speed.push_back(p.speed);

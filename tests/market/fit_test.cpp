@@ -485,6 +485,80 @@ TEST(CommonJumps, BeliefSplitsABarBetweenJumpAndDiffusion) {
   EXPECT_NEAR(large.jump, -0.1 * 0.0025 / (0.0025 + diffusive), 1e-4);
 }
 
+// Ten years of nothing in the middle change no error: the returns are the same. With batches cut by bars of the calendar
+// nearly all are empty, and errors come out a tenth to a hundredth of what they are (half as large is detected).
+TEST(StandardErrors, AreThoseOfTheReturnsWhereverTheGapsAre) {
+  Generator g(21);
+  const std::size_t gap = 3650 * 24, half = 1800;
+  Columns whole(8), broken(8);
+  vector<double> h(8, 1e-4);
+  for (std::size_t t = 0; t < 2 * half; ++t) {
+    const double common = normal(g), jump = g() % 100 == 0 ? 0.05 * normal(g) : 0.0;
+    for (std::size_t i = 0; i < 8; ++i) {
+      const double load = i < 4 ? 0.8 : 0.5, e = std::sqrt(h[i]) * (load * common + std::sqrt(1.0 - load * load) * student(g, 6.0));
+      h[i] = 4e-6 + (0.06 + (e < 0.0 ? 0.04 : 0.0)) * e * e + 0.88 * h[i];
+      whole[i].push_back(e + jump);
+    }
+  }
+  for (std::size_t i = 0; i < 8; ++i) {
+    broken[i].assign(whole[i].begin(), whole[i].begin() + half);
+    broken[i].insert(broken[i].end(), gap, nothing);
+    broken[i].insert(broken[i].end(), whole[i].begin() + half, whole[i].end());
+  }
+  const auto same = [](const char* what, const Parameter& one, const Parameter& other, double within) {
+    EXPECT_NEAR(other.value, one.value, within * one.error) << what;
+    EXPECT_NEAR(other.error / one.error, 1.0, within) << what;
+  };
+  same("deviation", fit_deviation(whole[0]), fit_deviation(broken[0]), 1e-6);
+  const StudentFit t = fit_student(whole[0]), t_broken = fit_student(broken[0]);
+  same("location", t.location, t_broken.location, 1e-6);
+  same("t deviation", t.stdev, t_broken.stdev, 1e-6);
+  same("dof", t.dof, t_broken.dof, 1e-6);
+  const MertonFit m = fit_merton(whole[0], hours), m_broken = fit_merton(broken[0], hours);
+  same("diffusion", m.volatility, m_broken.volatility, 1e-6);
+  same("intensity", m.intensity, m_broken.intensity, 1e-6);
+  same("jump", m.stdev, m_broken.stdev, 1e-6);
+  const CorrelationFit r = fit_correlation(whole, letters), r_broken = fit_correlation(broken, letters);
+  EXPECT_EQ(r.sample, r_broken.sample);
+  EXPECT_EQ(r.error, r_broken.error);
+  const FactorFit f = fit_factors(whole, r, 1), f_broken = fit_factors(broken, r_broken, 1);
+  for (std::size_t i = 0; i < 8; ++i)
+    same("loading", {f.loadings[i][0], f.error[i][0]}, {f_broken.loadings[i][0], f_broken.error[i][0]}, 0.02);
+  same("common dof", fit_common_dof(whole).dof, fit_common_dof(broken).dof, 0.02);
+  const JumpsFit j = fit_jumps({whole[0], whole[1]}, hours, 2), j_broken = fit_jumps({broken[0], broken[1]}, hours, 2);
+  same("jump loading", j.loadings[0], j_broken.loadings[0], 1e-6);
+  // what is filtered forgets over the gap what was before it
+  for (const bool target : {true, false}) {
+    GarchOptions options;
+    options.target_variance = target;
+    const GarchFit a = fit_garch(whole[0], options), b = fit_garch(broken[0], options);
+    same("alpha", a.alpha, b.alpha, 0.25);
+    same("gamma", a.gamma, b.gamma, 0.25);
+    same("beta", a.beta, b.beta, 0.25);
+    same("dof of residuals", a.dof, b.dof, 0.25);
+    same("omega", a.omega, b.omega, 0.25);
+  }
+  const HestonFit v = fit_heston(whole[0], 24), v_broken = fit_heston(broken[0], 24);
+  same("Heston's volatility", v.volatility, v_broken.volatility, 0.02);
+}
+
+// A young asset has a tenth of the bars, and its part of the batches all the same: errors against repetitions.
+TEST(StandardErrors, HoldForAnAssetThatIsYoung) {
+  const auto r = repeat(60, [&](Generator g) {
+    Columns x(3);
+    for (int t = 0; t < 5000; ++t) {
+      const double common = normal(g);
+      for (auto& c : x) c.push_back(0.8 * common + 0.6 * normal(g));
+      if (t < 4500) x[2].back() = nothing;
+    }
+    const CorrelationFit fit = fit_correlation(x, letters);
+    const FactorFit factors = fit_factors(x, fit, 1);
+    return vector<Parameter>{{fit.sample[0][2], fit.error[0][2]}, {factors.loadings[2][0], factors.error[2][0]}};
+  });
+  EXPECT_EQ(r[0].complaint(0.64, 0.2), "");
+  EXPECT_EQ(r[1].complaint(0.8, 0.3), "");
+}
+
 // ---- diagnostics ----------------------------------------------------------------------------------------------------
 
 TEST(Diagnostics, LjungBoxSeesClusters) {
