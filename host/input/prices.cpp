@@ -15,6 +15,7 @@
 #include "base/words.h"
 #include "input/csv.h"
 #include "input/price_columns.h"
+#include "input/price_findings.h"
 
 namespace proofload {
 namespace {
@@ -25,6 +26,7 @@ using std::string, std::string_view, std::vector;
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::int64_t largest_grid = 20'000'000;  // rows: 38 years of minutes
 constexpr std::size_t shown_problems = 10;
+constexpr std::size_t fewest_rows_for_strays = 20;
 constexpr double off_grid_share = 0.05;  // of a file's rows that may lie between two bars
 constexpr std::int64_t one_hour = 3600, whole_day = 86400;
 constexpr double most_seam_bars = 60.0;  // that a longer gap between two files counts for
@@ -308,6 +310,52 @@ void snap(Columns& c, std::int64_t bar, std::int64_t phase, vector<string>& repa
                                   duration_text(double(tolerance)), duration_text(double(bar)), first));
 }
 
+/// Rows far from all others: a mistyped year, say. One alone has no return, and would leave nothing but years of gap and
+/// a last price: it is left out. Several are kept. Either is said.
+void leave_out_strays(Columns& c, std::int64_t bar, vector<string>& repairs) {
+  if (c.time.size() < fewest_rows_for_strays) return;
+  const std::int64_t far = std::max(30 * bar, 30 * whole_day);
+  struct Stretch {
+    std::size_t first, rows;
+  };
+  vector<Stretch> stretches;
+  for (std::size_t r = 0; r < c.time.size(); ++r) {
+    if (r == 0 || c.time[r] - c.time[r - 1] > far) stretches.push_back({r, 0});
+    ++stretches.back().rows;
+  }
+  const std::size_t longest = std::max_element(stretches.begin(), stretches.end(), [](const auto& a, const auto& b) {
+                                return a.rows < b.rows;
+                              })->rows;
+  vector<bool> stray(c.time.size(), false);
+  std::size_t alone = 0, first_alone = 0;
+  for (const auto& [first, rows] : stretches) {
+    if (rows == longest || rows > std::max<std::size_t>(1, c.time.size() / 100)) continue;
+    if (rows == 1) {
+      stray[first] = true;
+      if (alone++ == 0) first_alone = first;
+      continue;
+    }
+    repairs.push_back(fmt::format(
+        "{}: {} stray rows, {} to {}, the first at line {}, lie more than {} from all others (kept: look whether their "
+        "year is right)",
+        c.file, rows, time_text(c.time[first]), time_text(c.time[first + rows - 1]), c.line[first],
+        duration_text(double(far))));
+  }
+  if (alone == 0) return;
+  repairs.push_back(fmt::format(
+      "{}: {} more than {} from all others, {} at line {}, {} (left out, it has no return: look whether its "
+      "year is right)",
+      c.file, alone == 1 ? "1 stray row lies" : fmt::format("{} stray rows lie", alone), duration_text(double(far)),
+      alone == 1 ? "that" : "the first", c.line[first_alone], time_text(c.time[first_alone])));
+  const auto drop = [&](auto& column) {
+    std::size_t r = 0;
+    std::erase_if(column, [&](const auto&) { return stray[r++]; });
+  };
+  drop(c.time);
+  drop(c.line);
+  for (auto& p : c.price) drop(p);
+}
+
 /// Two files whose columns have one name are one asset only if the price goes on from one to the other.
 void check_seams(const vector<Columns>& all) {
   const auto asset_in = [](const Columns& c, const string& name) -> const vector<double>* {
@@ -404,61 +452,6 @@ void place(const Columns& c, PriceHistory& history, vector<string>& repairs) {
   if (differing > 0) {
     repairs.push_back(fmt::format("{}: {} from an earlier file's (the earlier file was taken)", c.file,
                                   differing == 1 ? "1 price differs" : fmt::format("{} prices differ", differing)));
-  }
-}
-
-/// Gaps, repeated prices and single bars that leave and return: kept as they are, and said.
-void inspect(const PriceHistory& h, std::size_t asset, vector<string>& repairs) {
-  const auto& p = h.price[asset];
-  std::size_t first = p.size(), last = 0, absent = 0, gaps = 0, longest = 0, longest_at = 0, same = 0, moves = 0,
-              ticks = 0, tick_at = 0;
-  for (std::size_t r = 0; r < p.size(); ++r) {
-    if (std::isnan(p[r])) continue;
-    if (first < p.size() && r > last + 1) {
-      ++gaps;
-      absent += r - last - 1;
-      if (r - last - 1 > longest) longest = r - last - 1, longest_at = last + 1;
-    }
-    first = std::min(first, r);
-    if (r > first && r == last + 1) {
-      ++moves;
-      same += p[r] == p[r - 1] ? 1 : 0;
-      if (r + 1 < p.size() && !std::isnan(p[r + 1])) {
-        const double there = std::log(p[r] / p[r - 1]), back = std::log(p[r + 1] / p[r]);
-        if (std::fabs(there) > std::log(2.0) && std::fabs(there + back) < 0.1 * std::fabs(there) && ticks++ == 0)
-          tick_at = r;
-      }
-    }
-    last = r;
-  }
-  const string& name = h.assets[asset];
-  const string bar = duration_text(double(h.bar));
-  if (gaps > 0) {
-    repairs.push_back(
-        fmt::format("{}: {} of {} without a price, the longest {} from {} (returns across them are left out)", name,
-                    counted(gaps, "gap"), counted(absent, "bar"), duration_text(double(h.bar) * double(longest)),
-                    time_text(h.time(longest_at))));
-  }
-  std::size_t weekend = 0;
-  for (std::size_t r = first; h.bar == whole_day && r < last; ++r)
-    if (std::isnan(p[r])) weekend += modulo(h.time(r) / whole_day + 3, 7) >= 5 ? 1 : 0;  // 1970 began on a Thursday
-  if (gaps >= 8 && 10 * weekend >= 9 * absent && 10 * weekend >= 2 * (last - first)) {
-    repairs.push_back(fmt::format(
-        "{}: no prices on weekends (no return from Friday to Monday is used, and a year is taken as 365 days like "
-        "those that are there: volatility a year comes out a fifth above that of 252 trading days)",
-        name));
-  }
-  if (ticks > 0) {
-    repairs.push_back(fmt::format(
-        "{}: {} to more than double or less than half for one bar and back, the first at {} (kept: "
-        "look whether it was a trade)",
-        name, ticks == 1 ? "1 price goes" : fmt::format("{} prices go", ticks), time_text(h.time(tick_at))));
-  }
-  if (moves >= 20 && static_cast<double>(same) > 0.3 * static_cast<double>(moves)) {
-    repairs.push_back(
-        fmt::format("{}: {:.0f} % of the bars of {} repeat the price before (kept: stale prices make tails fat and "
-                    "volatility wrong)",
-                    name, 100.0 * double(same) / double(moves), bar));
   }
 }
 
@@ -589,6 +582,7 @@ PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>&
     throw Error(std::move(problems));
   }
   history.bar = bars.begin()->first;
+  for (auto& c : all) leave_out_strays(c, history.bar, history.repairs);
   std::int64_t first = std::numeric_limits<std::int64_t>::max(), last = std::numeric_limits<std::int64_t>::min();
   const std::int64_t phase = phase_of(all, history.bar);
   for (auto& c : all) snap(c, history.bar, phase, history.repairs);
@@ -612,7 +606,7 @@ PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>&
   for (const auto& c : all) place(c, history, history.repairs);
   if (assets.empty()) leave_out_empty(history);
   check_columns(history, names);
-  for (std::size_t a = 0; a < history.assets.size(); ++a) inspect(history, a, history.repairs);
+  for (std::size_t a = 0; a < history.assets.size(); ++a) say_findings(history, a, history.repairs);
   return history;
 }
 

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <iostream>
+#include <random>
 
 namespace proofload {
 namespace {
@@ -225,6 +227,94 @@ TEST_F(Prices, SuspiciousPricesAreSaid) {
       joined(h.repairs),
       "A: 1 price goes to more than double or less than half for one bar and back, the first at 2020-03-12T06:30:00Z");
   expect_says(joined(h.repairs), "B: 66 % of the bars of 1m repeat the price before");
+}
+
+/// Hourly prices of A from 2021 on, of this deviation a bar, each changed by what `change` says.
+std::string walk(std::size_t rows, double deviation, const std::function<double(std::size_t)>& change, bool fat = false,
+                 std::uint64_t seed = 1, std::int64_t start = 1609459200) {
+  std::mt19937_64 bits(seed);
+  std::normal_distribution<double> normal;
+  std::chi_squared_distribution<double> mixer(3.0);
+  std::string text = "timestamp_utc,A\n";
+  double log_price = 3.0;
+  for (std::size_t r = 0; r < rows; ++r) {
+    text += fmt::format("{},{:.12g}\n", start + 3600 * static_cast<std::int64_t>(r), std::exp(log_price) * change(r));
+    log_price += deviation * normal(bits) * (fat ? std::sqrt(3.0 / mixer(bits)) : 1.0);
+  }
+  return text;
+}
+
+TEST_F(Prices, StepsThatStayAreSaidWithTheirFactor) {
+  const auto said = [&](double factor, double deviation, std::size_t at = 240) {
+    return joined(read(walk(500, deviation, [&](std::size_t r) { return r >= at ? factor : 1.0; })).repairs);
+  };
+  for (const double factor : {2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 25.0, 100.0, 1000.0, 1e6}) {
+    expect_says(said(factor, 0.007),
+                fmt::format("A: one bar moves by a factor of {:.10g} and stays (2021-01-11T00:00:00Z", factor));
+    expect_says(said(1.0 / factor, 0.007), fmt::format("factor of {:.10g} and stays", factor));
+  }
+  for (const double factor : {4.0, 10.0, 1000.0})
+    expect_says(said(factor, 0.05), fmt::format("factor of {:.10g} and", factor));
+  expect_says(said(67.77, 0.007), "factor of 67.");  // no round one, but no market moves like that
+  expect_says(said(10.0, 0.007, 496), "factor of 10 and stays");
+  for (const double factor : {1.0, 1.2, 0.6, 2.45}) EXPECT_EQ(said(factor, 0.007), "") << factor;
+  // over a gap, and twice
+  std::string text = walk(500, 0.007, [](std::size_t r) { return r >= 400 ? 1e-4 : r >= 240 ? 1e-3 : 1.0; });
+  const auto lost = text.find(std::to_string(1609459200 + 3600 * 240));
+  text.erase(lost, text.find(std::to_string(1609459200 + 3600 * 250)) - lost);
+  const std::string both = joined(read(text).repairs);
+  expect_says(both, "across a gap the price moves by a factor of 1000 and stays (2021-01-11T10:00:00Z");
+  expect_says(both, "one bar moves by a factor of 10 and stays (2021-01-17T16:00:00Z");
+  expect_says(both, "--from 2021-01-17T16:00:00Z");
+}
+
+// A price that comes back, a crash with others around it, one whose bars are wild after it: no split. Of 2 million returns
+// with the tails of dof 3, each alone as no market's are, at most 4 are called one.
+TEST_F(Prices, CrashesAreNoSteps) {
+  const auto quiet = [&](const std::string& text) {
+    const std::string said = joined(read(text).repairs);
+    EXPECT_EQ(said.find("and stays"), std::string::npos) << said;
+  };
+  for (const std::size_t bars : {1u, 3u, 8u})
+    quiet(walk(500, 0.007, [&](std::size_t r) { return r >= 240 && r < 240 + bars ? 0.1 : 1.0; }));
+  quiet(walk(500, 0.007, [](std::size_t r) {
+    return r < 240 ? 1.0 : r < 245 ? std::pow(0.5, double(r - 239)) : 0.03;
+  }));
+  std::mt19937_64 bits(4);
+  std::normal_distribution<double> normal;
+  std::vector<double> after(500, 1.0);  // a hack: to a half at once, and then a tenth up and down
+  for (std::size_t r = 240; r < 500; ++r) after[r] = (r == 240 ? 0.5 : after[r - 1]) * std::exp(0.1 * normal(bits));
+  quiet(walk(500, 0.007, [&](std::size_t r) { return after[r]; }));
+  std::size_t alarms = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const std::string said = joined(read(walk(
+                                             50000, 0.007, [](std::size_t) { return 1.0; }, true, seed))
+                                        .repairs);
+    for (auto at = said.find("and stays"); at != std::string::npos; at = said.find("and stays", at + 1)) ++alarms;
+  }
+  EXPECT_LE(alarms, 4u);
+}
+
+TEST_F(Prices, StrayRowsAreNamed) {
+  const std::string all = walk(1200, 0.007, [](std::size_t) { return 1.0; });
+  const PriceHistory clean = read(all);
+  for (const char* time : {"2024-02-20T01:00:00Z", "2011-01-20T00:00:00Z", "2021-08-01T00:00:00Z"}) {
+    const PriceHistory h = read(all + time + std::string(",20.5\n"));
+    expect_says(joined(h.repairs),
+                fmt::format("1 stray row lies more than 30d from all others, that at line 1202, {}", time));
+    EXPECT_EQ(h.rows(), 1200u);
+    EXPECT_EQ(h.start, clean.start);
+    EXPECT_EQ(h.price, clean.price);
+  }
+  // several that are together have returns: kept, and said
+  const PriceHistory h = read(all + "2024-02-20T01:00:00Z,20.5\n2024-02-20T02:00:00Z,20.6\n");
+  expect_says(joined(h.repairs), "2 stray rows, 2024-02-20T01:00:00Z to 2024-02-20T02:00:00Z, the first at line 1202");
+  EXPECT_EQ(h.price[0].back(), 20.6);
+  // two histories with years between them are none
+  const PriceHistory two = read(all + walk(
+                                          1200, 0.007, [](std::size_t) { return 1.0; }, false, 2, 1704067200)
+                                          .substr(16));
+  EXPECT_EQ(joined(two.repairs).find("stray"), std::string::npos);
 }
 
 TEST_F(Prices, ColumnsWithoutAnyPriceAreLeftOutUnlessAskedFor) {
@@ -501,6 +591,24 @@ TEST(RecordedPrices, SevenYearsOfHours) {
   EXPECT_EQ(h.price[0][0], 4308.83);  // the first line of the file
   EXPECT_TRUE(std::isnan(h.price[1][0]));
   expect_says(joined(h.repairs), "33h from 2018-02-08T01:00:00Z");  // the outage that the data's own notes name
+}
+
+// Seven years of eight coins, LUNA's end, four other crises: every move was one of the market.
+TEST(RecordedPrices, HaveNoStepsAndNoStrays) {
+  const fs::path data = "../shared/data";
+  if (!fs::exists(data)) GTEST_SKIP() << "no " << data;
+  std::size_t files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(data)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("prices_") && entry.path().parent_path().filename() != "stress") continue;
+    try {
+      const std::string said = joined(read_prices({entry.path()}).repairs);
+      EXPECT_EQ(said.find("and stays"), std::string::npos) << name << "\n" << said;
+      EXPECT_EQ(said.find("stray"), std::string::npos) << name << "\n" << said;
+      ++files;
+    } catch (const Error& e) { std::cout << name << ": " << e.what() << '\n'; }
+  }
+  EXPECT_GE(files, 8u);
 }
 
 }  // namespace
