@@ -100,6 +100,7 @@ struct LawSpec {
   std::size_t censored = 0;      ///< empirical: how many were not
   /// empirical, with a `tail`: the generalised Pareto law of what is beyond `threshold`, with standard errors.
   struct Tail {
+    static constexpr double least_shape = -0.5, greatest_shape = 3.0;
     double threshold = 0.0, share = 0.0;  ///< the quantile of order 1 - share
     double shape = 0.0, scale = 0.0, shape_error = 0.0, scale_error = 0.0;
   };

@@ -186,7 +186,7 @@ std::uint32_t tail_table(TableSet& tables) {
 }
 
 /// What errors in a smooth piece are relative to at least: y at the first hundredth of its probability, and 1e-9 of its
-/// mean.
+/// mean where it has one.
 double floor_of(const LawPiece& piece, double from, double to) {
   constexpr int steps = 64;
   PieceQuantile quantile(piece);
@@ -204,7 +204,9 @@ double floor_of(const LawPiece& piece, double from, double to) {
       found = true;
     }
   }
-  return std::max(low, floor_share * mean / weight);
+  const bool has_mean = std::all_of(piece.active.begin(), piece.active.end(),
+                                    [](const ActivePart& part) { return part.function.has_mean(); });
+  return has_mean ? std::max(low, floor_share * mean / weight) : low;
 }
 
 /// Where to cut a range whose table is not exact enough. Next to an end if it is steep there, so that tables become

@@ -186,11 +186,10 @@ std::vector<LawPart> empirical_parts(const LawSpec& law) {
     require(last_p < 1.0 && std::abs(tail.share - (1.0 - last_p)) <= 1e-9 && tail.threshold == last,
             "empirical law whose tail does not begin where its quantiles end (there would be a gap) let the last of "
             "`quantiles` be [1 - share, threshold]");
-    require(positive(tail.scale) && tail.shape >= -0.5,
-            "empirical law with a wrong tail (scale > 0 and shape >= -0.5 are needed) correct or leave out `tail`");
-    require(tail.shape < 1.0,
-            "empirical law with a tail of shape 1 or more (its mean is infinite) give samples from a longer time, or "
-            "quantiles with a last one at p = 1");
+    require(
+        positive(tail.scale) && tail.shape >= LawSpec::Tail::least_shape && tail.shape < LawSpec::Tail::greatest_shape,
+        "empirical law with a wrong tail (scale > 0 and a shape from -0.5 to less than 3 are needed) correct or "
+        "leave out `tail`");
     const bool flat = std::abs(tail.shape) < 1e-8;  // the limit, an exponential law
     parts.push_back({1 - Quad(last_p), last, tail.scale,
                      flat ? Standard{Family::exponential} : Standard{Family::excess, tail.shape}});
@@ -242,6 +241,10 @@ Quad part_mean(const LawPart& part) {
 std::vector<LawPart> residual_parts(const std::vector<LawPart>& durations) {
   std::vector<LawPart> parts;
   Quad total = 0;
+  for (const LawPart& d : durations)
+    require(d.standard.family != Family::excess || d.standard.a < 1.0,
+            "duration with a tail of shape 1 or more (its mean is infinite, and so is the time under way) give "
+            "quantiles with a last one at p = 1");
   for (const LawPart& d : durations) {
     LawPart rest = d;
     if (d.scale != 0 && d.standard.family == Family::pareto && is_whole(d.standard)) {  // it begins at 1

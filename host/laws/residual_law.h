@@ -80,9 +80,8 @@ inline BasicTails<T> partial_moment(const Standard& law, int n, const T& x) {
     }
     case Family::excess: {  // with v = P(X > x), the integral of ((s^-a - 1) / a)^n over s in (0, v)
       const auto above_of = [&](const T& v) {
-        if (v == 0) return T(0);
+        if (v == 0 || n == 0) return v;
         const T first = pow(v, T(1 - a)) / (1 - a);
-        if (n == 0) return v;
         if (n == 1) return T((first - v) / a);
         return T((pow(v, T(1 - 2 * a)) / (1 - 2 * a) - 2 * first + v) / (a * a));
       };

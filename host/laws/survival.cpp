@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <variant>
 
 #include "base/error.h"
 #include "laws/laws.h"
@@ -17,7 +18,7 @@ constexpr std::size_t fewest_excesses = 20, usual_excesses = 30;
 constexpr double usual_share = 0.05, greatest_share = 0.5;
 constexpr double usual_known =
     4.0;  ///< times the share of which no end is known: three quarters of a tail are delivered
-constexpr double least_shape = -0.5, greatest_shape = 1.0;
+constexpr double least_shape = LawSpec::Tail::least_shape, greatest_shape = LawSpec::Tail::greatest_shape;
 
 void check(const std::vector<Observation>& observations) {
   for (const Observation& o : observations)
@@ -153,7 +154,7 @@ double maximum_of(const Profile& profile, double low, double high) {
 
 /// Standard errors of shape and scale: the inverse of minus the second derivatives of the log-likelihood. With z = 1 +
 /// shape y / scale a delivery contributes -ln scale - ln z - ln z / shape, one that is censored -ln z / shape.
-void set_errors(const std::vector<Observation>& excesses, ExcessFit& fit) {
+bool set_errors(const std::vector<Observation>& excesses, ExcessFit& fit) {
   const double shape = fit.shape, scale = fit.scale;
   double shapes = 0.0, mixed = 0.0, scales = 0.0;
   for (const Observation& o : excesses) {
@@ -178,12 +179,103 @@ void set_errors(const std::vector<Observation>& excesses, ExcessFit& fit) {
     scales += shape * y * (z + 1.0) / (scale * scale * z * z) - 1.0 / (scale * scale);
   }
   const double determinant = shapes * scales - mixed * mixed;
-  if (!(shapes > 0.0 && determinant > 0.0))
-    throw Error(
-        "tail whose likelihood has no curvature (its standard errors do not exist) leave out `tail`, or give more "
-        "samples");
+  if (!(shapes > 0.0 && determinant > 0.0)) return false;
   fit.shape_error = std::sqrt(scales / determinant);
   fit.scale_error = std::sqrt(shapes / determinant);
+  return true;
+}
+
+/// A fit, or why there is none: "<problem> (<why it is a problem>)".
+std::variant<ExcessFit, std::string> excess_fit(const std::vector<Observation>& excesses) {
+  const auto delivered = static_cast<std::size_t>(
+      std::count_if(excesses.begin(), excesses.end(), [](const Observation& o) { return o.delivered; }));
+  if (delivered < fewest_excesses)
+    return fmt::format("tail with {} beyond its threshold (two parameters cannot be told from fewer than {})",
+                       delivered == 1 ? "1 delivery" : fmt::format("{} deliveries", delivered), fewest_excesses);
+  const Profile profile(excesses);
+  if (!(profile.mean() > 0.0)) return "tail without an excess above 0 (nothing rises)";
+
+  // The likelihood may have two maxima: a grid over the shape first. Below the least and above
+  // the greatest only to see it rise there.
+  constexpr std::size_t points = 49;
+  std::array<double, points> theta{};
+  std::size_t best = 0;
+  double greatest = -std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < points; ++i) {
+    const double shape = least_shape + (greatest_shape + 0.5 - least_shape) * static_cast<double>(i) / (points - 1);
+    theta[i] = profile.theta_of(shape, i == 0 ? 50 : 10);  // where the grid begins is what is checked below
+    const double here = profile.log_likelihood(theta[i]);
+    if (here > greatest) greatest = here, best = i;
+  }
+  ExcessFit fit;
+  const double at = maximum_of(profile, theta[best == 0 ? 0 : best - 1], theta[std::min(best + 1, points - 1)]);
+  fit.shape = profile.shape(at);
+  fit.scale = profile.scale(at);
+  fit.log_likelihood = profile.log_likelihood(at);
+  if (fit.shape < least_shape + 1e-3)
+    return "tail with a sharp upper end (its shape is below -0.5, where the fit has no standard errors)";
+  if (fit.shape >= greatest_shape)
+    return fmt::format("tail of shape {:.2g} or more (P(X > x) falls slower than the cube root of x rises)",
+                       greatest_shape);
+  if (!set_errors(excesses, fit)) return "tail whose likelihood has no curvature (its standard errors do not exist)";
+  return fit;
+}
+
+/// Observations in order, with what their deliveries say.
+struct Samples {
+  std::vector<Observation> sorted;
+  std::vector<std::pair<double, double>> quantiles;  ///< (p, value), the least at 0
+  double left = 1.0;                                 ///< the share of which no end is known
+};
+
+/// A law's quantiles up to the threshold, which is the last, and what follows.
+struct FittedTail {
+  std::vector<std::pair<double, double>> quantiles;
+  LawSpec::Tail tail;
+};
+
+std::variant<FittedTail, std::string> tail_of(const Samples& samples, double share) {
+  const double order = 1.0 - share;
+  FittedTail fitted{samples.quantiles, {}};
+  auto& quantiles = fitted.quantiles;
+  const auto above = std::find_if(quantiles.begin(), quantiles.end(), [&](const auto& q) { return q.first > order; });
+  if (above == quantiles.end() || above == quantiles.begin())
+    return fmt::format(
+        "tail of a share of {:.3g} (the slowest delivery is at {:.3g} of the messages, and nothing is known of those "
+        "that take longer)",
+        share, quantiles.back().first);
+  const auto below = std::prev(above);
+  const double threshold =
+      below->second + (above->second - below->second) * ((order - below->first) / (above->first - below->first));
+  std::vector<Observation> excesses;
+  for (const Observation& o : samples.sorted)
+    if (o.value > threshold) excesses.push_back({o.value - threshold, o.delivered});
+  const auto fit = excess_fit(excesses);
+  if (const auto* problem = std::get_if<std::string>(&fit)) return *problem;
+  const auto& excess = std::get<ExcessFit>(fit);
+  quantiles.erase(below->first == order ? below : above, quantiles.end());
+  quantiles.emplace_back(order, threshold);
+  fitted.tail = {.threshold = threshold,
+                 .share = share,
+                 .shape = excess.shape,
+                 .scale = excess.scale,
+                 .shape_error = excess.shape_error,
+                 .scale_error = excess.scale_error};
+  return fitted;
+}
+
+/// What to do where a tail of this share cannot be fitted, all of it tried: the nearest share that can, else no tail.
+std::string way_out(const Samples& samples, double share, const char* verb) {
+  std::array shares{0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1, 0.075, 0.05, 0.04, 0.03, 0.02, 0.01, 0.005};
+  std::sort(shares.begin(), shares.end(),
+            [&](double x, double y) { return std::abs(ln(x / share)) < std::abs(ln(y / share)); });
+  for (const double other : shares)
+    if (other != share && std::holds_alternative<FittedTail>(tail_of(samples, other)))
+      return fmt::format("{} tail = {{ share = {} }}, which can be fitted", verb, other);
+  if (samples.left <= 1e-9)
+    return "leave out `tail`: beyond the slowest delivery the law goes on as an exponential one";
+  return "watch messages until they arrive, or write quantiles = [ [p, value], ... ] with a last one at p = 1, the "
+         "longest that you think a delay can be";
 }
 
 }  // namespace
@@ -245,44 +337,9 @@ std::vector<SurvivalStep> kaplan_meier(std::vector<Observation> observations) {
 
 ExcessFit fit_excess(const std::vector<Observation>& excesses) {
   check(excesses);
-  const auto delivered = static_cast<std::size_t>(
-      std::count_if(excesses.begin(), excesses.end(), [](const Observation& o) { return o.delivered; }));
-  if (delivered < fewest_excesses)
-    throw Error(
-        fmt::format("tail with {} deliveries beyond its threshold (two parameters cannot be told from fewer than "
-                    "{}) give a larger share, or more samples",
-                    delivered, fewest_excesses));
-  const Profile profile(excesses);
-  if (!(profile.mean() > 0.0)) throw Error("tail without an excess above 0 (nothing rises) leave out `tail`");
-
-  // The likelihood may have two maxima: a grid over the shape first. Below -0.5 and above 1 only to see it rise there.
-  constexpr std::size_t points = 25;
-  std::array<double, points> theta{};
-  std::size_t best = 0;
-  double greatest = -std::numeric_limits<double>::infinity();
-  for (std::size_t i = 0; i < points; ++i) {
-    const double shape = least_shape + (greatest_shape + 0.5 - least_shape) * static_cast<double>(i) / (points - 1);
-    theta[i] = profile.theta_of(shape, i == 0 ? 50 : 10);  // where the grid begins is what is checked below
-    const double here = profile.log_likelihood(theta[i]);
-    if (here > greatest) greatest = here, best = i;
-  }
-  ExcessFit fit;
-  const double at = maximum_of(profile, theta[best == 0 ? 0 : best - 1], theta[std::min(best + 1, points - 1)]);
-  fit.shape = profile.shape(at);
-  fit.scale = profile.scale(at);
-  fit.log_likelihood = profile.log_likelihood(at);
-  if (fit.shape < least_shape + 1e-3)
-    throw Error(
-        "tail with a sharp upper end (its shape is below -0.5, where the fit has no standard errors) leave out `tail`, "
-        "or "
-        "give a larger share");
-  if (fit.shape >= greatest_shape)
-    throw Error(fmt::format(
-        "tail of shape {:.2f} (from 1 on its mean is infinite, and so is the time under way) give a smaller share, "
-        "more samples, or quantiles with a last one at p = 1",
-        fit.shape));
-  set_errors(excesses, fit);
-  return fit;
+  auto fit = excess_fit(excesses);
+  if (const auto* problem = std::get_if<std::string>(&fit)) throw Error(*problem + " give more samples");
+  return std::get<ExcessFit>(fit);
 }
 
 void reduce_observations(std::vector<Observation> observations, const std::optional<TailRequest>& request,
@@ -303,52 +360,32 @@ void reduce_observations(std::vector<Observation> observations, const std::optio
     return;
   }
 
-  std::vector<std::pair<double, double>> quantiles;
+  Samples all{std::move(observations), {}, left};
+  auto& quantiles = all.quantiles;
   for (const Step& step : steps) quantiles.emplace_back(quantiles.empty() ? 0.0 : step.order, step.value);
   const auto past = std::find_if(quantiles.begin(), quantiles.end(), [](const auto& q) { return q.first >= 0.01; });
   const double floor = past == quantiles.end() ? quantiles.back().second : past->second;
+  const std::size_t beyond = std::min(usual_excesses, steps.size() - 1);
+  const double usual = std::min(
+      std::max({1.0 - steps[steps.size() - 1 - beyond].order, usual_share, usual_known * left}), greatest_share);
   if (!request) {
     if (left > 1e-9)
       throw Error(fmt::format(
           "samples of which {:.3g} % are not known to end (the slowest delivery took {:.6g}, and messages were "
-          "watched for longer that did not arrive) add tail = true, or watch them until they arrive",
-          100.0 * left, steps.back().value));
+          "watched for longer that did not arrive) {}",
+          100.0 * left, steps.back().value,
+          std::holds_alternative<FittedTail>(tail_of(all, usual)) ? "add tail = true, or watch them until they arrive"
+                                                                  : way_out(all, usual, "add")));
     reduce_quantiles(quantiles, floor, law);
     law.samples = n;
     return;
   }
-
-  double share = request->share;
-  if (share == 0.0) {
-    const std::size_t beyond = std::min(usual_excesses, steps.size() - 1);
-    share = std::max({1.0 - steps[steps.size() - 1 - beyond].order, usual_share, usual_known * left});
-    share = std::min(share, greatest_share);
-  }
-  const double order = 1.0 - share;
-  const auto above = std::find_if(quantiles.begin(), quantiles.end(), [&](const auto& q) { return q.first > order; });
-  if (above == quantiles.end() || above == quantiles.begin())
-    throw Error(fmt::format(
-        "tail of a share of {:.3g} (the slowest delivery is at {:.3g} of the messages, and nothing is known of those "
-        "that take longer) give a larger share",
-        share, quantiles.back().first));
-  const auto below = std::prev(above);
-  const double threshold =
-      below->second + (above->second - below->second) * ((order - below->first) / (above->first - below->first));
-  std::vector<Observation> excesses;
-  for (const Observation& o : observations)
-    if (o.value > threshold) excesses.push_back({o.value - threshold, o.delivered});
-  const ExcessFit fit = fit_excess(excesses);
-
-  quantiles.erase(below->first == order ? below : above, quantiles.end());
-  quantiles.emplace_back(order, threshold);
-  reduce_quantiles(quantiles, floor, law);
+  const double share = request->share > 0.0 ? request->share : usual;
+  const auto tail = tail_of(all, share);
+  if (const auto* problem = std::get_if<std::string>(&tail)) throw Error(*problem + ' ' + way_out(all, share, "write"));
+  reduce_quantiles(std::get<FittedTail>(tail).quantiles, floor, law);
   law.samples = n;
-  law.tail = {.threshold = threshold,
-              .share = share,
-              .shape = fit.shape,
-              .scale = fit.scale,
-              .shape_error = fit.shape_error,
-              .scale_error = fit.scale_error};
+  law.tail = std::get<FittedTail>(tail).tail;
 }
 
 }  // namespace proofload

@@ -20,6 +20,8 @@ class StandardFunction {
   explicit StandardFunction(const Standard&);
   BasicTails<Portable> tails(Portable x) const;
   Portable density(Portable x) const;
+  /// An excess of shape 1 or more has none.
+  bool has_mean() const { return law_.family != Family::excess || law_.a < 1.0; }
 
  private:
   Standard law_;

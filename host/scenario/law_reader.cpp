@@ -379,7 +379,9 @@ void read_tail_fit(const Table& t, const Measure& measure, LawSpec& law) {
   bool good =
       tail.need("share", fit.share, {0.0, 1.0, Open::both, "the share of messages beyond the threshold", "0.05"});
   good &= tail.need("threshold", fit.threshold, measure.range);
-  good &= tail.need("shape", fit.shape, {-0.5, 1.0, Open::high, "the shape of a generalised Pareto law", "0.2"});
+  good &= tail.need("shape", fit.shape,
+                    {LawSpec::Tail::least_shape, LawSpec::Tail::greatest_shape, Open::high,
+                     "the shape of a generalised Pareto law", "0.2"});
   good &= tail.need("scale", fit.scale, scale);
   if (tail.get("shape_error")) good &= tail.read("shape_error", fit.shape_error, errors);
   if (tail.get("scale_error")) good &= tail.read("scale_error", fit.scale_error, measure.range);

@@ -75,6 +75,11 @@ void read_outages(const Table& owner, vector<OutageSpec>& outages) {
     if (duration) {
       spec.duration = read_law(t.report, *duration, t.path_of("duration"), durations);
       const auto mean = known_mean(spec.duration);
+      if (spec.duration.tail && spec.duration.tail->shape >= 1.0)
+        t.report.add(duration->place,
+                     fmt::format("{} has a tail of shape {:.2f}", t.path_of("duration"), spec.duration.tail->shape),
+                     "from 1 on its mean is infinite, and all time would be spent in outages",
+                     "write quantiles = [ [p, value], ... ] with a last one at p = 1, the longest that one can be");
       if (mean && *mean <= 0.0)
         t.report.add(duration->place, t.path_of("duration") + " is 0", "an outage that lasts no time is none",
                      "give a longer duration, or take the outage out");

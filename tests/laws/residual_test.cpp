@@ -141,6 +141,7 @@ TEST(Residual, HasHalfTheMeanSquareOverTheMean) {
   EXPECT_NEAR(residual_mean(gamma(3.0, 30.0), -1.0), 20.0, 1e-13);  // (a + 1) / 2 of scale 10
   EXPECT_EQ(residual_mean(with_tail(0.6, 10.0, 0.1), -1.0), infinity);
   EXPECT_TRUE(std::isfinite(law_mean(with_tail(0.6, 10.0, 0.1))));
+  EXPECT_THROW(residual_mean(with_tail(1.2, 10.0, 0.1), -1.0), Error);  // of a mean that is infinite itself
 }
 
 TEST(Residual, HasItsClosedForms) {
