@@ -56,29 +56,6 @@ PairSums pair_sums(const vector<double>& x, const vector<double>& y, size_t firs
   return s;
 }
 
-/// Weights of bars by which the columns that have a value there have an equal share each, over the whole history: an
-/// asset that is young, or has gaps, has its part of the batches.
-vector<double> shares_of_bars(const Columns& columns) {
-  vector<double> weights(columns[0].size(), 0.0);
-  for (const auto& c : columns) {
-    const double share = 1.0 / static_cast<double>(std::max<size_t>(count_present(c), 1));
-    for (size_t t = 0; t < c.size(); ++t) weights[t] += std::isnan(c[t]) ? 0.0 : share;
-  }
-  return weights;
-}
-
-size_t bars_with_a_value(const Columns& columns) {
-  size_t n = 0;
-  for (size_t t = 0; t < columns[0].size(); ++t)
-    n += std::any_of(columns.begin(), columns.end(), [&](const auto& c) { return !std::isnan(c[t]); }) ? 1 : 0;
-  return n;
-}
-
-/// Batches that several columns have in common.
-vector<size_t> batch_starts_of(const Columns& columns) {
-  return batch_starts(shares_of_bars(columns), batches_of(bars_with_a_value(columns)));
-}
-
 /// Sums of a pair over batches of the bars that it shares.
 vector<PairSums> batches_of_pair(const vector<double>& x, const vector<double>& y) {
   vector<double> both(x.size());
@@ -309,6 +286,19 @@ HestonPoint heston_point(const DailyMoments& m) {
 
 }  // namespace
 
+vector<size_t> batch_starts_of(const Columns& columns, size_t overlap) {
+  vector<double> weights(columns[0].size(), 0.0);
+  for (const auto& c : columns) {
+    const double share = 1.0 / static_cast<double>(std::max<size_t>(count_present(c), 1));
+    for (size_t t = 0; t < c.size(); ++t) weights[t] += std::isnan(c[t]) ? 0.0 : share;
+  }
+  const auto bars =
+      static_cast<size_t>(std::count_if(weights.begin(), weights.end(), [](double w) { return w > 0.0; }));
+  size_t batches = batches_of(bars);
+  if (overlap > 1) batches = std::clamp<size_t>(bars / (10 * overlap), 2, batches);
+  return batch_starts(weights, batches);
+}
+
 Parameter fit_deviation(span<const double> returns) {
   const double sd = deviation(returns), n = static_cast<double>(count_present(returns));
   const vector<size_t> starts = batch_starts(returns);
@@ -413,68 +403,6 @@ FactorFit fit_factors(const Columns& columns, const CorrelationFit& correlation,
       for (const Matrix& m : without) values.push_back(m[i][f]);
       fit.error[i][f] = jackknife_error(values);
     }
-  return fit;
-}
-
-TailFit fit_common_dof(const Columns& columns) {
-  const size_t n = columns.size();
-  vector<double> scale{0.2};  // 1 / dof, then the deviations
-  double count = 0.0;
-  for (const auto& c : columns) {
-    if (count_present(c) < least_returns || !(deviation(c) > 0.0)) {
-      throw Error(fmt::format("there are {} returns of an asset (a tail needs at least {}) give a longer history",
-                              count_present(c), least_returns));
-    }
-    scale.push_back(deviation(c));
-    count += static_cast<double>(count_present(c));
-  }
-  const vector<size_t> whole{0, columns[0].size()}, batches = batch_starts_of(columns);
-  double log_likelihood = 0.0;
-  // The moment conditions of the deviations stand beside the score of the tail, so that their error is in its error.
-  const auto scores = [&](const vector<double>& p, const vector<size_t>& starts) {
-    const double dof = 1.0 / p[0], room = dof - 2.0;
-    const StudentConstant constant = student_constant(dof);
-    Matrix sums(starts.size() - 1, vector<double>(n + 1, 0.0));
-    log_likelihood = 0.0;
-    for (size_t b = 0; b < sums.size(); ++b) {
-      double shares = 0.0, used = 0.0;
-      LogSum logs;
-      for (size_t i = 0; i < n; ++i) {
-        const double inverse = 1.0 / square(p[i + 1]);
-        double moment = 0.0;
-        for (size_t t = starts[b]; t < starts[b + 1]; ++t) {
-          const double x = columns[i][t];
-          if (std::isnan(x)) continue;
-          const double q = x * x * inverse, total = room + q;
-          shares += q / total;
-          logs.add(total / room);
-          moment += q - 1.0;
-          used += 1.0;
-        }
-        sums[b][i + 1] = moment;
-      }
-      const double log_total = logs.sum();
-      sums[b][0] = -dof * dof * (used * constant.slope - 0.5 * log_total + 0.5 * (dof + 1.0) / room * shares);
-      log_likelihood += used * constant.value - 0.5 * (dof + 1.0) * log_total;
-    }
-    return sums;
-  };
-  const auto objective = [&](span<const double> x, span<double> gradient) {
-    vector<double> p = scale;
-    p[0] = inverse_dof(x[0]);
-    const Matrix s = scores(p, whole);
-    gradient[0] = -s[0][0] * inverse_dof_slope(x[0]) / count;
-    return -log_likelihood / count;
-  };
-  const Minimum best = minimise(objective, {dof_coordinate(4.0)}, 1e-6);
-  scale[0] = inverse_dof(best.x[0]);
-  TailFit fit;
-  fit.dof.value = 1.0 / scale[0];
-  fit.at_bound = scale[0] < 1.001 / most_dof || scale[0] > 0.999 / least_dof;
-  vector<bool> free(n + 1, true);
-  free[0] = !fit.at_bound;
-  const Matrix cov = sandwich([&](const vector<double>& p) { return scores(p, batches); }, scale, free);
-  if (!fit.at_bound) fit.dof.error = std::sqrt(cov[0][0]) / square(scale[0]);
   return fit;
 }
 

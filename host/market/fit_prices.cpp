@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -12,6 +13,7 @@
 #include "input/csv.h"
 #include "input/toml_tree.h"
 #include "kernels/plan.h"
+#include "plan/compile_market.h"
 
 namespace proofload {
 namespace {
@@ -22,8 +24,8 @@ constexpr const char* model_names[] = {"gaussian", "student_t", "gjr_garch", "bo
 constexpr std::size_t fewest_residuals = 100;           // rows: what a scenario takes
 constexpr double most_persistence_with_kappa = 0.9995;  // with the residuals' own kappa
 constexpr int ljung_box_lags = 24;
-
-string day_text(std::int64_t seconds) { return time_text(seconds).substr(0, 10); }
+constexpr double tails_differ = 0.001;  // p by batches, which stands for a level of 1 % (fit_test.cpp)
+constexpr double noted_loss = 0.1;      // of what is known of the volatility now
 
 /// Notes that differ in the asset's name alone become one.
 vector<string> merged(const vector<vector<string>>& lists, const vector<string>& names) {
@@ -44,6 +46,31 @@ vector<string> merged(const vector<vector<string>>& lists, const vector<string>&
   for (std::size_t k = 0; k < texts.size(); ++k)
     out.push_back(fmt::format("{}: {}", fmt::join(whose[k], ", "), texts[k]));
   return out;
+}
+
+/// Over a gap the variance reverts to its long run, so that what a history says of now is lost in one before its end,
+/// or before its last few bars (a row of another year): says how much of it is.
+void note_gap_before_now(const PriceHistory& h, const vector<double>& returns, double persistence,
+                         vector<string>& notes) {
+  double lost = 0.0, gap_lost = 0.0;  // share of the variance that gaps filled with the long run's; the last gap's
+  std::size_t gap = 0, length = 0;
+  for (std::size_t t = 0; t < returns.size(); ++t) {
+    const bool known = !std::isnan(returns[t]);
+    lost *= persistence;
+    gap_lost *= persistence;
+    if (known) continue;
+    lost += 1.0 - persistence;
+    if (t == 0 || !std::isnan(returns[t - 1])) {  // a new gap, of which the one that counts most is named
+      if (gap_lost < 0.5 * lost) gap = t, length = 0, gap_lost = 0.0;
+    }
+    if (t == gap + length) ++length, gap_lost += 1.0 - persistence;
+  }
+  if (lost < noted_loss || gap == 0) return;
+  notes.push_back(
+      fmt::format("volatility now: {:.0f} % of it is the long run's, as there are no returns for {} from {} on, and it "
+                  "reverts over a gap; --to {} ends the history before it",
+                  100.0 * lost, duration_text(double(h.bar) * double(length)), time_text(h.time(gap + 1)),
+                  time_text(h.time(gap + 1))));
 }
 
 void check_finding(bool bad, vector<string>& notes, string text) {
@@ -92,6 +119,7 @@ AssetFit fit_asset(const PriceHistory& h, std::size_t i, const vector<double>& r
             "the simulation bears it)",
             a.heston->feller()));
   } catch (const Error& e) { notes.emplace_back(e.what()); }
+  note_gap_before_now(h, returns, a.garch.persistence(), notes);
   check_finding(a.garch.persistence() > 0.9995, notes,
                 fmt::format("gjr_garch: persistence {:.4f} (shocks hardly fade: the long-run level is poorly known)",
                             a.garch.persistence()));
@@ -133,23 +161,33 @@ std::optional<SystemicFit> fit_stress_factor(const PriceHistory& h, const FitOpt
   return fit;
 }
 
-/// Rows in which every asset has a value, each column standardised; says how many.
-string residual_rows(const PriceHistory& h, Columns values, FittedMarket& m) {
-  const std::size_t n = values.size();
+/// Bars in which every asset has a value; `without` one of them.
+vector<std::size_t> whole_rows(const Columns& values, std::size_t without = SIZE_MAX) {
   vector<std::size_t> rows;
   for (std::size_t t = 0; t < values[0].size(); ++t) {
-    if (std::none_of(values.begin(), values.end(), [&](const auto& c) { return std::isnan(c[t]); })) rows.push_back(t);
+    bool whole = true;
+    for (std::size_t i = 0; i < values.size() && whole; ++i) whole = i == without || !std::isnan(values[i][t]);
+    if (whole) rows.push_back(t);
   }
-  if (rows.size() < fewest_residuals) {
-    string spans;
-    for (const auto& a : m.assets) {
-      spans += fmt::format("{}{} {} to {}", spans.empty() ? "" : ", ", a.name, day_text(a.first), day_text(a.last));
-    }
-    throw Error(fmt::format(
-        "there are {} bars in which every asset has a return (the bootstrap draws whole rows and needs {}) leave out "
-        "with --assets what does not overlap, or use --model student_t; there is {}",
-        rows.size(), fewest_residuals, spans));
+  return rows;
+}
+
+/// What gives the bootstrap enough rows.
+string way_to_rows(const Columns& values, const vector<string>& names) {
+  std::size_t best = 0, most = 0;
+  for (std::size_t i = 0; i < values.size() && values.size() > 1; ++i) {
+    const std::size_t rows = whole_rows(values, i).size();
+    if (rows > most) most = rows, best = i;
   }
+  if (most < fewest_residuals) return "give a longer history";
+  vector<string> others = names;
+  others.erase(others.begin() + static_cast<std::ptrdiff_t>(best));
+  return fmt::format("leave out {} (--assets {}: {} rows)", names[best], fmt::join(others, ","), most);
+}
+
+/// `rows` of the values, each column standardised.
+string residual_rows(const PriceHistory& h, const Columns& values, const vector<std::size_t>& rows, FittedMarket& m) {
+  const std::size_t n = values.size();
   m.residual_rows = rows.size();
   vector<double> mean(n, 0.0), deviation(n, 0.0);
   for (std::size_t i = 0; i < n; ++i) {
@@ -173,6 +211,32 @@ string residual_rows(const PriceHistory& h, Columns values, FittedMarket& m) {
     csv += "\n";
   }
   return csv;
+}
+
+/// Whether a scenario may start the filter in its stationary law, with these rows.
+bool is_stationary_near(const FittedMarket& m, const Columns& values, const vector<std::size_t>& rows) {
+  VarianceSpec variance;
+  for (const auto& a : m.assets) {
+    variance.alpha.push_back(as_written(a.filter.alpha.value));
+    variance.gamma.push_back(as_written(a.filter.gamma.value));
+    variance.beta.push_back(as_written(a.filter.beta.value));
+  }
+  InnovationSpec innovation;
+  innovation.kind = InnovationKind::bootstrap;
+  vector<double> mean(values.size(), 0.0), deviation(values.size(), 0.0);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    for (const std::size_t t : rows) mean[i] += values[i][t] / double(rows.size());
+    for (const std::size_t t : rows) deviation[i] += (values[i][t] - mean[i]) * (values[i][t] - mean[i]);
+    deviation[i] = std::sqrt(deviation[i] / double(rows.size()));
+  }
+  for (const std::size_t t : rows) {
+    innovation.rows.emplace_back();
+    for (std::size_t i = 0; i < values.size(); ++i)
+      innovation.rows.back().push_back((values[i][t] - mean[i]) / deviation[i]);
+  }
+  WarmUp w = warm_up_of(variance, innovation);
+  w.left *= 1.02;  // the file has rows of five digits
+  return w.is_near();
 }
 
 /// With resampled residuals the share of losses in z^2 is theirs, and the persistence must stay below 1 with it.
@@ -205,6 +269,28 @@ double lagged_correlation(const vector<double>& x, const vector<double>& y, int 
     xy += a * b;
   }
   return n >= 60.0 && xx > 0.0 && yy > 0.0 ? xy / std::sqrt(xx * yy) : 0.0;
+}
+
+/// One number of degrees of freedom for assets whose tails differ is wrong for each of them.
+void note_tails(const Columns& columns, const TailFit& common, std::size_t overlap, const vector<string>& names,
+                const char* model, vector<string>& notes) {
+  const vector<TailDifference> differences = tail_differences(columns, common, overlap);
+  vector<string> thin, fat;  // what the common tail is for them
+  string thinnest;
+  double least = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < differences.size(); ++i) {
+    if (!(differences[i].p < tails_differ)) continue;
+    const double own = fit_common_dof({columns[i]}).dof.value;
+    (differences[i].statistic > 0.0 ? thin : fat).push_back(fmt::format("{} ({:.3g} by itself)", names[i], own));
+    if (own < least) least = own, thinnest = names[i];
+  }
+  if (thin.empty() && fat.empty()) return;
+  string text = fmt::format("{}: the common dof, {:.3g}, makes", model, common.dof.value);
+  if (!thin.empty()) text += fmt::format(" the tail of {} too thin", fmt::join(thin, ", "));
+  if (!fat.empty()) text += fmt::format("{} that of {} too fat", thin.empty() ? "" : ", and", fmt::join(fat, ", "));
+  notes.push_back(
+      text +
+      fmt::format(", beyond chance (score test, p < 0.001): fit apart what it matters for: --assets {}", thinnest));
 }
 
 /// Of files that label a bar by its beginning and by its end, or in two time zones, one asset seems to follow the other
@@ -318,12 +404,14 @@ FitOutput fit_prices(const FitOptions& options) {
   m.residual_correlation = fit_correlation(residuals, h.assets);
   m.factors = factors_of(returns, m.correlation, factors);
   m.residual_factors = factors_of(residuals, m.residual_correlation, factors);
-  m.tail = fit_common_dof(horizon_returns);
+  m.tail = fit_common_dof(horizon_returns, static_cast<std::size_t>(horizon / h.bar));
   m.residual_tail = fit_common_dof(t_residuals);
   check_finding(m.tail.at_bound, m.notes,
                 fmt::format("student_t: the common dof {:.4g} is at its bound: returns over {} are {}",
                             m.tail.dof.value, duration_text(double(horizon)),
                             m.tail.dof.value > 10.0 ? "normal" : "too fat for a finite variance"));
+  note_tails(horizon_returns, m.tail, static_cast<std::size_t>(horizon / h.bar), h.assets, "student_t", m.notes);
+  note_tails(t_residuals, m.residual_tail, 1, h.assets, "gjr_garch with t residuals", m.notes);
   m.jumps = fit_jumps(returns, m.bars_per_year(), options.threads);
   double jumps_a_year = n > 1 ? m.jumps.basket.intensity.value : 0.0;
   for (const auto& own : m.jumps.own) jumps_a_year = std::max(jumps_a_year, own.intensity.value);
@@ -340,16 +428,26 @@ FitOutput fit_prices(const FitOptions& options) {
 
   const bool historical = m.model == "bootstrap";
   if (n <= most_full && (!options.residual_file.empty() || historical || m.model == "gjr_garch")) {
-    m.residual_file = options.residual_file;
-    try {
-      out.residuals = residual_rows(h, historical ? returns : residuals, m);
-    } catch (const Error& e) {
-      if (historical || m.model == "gjr_garch") throw;
-      m.notes.push_back(string("bootstrap: ") + e.what());
-      m.residual_file.clear();
+    const Columns& values = historical ? returns : residuals;
+    const vector<std::size_t> rows = whole_rows(values);
+    if (rows.size() >= fewest_residuals) {
+      m.residual_file = options.residual_file;
+      out.residuals = residual_rows(h, values, rows, m);
+      if (!historical) {
+        for (auto& a : m.assets) keep_stationary(a, m.notes);
+        m.stationary_is_near = is_stationary_near(m, values, rows);
+      }
+    } else if (historical) {
+      throw Error(fmt::format(
+          "--model bootstrap with {} bars in which every asset has a return (it draws whole rows, and a scenario needs "
+          "{} of them) {}, or use --model student_t",
+          rows.size(), fewest_residuals, way_to_rows(values, h.assets)));
+    } else {
+      m.notes.push_back(
+          fmt::format("bootstrap: it draws bars in which every asset has a return, and needs {}; there are {}, so "
+                      "gjr_garch has t residuals: {}",
+                      fewest_residuals, rows.size(), way_to_rows(values, h.assets)));
     }
-    if (!out.residuals.empty() && !historical)
-      for (auto& a : m.assets) keep_stationary(a, m.notes);
   }
   if (m.model == "heston") {
     for (const auto& a : m.assets) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -92,16 +93,20 @@ string assets_list(const FittedMarket& m, const std::function<Parameter(std::siz
   return out + "]\n";
 }
 
+enum class Start { stationary, now, long_run };
+
 /// `fit` picks one of an asset's two fits.
-string garch_lines(const FittedMarket& m, GarchFit AssetFit::*fit, bool forecast) {
+string garch_lines(const FittedMarket& m, GarchFit AssetFit::*fit, Start start) {
   const auto value = [&](const char* key, Parameter GarchFit::*parameter) {
     return fmt::format("{} = {}", key, list(m, [&](const AssetFit& a) { return (a.*fit.*parameter).value; }));
   };
   const string line =
       fmt::format("variance = {{ kind = \"gjr_garch\", bar = \"{}\", {}, {}, {}, ", duration_text(double(m.bar)),
                   value("alpha", &GarchFit::alpha), value("gamma", &GarchFit::gamma), value("beta", &GarchFit::beta));
-  if (!forecast) return line + "start = \"stationary\" }\n";
-  const string volatilities = list(m, [&](const AssetFit& a) { return std::sqrt((a.*fit).next * m.bars_per_year()); });
+  if (start == Start::stationary) return line + "start = \"stationary\" }\n";
+  const string volatilities = list(m, [&](const AssetFit& a) {
+    return std::sqrt((start == Start::now ? (a.*fit).next : (a.*fit).long_run) * m.bars_per_year());
+  });
   return line + fmt::format("start = \"forecast\", forecast = {} }}\n", volatilities);
 }
 
@@ -217,6 +222,8 @@ string p_text(double p) { return p < 1e-4 ? "<0.0001" : fmt::format("{:.4f}", p)
 
 }  // namespace
 
+double as_written(double x) { return std::strtod(text_of(x).c_str(), nullptr); }
+
 string market_toml(const FittedMarket& m) {
   const double year = std::sqrt(m.bars_per_year());
   string out = fmt::format(
@@ -252,19 +259,23 @@ string market_toml(const FittedMarket& m) {
   const bool rows = !m.residual_file.empty() && m.model != "bootstrap";
   string filtered = "# proofload fit -o FILE writes the rows that these lines need.\n";
   if (rows) {
-    filtered = "# By Gaussian quasi-likelihood, which gives residuals of any law unit variance.\n" +
-               garch_errors(m, &AssetFit::filter) + fmt::format("# {} rows of residuals\n", m.residual_rows) +
-               bootstrap_line(m) + "# It starts from the volatility of the history's end.\n" +
-               garch_lines(m, &AssetFit::filter, true) +
-               "# From the long run's law: bars run before the call until the start is forgotten, which is slow:\n" +
-               commented(garch_lines(m, &AssetFit::filter, false));
+    filtered =
+        "# By Gaussian quasi-likelihood, which gives residuals of any law unit variance.\n" +
+        garch_errors(m, &AssetFit::filter) + fmt::format("# {} rows of residuals\n", m.residual_rows) +
+        bootstrap_line(m) + "# It starts from the volatility of the history's end.\n" +
+        garch_lines(m, &AssetFit::filter, Start::now) +
+        (m.stationary_is_near
+             ? "# From the long run's law: bars run before the call until the start is forgotten, which is slow:\n"
+             : "# From the long run: its volatility as the forecast (its law is too many bars away for start = "
+               "\"stationary\"):\n") +
+        commented(garch_lines(m, &AssetFit::filter, m.stationary_is_near ? Start::stationary : Start::long_run));
   }
   const string with_t = fmt::format(
                             "# By t likelihood; dof {}, common. Its stationary law lies mostly far below its mean: "
                             "start it from a forecast.\n",
                             with_error(m.residual_tail.dof)) +
                         garch_errors(m, &AssetFit::garch) + student_line(m.residual_tail, m.bar) +
-                        garch_lines(m, &AssetFit::garch, true);
+                        garch_lines(m, &AssetFit::garch, Start::now);
   models.push_back(
       {"gjr_garch",
        rows ? "gjr_garch with resampled residuals: filtered historical simulation" : "gjr_garch with t residuals",
@@ -325,7 +336,8 @@ string fit_text(const FittedMarket& m) {
   Table filter({"asset", "alpha", "gamma", "beta", "persistence", "losses in z^2", "now"});
   for (const auto& a : m.assets) {
     filter.row({a.name, with_error(a.filter.alpha), with_error(a.filter.gamma), with_error(a.filter.beta),
-                fmt::format("{:.4f}", a.filter.persistence()), fmt::format("{:.3f}", a.kappa),
+                fmt::format("{:.4f}", a.filter.persistence()),
+                std::isnan(a.kappa) ? "-" : fmt::format("{:.3f}", a.kappa),
                 fmt::format("{:.3f}", std::sqrt(a.filter.next) * year)});
   }
   out += filter.text();

@@ -24,7 +24,7 @@ struct AssetFit {
   /// variance whatever their law, so that the model's long-run level is the history's. Under a t likelihood their
   /// variance may come out well above 1.
   GarchFit filter;
-  double kappa = 0.5;  ///< mean of z^2 over losses, of its residual column
+  double kappa = missing;  ///< mean of z^2 over losses, of its residual column; missing: there are no rows
   std::optional<HestonFit> heston;
   LjungBox raw, filtered;                                    ///< of the squared returns; of the squared residuals
   std::vector<double> return_quantiles, residual_quantiles;  ///< at `tail_probabilities`, in standard deviations
@@ -47,6 +47,8 @@ struct FittedMarket {
   bool weighted = false;
   std::string residual_file;  ///< name without folder; empty: none was written
   std::size_t residual_rows = 0;
+  /// Whether a scenario may start `filter` with these rows in its stationary law (warm_up_of).
+  bool stationary_is_near = true;
   std::optional<SystemicFit> systemic;  ///< absent without transfers
 
   double bars_per_year() const { return 31536000.0 / static_cast<double>(bar); }
@@ -56,5 +58,7 @@ std::string market_toml(const FittedMarket&);
 inline constexpr const char* section_mark = "# Fitted by proofload fit (";  ///< how that begins
 std::string fit_text(const FittedMarket&);
 nlohmann::ordered_json fit_json(const FittedMarket&);
+/// A parameter as the section has it, to four digits.
+double as_written(double);
 
 }  // namespace proofload

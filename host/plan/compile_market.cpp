@@ -38,6 +38,38 @@ Matrix cholesky(const Matrix& c) {
   return l;
 }
 
+/// E[z^power] of the rows, or of what is below 0 in them.
+double moment(const InnovationSpec& innovation, std::size_t i, int power, bool below) {
+  double sum = 0.0;
+  for (const auto& row : innovation.rows) {
+    const double square = row[i] * row[i];
+    if (!below || row[i] < 0.0) sum += power == 2 ? square : square * square;
+  }
+  return sum / static_cast<double>(innovation.rows.size());
+}
+
+/// E[z^2 1(z < 0)] of the shock.
+double below_zero(const InnovationSpec& innovation, std::size_t i) {
+  if (innovation.kind != InnovationKind::bootstrap) return 0.5;
+  return moment(innovation, i, 2, true);
+}
+
+/// The rate at which the variance's law forgets its start: its mean's, or its second moment's where that exists.
+double slowest_mode(const VarianceSpec& v, const InnovationSpec& innovation, std::size_t i) {
+  double fourth = 3.0;
+  if (innovation.kind == InnovationKind::student_t)
+    fourth = innovation.dof > 4.0 ? 3.0 * (innovation.dof - 2.0) / (innovation.dof - 4.0) : 1e9;
+  double fourth_below = fourth / 2.0;
+  if (innovation.kind == InnovationKind::bootstrap) {
+    fourth = moment(innovation, i, 4, false);
+    fourth_below = moment(innovation, i, 4, true);
+  }
+  const double a = v.alpha[i], g = v.gamma[i], b = v.beta[i], half = below_zero(innovation, i);
+  const double persistence = a + g * half + b;
+  const double second = b * b + 2.0 * b * (a + g * half) + a * a * fourth + (2.0 * a * g + g * g) * fourth_below;
+  return second < 1.0 ? std::max(persistence, second) : persistence;
+}
+
 class MarketCompiler {
  public:
   MarketCompiler(const Scenario& s, const std::vector<double>& weights, const AddLaw& add, Compiled& out)
@@ -290,7 +322,6 @@ class MarketCompiler {
     };
     const VarianceSpec& v = market_.variance;
     const bool garch = v.kind == VarianceKind::gjr_garch && !stress_.replay;
-    double slowest = 0.0;
     for (std::size_t i = 0; i < n_; ++i) {
       const double long_run = stress_.replay ? 1.0 / bar : sigma(i) * sigma(i) / ticks_per_year;
       if (!garch) {
@@ -298,63 +329,24 @@ class MarketCompiler {
         set(first_variance, i, long_run);
         continue;
       }
-      const double persistence = v.alpha[i] + v.gamma[i] * below_zero(i) + v.beta[i];
+      const double persistence = v.alpha[i] + v.gamma[i] * below_zero(market_.innovation, i) + v.beta[i];
       set(omega, i, long_run * (1.0 - persistence));
       set(alpha, i, v.alpha[i] / bar);
       set(gamma, i, v.gamma[i] / bar);
       set(beta, i, v.beta[i]);
       const double start = v.forecast.empty() ? 0.0 : v.forecast[i] * stress_.volatility;
       set(first_variance, i, v.forecast.empty() ? long_run : start * start / ticks_per_year);
-      if (v.forecast.empty() && v.alpha[i] + v.gamma[i] > 0.0)
-        slowest = std::max(slowest, slowest_mode(i, persistence));
     }
     plan_.dynamics = offset_of(at);
-    // From the long-run variance into the stationary law, until what is left of the start is below 1e-4; at most 4,096
-    // bars.
-    double left = slowest > 0.0 ? 1.0 : 0.0;
-    while (left > 1e-4 && plan_.warm_up < 4096) {
-      left *= slowest;
-      ++plan_.warm_up;
-    }
-    if (left > 0.05) {
+    if (!garch) return;
+    const WarmUp warm_up = warm_up_of(v, market_.innovation);
+    plan_.warm_up = warm_up.bars;
+    if (!warm_up.is_near()) {
       throw Error(fmt::format(
-          "market.variance starts in its stationary law, which is {:.0f} % away after 4096 bars (its persistence is "
+          "market.variance starts in its stationary law, which is {:.0f} % away after {} bars (its persistence is "
           "{:.5f} a bar) write start = \"forecast\" with the volatility of the first bar",
-          100.0 * left, slowest));
+          100.0 * warm_up.left, warm_up.bars, warm_up.slowest));
     }
-  }
-
-  /// E[z^2 1(z < 0)] of the shock.
-  double below_zero(std::size_t i) const {
-    if (market_.innovation.kind != InnovationKind::bootstrap) return 0.5;
-    return moment(i, 2, true);
-  }
-  /// E[z^power] of the rows, or of what is below 0 in them.
-  double moment(std::size_t i, int power, bool below) const {
-    double sum = 0.0;
-    for (const auto& row : market_.innovation.rows) {
-      const double square = row[i] * row[i];
-      if (!below || row[i] < 0.0) sum += power == 2 ? square : square * square;
-    }
-    return sum / static_cast<double>(market_.innovation.rows.size());
-  }
-
-  /// The rate at which the variance's law forgets its start: its mean's, or its second moment's where that exists.
-  double slowest_mode(std::size_t i, double persistence) const {
-    const VarianceSpec& v = market_.variance;
-    const InnovationSpec& innovation = market_.innovation;
-    double fourth = 3.0;
-    if (innovation.kind == InnovationKind::student_t)
-      fourth = innovation.dof > 4.0 ? 3.0 * (innovation.dof - 2.0) / (innovation.dof - 4.0) : 1e9;
-    double fourth_below = fourth / 2.0;
-    if (innovation.kind == InnovationKind::bootstrap) {
-      fourth = moment(i, 4, false);
-      fourth_below = moment(i, 4, true);
-    }
-    const double a = v.alpha[i], g = v.gamma[i], b = v.beta[i];
-    const double second =
-        b * b + 2.0 * b * (a + g * below_zero(i)) + a * a * fourth + (2.0 * a * g + g * g) * fourth_below;
-    return second < 1.0 ? std::max(persistence, second) : persistence;
   }
 
   void rows() {
@@ -460,6 +452,17 @@ class MarketCompiler {
 };
 
 }  // namespace
+
+WarmUp warm_up_of(const VarianceSpec& v, const InnovationSpec& innovation) {
+  constexpr std::uint32_t most_bars = 4096;
+  constexpr double forgotten = 1e-4;
+  WarmUp w;
+  for (std::size_t i = 0; v.forecast.empty() && i < v.alpha.size(); ++i)
+    if (v.alpha[i] + v.gamma[i] > 0.0) w.slowest = std::max(w.slowest, slowest_mode(v, innovation, i));
+  w.left = w.slowest > 0.0 ? 1.0 : 0.0;
+  for (; w.left > forgotten && w.bars < most_bars; ++w.bars) w.left *= w.slowest;
+  return w;
+}
 
 void compile_market(const Scenario& scenario, const std::vector<double>& weights, const AddLaw& add, Compiled& out) {
   MarketCompiler(scenario, weights, add, out).compile();

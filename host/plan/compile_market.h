@@ -1,6 +1,7 @@
 /// compile_market.h -- the [market] and [stress] tables to the market part of a Plan (kernels/market.h says what it
 /// means).
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -15,5 +16,17 @@ using AddLaw = std::function<Law(const CompiledLaw&, const char* where)>;
 /// offsets. `weights`: share of the book per asset, empty without a [portfolio]. Throws Error for combinations that no
 /// kernel has.
 void compile_market(const Scenario&, const std::vector<double>& weights, const AddLaw&, Compiled&);
+
+/// GJR-GARCH that starts in its stationary law: bars that run before the call, from the long-run variance on, until the
+/// start is forgotten.
+struct WarmUp {
+  std::uint32_t bars = 0;
+  double left = 0.0;     ///< share of the way to the stationary law that is left after them
+  double slowest = 0.0;  ///< that is left of it after a bar
+  /// compile_market() refuses it otherwise.
+  bool is_near() const { return left <= 0.05; }
+};
+/// No bars for a forecast.
+WarmUp warm_up_of(const VarianceSpec&, const InnovationSpec&);
 
 }  // namespace proofload
