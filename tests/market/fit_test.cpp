@@ -564,7 +564,7 @@ TEST(CommonJumps, BeliefSplitsABarBetweenJumpAndDiffusion) {
 }
 
 // Ten years of nothing in the middle change no error: the returns are the same. With batches cut by bars of the calendar
-// nearly all are empty, and errors come out a tenth to a hundredth of what they are (half as large is detected).
+// nearly all are empty, and errors come out a seventh to two fifths too small here, more where two batches are left.
 TEST(StandardErrors, AreThoseOfTheReturnsWhereverTheGapsAre) {
   Generator g(21);
   const std::size_t gap = 3650 * 24, half = 1800;
