@@ -1,6 +1,7 @@
 #include "answers/compare.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -161,23 +162,27 @@ std::string compare_table(const Comparison& c) {
   const Compared& base = c.results[0];
   for (std::size_t i = 0; i < c.results.size(); ++i) {
     const Compared& r = c.results[i];
-    text +=
-        fmt::format("[{}] {} ({}, {} paths, seed {}, plan {})\n", i, r.file, r.scenario, r.paths, r.seed, r.plan_hash);
+    text += wrapped(fmt::format("[{}] {} ({}, {}, seed {}, plan {})", i, r.file, r.scenario, counted(r.paths, "path"),
+                                r.seed, r.plan_hash),
+                    4);
     if (!r.partial.empty()) text += wrapped("    part of a run that was stopped: " + r.partial, 6);
     if (!r.stress.empty()) text += wrapped("    stressed: " + r.stress, 6);
   }
   for (std::size_t with = 1; with < c.results.size(); ++with) {
-    text +=
-        fmt::format("\nHaircuts in %, and P(loss > haircut in force) per liquidation: [{}] - [0], {:.4g} % intervals\n",
-                    with, 100.0 * c.level);
+    text += "\n" + wrapped(fmt::format("Haircuts in %, and P(loss > haircut in force) per liquidation: [{}] - [0], {} "
+                                       "intervals",
+                                       with, share_text(c.level, 4)),
+                           2);
     const bool breaches = std::any_of(c.differences.begin(), c.differences.end(),
                                       [&](const auto& d) { return d.with == with && d.figure == "p_breach"; });
-    if (breaches)
-      text += "P(breach): the price alone loses more than the haircut in force at a grid date up to the sale\n";
+    if (breaches) {
+      text +=
+          wrapped("P(breach): the price alone loses more than the haircut in force at a grid date up to the sale", 2);
+    }
     const bool rates = std::any_of(c.differences.begin(), c.differences.end(),
                                    [&](const auto& d) { return d.with == with && d.figure == "risk_rate"; });
-    if (rates) text += "rate: the latency-adjusted risk rate of the haircut in force, in % a year\n";
-    Table table({"collateral", "figure", "[0]", fmt::format("[{}]", with), "difference", "interval", "p", ""});
+    if (rates) text += wrapped("rate: the latency-adjusted risk rate of the haircut in force, in % a year", 2);
+    Table table({"collateral", "figure", "[0]", fmt::format("[{}]", with), "difference", "interval", "p", ""}, 2);
     std::string last;
     for (const auto& d : c.differences) {
       if (d.with != with) continue;
@@ -190,30 +195,32 @@ std::string compare_table(const Comparison& c) {
                  : d.figure == "p_breach" ? std::string("P(breach)")
                                           : std::string("P(under)"),
                  show(d.first), show(d.other), show(d.difference), fmt::format("[{}, {}]", bound(d.low), bound(d.high)),
-                 d.p_value ? fmt::format("{:.2g}", *d.p_value) : "-", d.significant ? "*" : ""});
+                 p_value(d.p_value), d.significant ? "*" : ""});
       last = d.collateral;
     }
     text += table.text();
     const Compared& r = c.results[with];
     if (!r.unmatched.empty()) {
-      text += "  in one of the two only: ";
-      for (std::size_t i = 0; i < r.unmatched.size(); ++i) text += (i == 0 ? "" : ", ") + r.unmatched[i];
-      text += "\n";
+      text += wrapped(fmt::format("  in one of the two only: {}", fmt::join(r.unmatched, ", ")), 4);
     }
     if (r.seed == base.seed) {
-      text +=
+      text += wrapped(
           "  Both runs have the same seed and share random numbers; the intervals take them for independent and are "
-          "wider\n"
-          "  than need be as a rule. For independent runs give one of them another seed.\n";
+          "wider than need be as a rule. For independent runs give one of them another seed.",
+          2);
     }
   }
   const auto found =
       std::count_if(c.differences.begin(), c.differences.end(), [](const auto& d) { return d.significant; });
   const auto open = std::count_if(c.differences.begin(), c.differences.end(), [](const auto& d) { return !d.p_value; });
-  text += fmt::format(
-      "\n{} of {} differences are significant (*): Holm's correction, at most {:.3g} % chance of any false one.\n",
-      found, c.differences.size(), 100.0 * (1.0 - c.level));
-  if (open > 0) text += fmt::format("{} cannot be judged: there are too few paths to bound the figures (?).\n", open);
+  text += "\n" + wrapped(fmt::format("{} of {} {} significant (*): Holm's correction, at most {} chance of any false "
+                                     "one.",
+                                     found, counted(c.differences.size(), "difference"), found == 1 ? "is" : "are",
+                                     share_text(1.0 - c.level)),
+                         0);
+  if (open > 0) {
+    text += wrapped(fmt::format("{} cannot be judged: there are too few paths to bound the figures (?).", open), 0);
+  }
   return text;
 }
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/table.h"
+#include "base/screen.h"
 #include "base/words.h"
 #include "input/prices.h"
 #include "input/values.h"
@@ -166,13 +166,12 @@ std::string uncertainty_text(const Scenario& scenario) {
     parts.push_back(fmt::format("the hazard of {} ({:g} event{} in {:g} years)", clipped(h.layer, 40), h.events,
                                 h.events == 1.0 ? "" : "s", h.years));
   }
-  if (u.hazards.size() > hazards_named)
-    parts.push_back(fmt::format("{} more hazards", u.hazards.size() - hazards_named));
+  if (u.hazards.size() > hazards_named) parts.push_back(counted(u.hazards.size() - hazards_named, "more hazard"));
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 std::string interval_text(const Results& r, const Answers& all) {
-  const std::string level = fmt::format("Intervals ({:.4g} %, two-sided)", 100.0 * r.scenario.run.interval);
+  const std::string level = fmt::format("Intervals ({}, two-sided)", share_text(r.scenario.run.interval, 4));
   const std::string unknown = uncertainty_text(r.scenario);
   if (unknown.empty()) return level + " hold the simulation error only, not that of the model or its data.";
   const bool blocks = std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) {

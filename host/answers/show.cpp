@@ -16,11 +16,16 @@ namespace {
 
 constexpr std::size_t second_name = 32;  // columns
 
-std::string heading(const Results& r, const Answers& all) {
-  std::string text = fmt::format("{}: {} liquidations, seed {}, {}\n", clipped(r.scenario.name, 50),
-                                 grouped(r.tally.paths), r.seed, r.engine);
-  text += fmt::format("{} ({}), {:.1f} s, {}\n", r.backend, r.device, r.wall_seconds, r.date);
-  text += fmt::format("plan {}  tally {}\n", r.compiled.plan_hash, r.tally.hash());
+std::string heading(const Results& r, const Answers& all, Detail detail) {
+  std::string text = wrapped(fmt::format("{}: {}, seed {}, {}", clipped(r.scenario.name, 50),
+                                         counted(r.tally.paths, "liquidation"), r.seed, r.engine),
+                             2);
+  const double paths = static_cast<double>(std::max<std::uint64_t>(1, r.range.count));
+  text += wrapped(fmt::format("{}{}, {:.2f} s ({:.3g} us per path), {}", r.backend,
+                              detail == Detail::all ? " (" + r.device + ")" : "", r.wall_seconds,
+                              r.wall_seconds / paths * 1e6, r.date),
+                  2);
+  text += wrapped(fmt::format("plan {}  tally {}", r.compiled.plan_hash, r.tally.hash()), 2);
   const auto line = [&](const char* label, const std::string& words) {
     if (!words.empty()) text += wrapped(label + words, 2);
   };
@@ -30,8 +35,11 @@ std::string heading(const Results& r, const Answers& all) {
   line("Systemic: ", systemic_text(r.scenario));
   line("Now: ", state_text(r.scenario));
   text += "\n";
-  text += "All probabilities are per liquidation (given that a position has reached its threshold).\n";
-  text += wrapped(interval_text(r, all), 0);
+  text += wrapped("All probabilities are per liquidation (given that a position has reached its threshold). " +
+                      interval_text(r, all),
+                  0);
+  if (detail == Detail::first)
+    text += wrapped("--all: shortfalls, what haircuts are made of, failures, delays, outages, pairs.", 0);
   return text;
 }
 
@@ -53,7 +61,7 @@ std::string haircut_table(const Answers& all) {
   std::vector<std::string> header = {"collateral", "at", "haircut", "low", "high"};
   if (parameters) header.insert(header.end(), {"par. low", "par. high"});
   header.insert(header.end(), {"shortfall", "no fail."});
-  Table table(header);
+  Table table(header, 2);
   const auto add = [&](const CollateralAnswer& c, const std::string& name) {
     add_rows(table, c, name, [&](const HaircutAnswer& h) {
       std::vector<std::string> cells = {percent(h.value), percent(h.low), percent(h.high)};
@@ -64,8 +72,10 @@ std::string haircut_table(const Answers& all) {
   };
   for (const auto& c : all.collateral) add(c, c.name);
   if (all.portfolio) add(*all.portfolio, "the book as one");
-  std::string text =
-      "\nHaircuts in % of value. shortfall: mean loss in the worst 1 - confidence; no fail.: if no layer fails\n";
+  std::string text = "\n" + wrapped(
+                                "Haircuts in % of value. shortfall: mean loss in the worst 1 - confidence; no fail.: "
+                                "if no layer fails",
+                                2);
   if (parameters) {
     const bool open = std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) {
       return std::any_of(c.haircuts.begin(), c.haircuts.end(), [](const auto& h) { return !h.parameter_low; });
@@ -90,7 +100,7 @@ std::string haircut_table(const Answers& all) {
 std::string margin_table(const Results& r, const Answers& all) {
   const MarginSpec& margin = r.scenario.margin;
   if (margin.liability <= 0.0) return {};
-  Table table({"collateral", "at", "margin", "low", "high", "closed form", "margin / closed"});
+  Table table({"collateral", "at", "margin", "low", "high", "closed form", "margin / closed"}, 2);
   const auto cells = [](const HaircutAnswer& h) {
     const bool both = h.margin && h.margin_closed_form;
     return std::vector{dollars(h.margin), dollars(h.margin_low), dollars(h.margin_high), dollars(h.margin_closed_form),
@@ -108,9 +118,10 @@ std::string margin_table(const Results& r, const Answers& all) {
          table.text();
 }
 
-std::string policy_table(const Answers& all) {
-  const bool breaches = all.minimum || std::any_of(all.collateral.begin(), all.collateral.end(),
-                                                   [](const auto& c) { return c.p_breach.has_value(); });
+std::string policy_table(const Answers& all, Detail detail) {
+  const bool breaches =
+      detail == Detail::all && (all.minimum || std::any_of(all.collateral.begin(), all.collateral.end(),
+                                                           [](const auto& c) { return c.p_breach.has_value(); }));
   std::vector<std::string> header = {"collateral", "in force", "P(loss > in force)"};
   if (breaches) header.emplace_back("P(breach)");
   header.emplace_back("shortfall");
@@ -138,6 +149,80 @@ std::string policy_table(const Answers& all) {
         2);
   }
   return text + table.text();
+}
+
+constexpr std::size_t most_policies = 8;  // rows of a first look, so that it fits a screen
+
+/// What the haircuts in force would lose: a table, or of many the range.
+std::string policies_first(const Answers& all) {
+  std::vector<const CollateralAnswer*> given;
+  for (const auto& c : all.collateral) {
+    if (c.policy_haircut) given.push_back(&c);
+  }
+  if (given.size() <= most_policies) return policy_table(all, Detail::first);
+  const auto less = [](const CollateralAnswer* a, const CollateralAnswer* b) {
+    return a->p_under.estimate < b->p_under.estimate;
+  };
+  const auto [least, most] = std::minmax_element(given.begin(), given.end(), less);
+  const auto named = [](const CollateralAnswer& c) {
+    return fmt::format("{} ({}, {} %)", probability(c.p_under.estimate), clipped(c.name, second_name),
+                       percent(c.policy_haircut, 2));
+  };
+  return "\n" + wrapped(fmt::format("The haircuts in force are exceeded with probability {} to {}; --all has each.",
+                                    named(**least), named(**most)),
+                        2);
+}
+
+/// What a person came for: every haircut with its interval, a row for each collateral.
+std::string haircuts_first(const Results& r, const Answers& all) {
+  std::vector<std::string> header = {"collateral"};
+  for (const auto& h : all.collateral[0].haircuts) header.push_back(confidence_text(h.confidence));
+  Table table(header);
+  bool parameters = false, cliff = false;
+  const auto add = [&](const std::vector<HaircutAnswer>& haircuts, const std::string& name) {
+    std::vector<std::string> row = {name};
+    for (const auto& h : haircuts) {
+      const bool both = h.parameter_low && h.parameter_high;
+      parameters |= both;
+      cliff |= h.beyond_cliff;
+      row.push_back(!h.value ? std::string("-")
+                             : fmt::format("{}{} [{}, {}]", percent(h.value, 2), h.beyond_cliff ? "*" : "",
+                                           percent(both ? h.parameter_low : h.low, 2),
+                                           percent(both ? h.parameter_high : h.high, 2)));
+    }
+    table.row(std::move(row));
+  };
+  for (const auto& c : all.collateral) add(c.haircuts, c.name);
+  if (all.portfolio) add(all.portfolio->haircuts, "the book as one");
+  if (all.minimum) add(all.minimum->quantiles, "the book's worst date");
+  return "\n" +
+         wrapped(fmt::format("Haircuts in % of value [{} interval{}], by confidence{}",
+                             share_text(r.scenario.run.interval, 4),
+                             parameters ? ", with what is not known of the parameters" : "",
+                             cliff ? "; *: beyond the cliff" : ""),
+                 2) +
+         table.text();
+}
+
+/// The margin that the scenario asks for, a row for each collateral.
+std::string margins_first(const Results& r, const Answers& all) {
+  const MarginSpec& margin = r.scenario.margin;
+  if (margin.liability <= 0.0) return {};
+  std::vector<std::string> header = {"collateral"};
+  for (const auto& h : all.collateral[0].haircuts) header.push_back(confidence_text(h.confidence));
+  Table table(header);
+  const auto add = [&](const CollateralAnswer& c, const std::string& name) {
+    std::vector<std::string> row = {name};
+    for (const auto& h : c.haircuts) row.push_back(dollars(h.margin));
+    table.row(std::move(row));
+  };
+  for (const auto& c : all.collateral) add(c, c.name);
+  if (all.portfolio) add(*all.portfolio, "the book as one");
+  return "\n" +
+         wrapped(
+             fmt::format("Required margin in USD at the call, for a liability of {} USD", dollars(margin.liability)),
+             2) +
+         table.text();
 }
 
 /// Rounded down: nothing that is not priced is said to be.
@@ -227,7 +312,7 @@ std::string attribution_table(const Answers& all) {
   std::vector<std::string> header = {"collateral", "at", "price", "latency", "failure", "liquidity", "of single"};
   if (based) header.insert(header.begin() + 3, "basis");
   if (wrapping) header.emplace_back("of wrapped");
-  Table table(header);
+  Table table(header, 2);
   std::string against;
   for (const auto& c : all.collateral) {
     add_rows(table, c, c.name, [&](const HaircutAnswer& h) {
@@ -243,8 +328,10 @@ std::string attribution_table(const Answers& all) {
                              clipped(*c.wrapped, second_name));
   }
   std::string text =
-      fmt::format("\nWhat haircuts are made of, in % of value: price + {}latency + failure + liquidity\n",
-                  based ? "basis + " : "") +
+      "\n" +
+      wrapped(fmt::format("What haircuts are made of, in % of value: price + {}latency + failure + liquidity",
+                          based ? "basis + " : ""),
+              2) +
       wrapped(
           fmt::format("of single: capital efficiency, 1 - haircut in % of what an engine leaves that sells after the "
                       "oracle and one block (price{})",
@@ -293,12 +380,12 @@ std::string route_table(const Answers& all) {
 
 std::string outage_table(const Answers& all) {
   if (all.outages.empty() || all.outages.size() > most_stages) return {};
-  Table table({"outage", "of", "a year", "median", "p99", "P(under way at the call)"});
+  Table table({"outage", "of", "a year", "median", "p99", "P(under way)"}, 2);
   for (const auto& o : all.outages) {
     table.row({o.name, clipped(o.owner, second_name), fmt::format("{:.3g}", o.rate), resolved_duration(o.p50),
                resolved_duration(o.p99), probability(o.under_way)});
   }
-  return "\nOutages, which delays hold already\n" + table.text();
+  return "\nOutages, which delays hold already; P(under way): at the call\n" + table.text();
 }
 
 std::string layer_table(const Answers& all) {
@@ -335,12 +422,12 @@ std::string joint_table(const Answers& all) {
   if (pairs.empty()) return {};
   std::stable_sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) { return a.p > b.p; });
   if (pairs.size() > 5) pairs.resize(5);
-  Table table({"under-collateralised together", "with", "P(both)", "times independence"});
+  Table table({"collateral", "with", "P(both)", "times independence"}, 2);
   for (const auto& p : pairs) {
     table.row({all.collateral[p.i].name, clipped(all.collateral[p.j].name, second_name), probability(p.p),
                fmt::format("{:.3g}", p.ratio)});
   }
-  return "\n" + table.text();
+  return "\nMost often under-collateralised together\n" + table.text();
 }
 
 constexpr double refunded_below = 0.2;  ///< losses given failure that a haircut may well cover
@@ -360,8 +447,8 @@ std::string cliff_text(const Results& r, const Answers& all) {
       const std::string at = confidence_text(h.confidence);
       beyond += (beyond.empty() ? "" : ", ") + at;
       const double share = std::max(0.0, 1.0 - (1.0 - h.confidence) / c.p_failure.estimate);
-      priced += fmt::format("{}at {} what {:.{}g} % of failures take at most", priced.empty() ? "" : ", ", at,
-                            100.0 * share, share > 0.999 ? 6 : 3);
+      priced += fmt::format("{}at {} what {} of failures take at most", priced.empty() ? "" : ", ", at,
+                            share_text(share, share > 0.999 ? 6 : 3));
     }
     if (beyond.empty()) continue;
     // A layer that pays back, if late, leaves a loss that a haircut covers.
@@ -411,14 +498,16 @@ std::string warnings(const Results& r, const Answers& all) {
     return std::any_of(c.haircuts.begin(), c.haircuts.end(), [](const auto& h) { return !h.high; });
   });
   if (unbounded) {
-    text += fmt::format(
-        "- {} paths are too few to bound some haircuts (\"-\"); such haircuts cannot be exported. Run more paths.\n",
-        grouped(r.tally.paths));
+    text += wrapped(fmt::format("- {} {} too few to bound some haircuts (\"-\"); such haircuts cannot be exported. Run "
+                                "more paths.",
+                                counted(r.tally.paths, "path"), r.tally.paths == 1 ? "is" : "are"),
+                    2);
   }
   if (all.unresolved > 0) {
-    text += fmt::format(
-        "- On {} paths a message, or a stalled layer, took longer than {}: unresolved, counted as a total loss.\n",
-        grouped(all.unresolved), resolved_duration(r.scenario.run.horizon));
+    text += wrapped(
+        fmt::format("- On {} a message, or a stalled layer, took longer than {}: unresolved, counted as a total loss.",
+                    counted(all.unresolved, "path"), resolved_duration(r.scenario.run.horizon)),
+        2);
   }
   if (const std::string note = tail_note(r, all); !note.empty()) text += wrapped("- " + note, 2);
   return text.empty() ? text : "\n" + text;
@@ -426,11 +515,18 @@ std::string warnings(const Results& r, const Answers& all) {
 
 }  // namespace
 
-std::string show_table(const Results& r) {
+std::string show_table(const Results& r, Detail detail) {
   const Answers all = answer(r);
-  return heading(r, all) + haircut_table(all) + margin_table(r, all) + policy_table(all) + failure_table(r, all) +
-         rate_table(r, all) + attribution_table(all) + route_table(all) + outage_table(all) + layer_table(all) +
-         joint_table(all) + warnings(r, all);
+  std::string text = heading(r, all, detail);
+  if (detail == Detail::all) {
+    text += haircut_table(all) + margin_table(r, all) + policy_table(all, detail) + failure_table(r, all) +
+            rate_table(r, all) + attribution_table(all) + route_table(all) + outage_table(all) + layer_table(all) +
+            joint_table(all);
+  } else {
+    text += margins_first(r, all) + policies_first(all);
+  }
+  // The haircuts last: there a terminal stands when all is printed.
+  return text + warnings(r, all) + haircuts_first(r, all);
 }
 
 }  // namespace proofload

@@ -7,8 +7,11 @@
 
 namespace proofload {
 
-/// Tables of at most 120 columns, UTF-8, with what a reader must know to use them.
-std::string show_table(const Results&);
+/// How much of a result is shown: what a person came for (haircuts, and what their policy would lose), or every table.
+enum class Detail { first, all };
+
+/// Tables that fit the screen, UTF-8, with what a reader must know to use them. The haircuts are last.
+std::string show_table(const Results&, Detail = Detail::first);
 
 /// The contract of DESIGN 4.2: keys keep their names, order and meaning; additions come last. Absent values are null.
 nlohmann::ordered_json show_json(const Results&);

@@ -1,61 +1,30 @@
-/// table.h -- text in columns, for terminals.
+/// table.h -- text in columns, as wide as the screen has room for.
 #pragma once
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/screen.h"
+
 namespace proofload {
 
-inline constexpr std::size_t line_width = 120;  // columns
-
-inline bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xc0u) != 0x80u; }
-
-/// Characters of UTF-8.
-inline std::size_t columns(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), starts_character));
-}
-
-/// At most `width` characters, with an ellipsis where something is left out.
-inline std::string clipped(const std::string& text, std::size_t width) {
-  if (columns(text) <= width) return text;
-  std::size_t characters = 0, at = 0;
-  for (; at < text.size(); ++at) {
-    if (starts_character(text[at]) && ++characters == width) break;
-  }
-  return text.substr(0, at) + "…";
-}
-
-/// Columns as wide as what is in them, the first set left, the others right. When a line would be too long the first
-/// column gives way: what does not fit there stands on a line of its own.
+/// Columns as wide as what is in them, the first set left, the others right. No line is wider than the screen. Where one
+/// would be, the first column gives way: what does not fit there stands on a line of its own. Where that is not enough,
+/// the table is printed in parts, one below the other, each with the columns that name a row.
 class Table {
  public:
-  explicit Table(std::vector<std::string> header) { row(std::move(header)); }
+  /// `names`: how many columns, from the first on, name a row.
+  explicit Table(std::vector<std::string> header, std::size_t names = 1) : names_(names) { row(std::move(header)); }
+  /// As many cells as the header has, or fewer: the rest are empty.
   void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-  std::string text() const {
-    std::vector<std::size_t> width(rows_[0].size());
-    for (const auto& cells : rows_) {
-      for (std::size_t c = 0; c < cells.size(); ++c) width[c] = std::max(width[c], columns(cells[c]));
-    }
-    std::size_t others = 2;
-    for (std::size_t c = 1; c < width.size(); ++c) others += 2 + width[c];
-    width[0] = std::min(width[0], others + 8 < line_width ? line_width - others : 8);
-    std::string out;
-    for (const auto& cells : rows_) {
-      std::string line = "  ", name = clipped(cells[0], line_width - 2);
-      if (columns(name) > width[0]) out += line + std::exchange(name, "") + "\n";
-      line += fmt::format("{:<{}}", name, width[0]);
-      for (std::size_t c = 1; c < cells.size(); ++c) line += fmt::format("  {:>{}}", cells[c], width[c]);
-      line.erase(line.find_last_not_of(' ') + 1);
-      out += line + "\n";
-    }
-    return out;
-  }
+  std::string text(std::size_t width = screen_width()) const;
 
  private:
+  using Columns = std::vector<std::size_t>;  ///< numbers of columns, or their widths
+  void add_part(std::string& out, const Columns& shown, const Columns& widths, std::size_t width) const;
+
+  std::size_t names_;
   std::vector<std::vector<std::string>> rows_;
 };
 

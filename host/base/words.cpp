@@ -9,9 +9,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <utility>
 
-#include "base/table.h"
+#include "base/screen.h"
 
 namespace proofload {
 
@@ -24,20 +25,36 @@ std::string number_text(double x) {
   return text;
 }
 
-std::string brief(double x) {
-  const std::string text = number_text(x);
-  return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
+namespace {
+
+std::string without_point(std::string text) {
+  if (text.ends_with(".0")) text.resize(text.size() - 2);
+  return text;
 }
+
+/// As its decimal text with so many digits reads: without the last ones, where rounding has left its noise.
+double to_digits(double x, int digits) { return std::strtod(fmt::format("{:.{}g}", x, digits).c_str(), nullptr); }
+
+}  // namespace
+
+std::string brief(double x) { return without_point(number_text(to_digits(x, 15))); }
 
 std::string duration_text(double seconds) {
   constexpr std::pair<double, const char*> units[] = {{86400.0, "d"}, {3600.0, "h"}, {60.0, "m"}, {1.0, "s"}};
   for (const auto& [size, unit] : units) {
     const double n = seconds / size;
-    if (n >= 1.0 && n < 1e9 && n == std::floor(n) && n * size == seconds) return brief(n) + unit;
+    if (n >= 1.0 && n < 1e9 && n == std::floor(n) && n * size == seconds) return without_point(number_text(n)) + unit;
   }
   const double ms = seconds * 1000.0;
-  if (ms >= 1.0 && ms < 1000.0 && ms == std::floor(ms) && ms / 1000.0 == seconds) return brief(ms) + "ms";
-  return brief(seconds) + "s";
+  if (ms >= 1.0 && ms < 1000.0 && ms == std::floor(ms) && ms / 1000.0 == seconds)
+    return without_point(number_text(ms)) + "ms";
+  // A fraction of a larger unit may be what was written: 19.97m is 1198.1999999999998s to the last bit.
+  std::string best = without_point(number_text(seconds)) + "s";
+  for (const auto& [size, unit] : units) {
+    const std::string text = without_point(number_text(to_digits(seconds / size, 15))) + unit;
+    if (text.size() < best.size() && parse_duration(text) == seconds) best = text;
+  }
+  return best;
 }
 
 std::string csv_cell(std::string_view text) {
@@ -119,16 +136,47 @@ std::string compact_duration(double seconds) {
 }
 
 std::string percent(std::optional<double> fraction, int digits) {
-  return fraction ? fmt::format("{:.{}f}", 100.0 * *fraction, digits) : std::string("-");
+  if (!fraction) return "-";
+  std::string text = fmt::format("{:.{}f}", 100.0 * *fraction, digits);
+  if (*fraction < 1.0 && text.starts_with("100"))
+    text = digits == 0 ? "99" : "99." + std::string(std::size_t(digits), '9');
+  return text;
 }
 
-std::string probability(double p) { return p == 0.0 ? std::string("0") : fmt::format("{:.3g}", p); }
+std::string share_text(double fraction, int digits) {
+  std::string text;
+  do {
+    text = fmt::format("{:.{}g}", 100.0 * fraction, digits);
+  } while (text == "100" && fraction < 1.0 && ++digits < 17);
+  return text + " %";
+}
+
+std::string probability(double p) {
+  if (p == 0.0) return "0";
+  std::string text;
+  int digits = 3;
+  do { text = fmt::format("{:.{}g}", p, digits); } while (text == "1" && p < 1.0 && ++digits < 18);
+  return text;
+}
 
 std::string probability(const Estimate& e) {
   return fmt::format("{} [{}, {}]", probability(e.estimate), probability(e.low), probability(e.high));
 }
 
-std::string confidence_text(double confidence) { return fmt::format("{:.10g} %", 100.0 * confidence); }
+std::string p_value(std::optional<double> p, int digits) {
+  if (!p) return "-";
+  const double least = std::pow(10.0, -digits);
+  if (*p < least) return fmt::format("< {:.{}f}", least, digits);
+  if (*p > 1.0 - least && *p < 1.0) return fmt::format("> {:.{}f}", 1.0 - least, digits);
+  return fmt::format("{:.{}f}", *p, digits);
+}
+
+std::string confidence_text(double confidence) { return share_text(confidence, 10); }
+
+std::string counted(std::uint64_t n, std::string_view one, std::string_view more) {
+  if (n == 1) return fmt::format("1 {}", one);
+  return more.empty() ? fmt::format("{} {}s", grouped(n), one) : fmt::format("{} {}", grouped(n), more);
+}
 
 std::string grouped(double x, int digits) {
   std::string text = fmt::format("{:.{}f}", x, digits);
@@ -163,16 +211,30 @@ std::string rough_dollars(std::optional<double> usd) {
   return fmt::format("{:.3g}", *usd);
 }
 
-std::string wrapped(const std::string& text, std::size_t indent) {
+std::string wrapped(const std::string& text, std::size_t indent, const std::string& before) {
+  const std::size_t width = std::min(screen_width(), widest_text);
   const std::size_t first = std::min(text.find_first_not_of(' '), text.size());
-  std::string out, line(first, ' '), between;
+  indent = std::min(indent, width / 2);
+  const std::string blank = before + std::string(indent, ' ');
+  std::string out, line = before + std::string(first, ' '), between;
+  const auto end_line = [&] {
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+    line = blank;
+    between.clear();
+  };
   for (std::size_t at = first; at < text.size();) {
     const std::size_t end = std::min(text.find(' ', at), text.size());
-    const std::string word = text.substr(at, end - at);
-    if (!between.empty() && columns(line) + 1 + columns(word) > line_width) {
-      out += line + "\n";
-      line.assign(indent, ' ');
-      between.clear();
+    std::string word = text.substr(at, end - at);
+    if (!between.empty() && columns(line) + 1 + columns(word) > width) end_line();
+    // An address is for copying: it stays whole.
+    while (word.find('/') == std::string::npos && columns(line + between + word) > width) {
+      const std::size_t taken = columns(line + between);
+      const std::size_t bytes = fitting(word, taken < width ? width - taken : 1);
+      line += between + word.substr(0, bytes);
+      word.erase(0, bytes);
+      end_line();
+      if (word.empty()) break;
     }
     line += between + word;
     between = " ";

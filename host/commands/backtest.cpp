@@ -1,5 +1,6 @@
 // `proofload backtest`.
 #include "base/json_number.h"
+#include "base/screen.h"
 #include "base/version.h"
 #include "commands/commands.h"
 
@@ -13,6 +14,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/words.h"
 #include "base/write_file.h"
 #include "commands/options.h"
 #include "market/backtest_verdict.h"
@@ -89,7 +91,8 @@ std::string horizon_text(const DelayTrack& track, std::int64_t bar) {
   }
   const double minutes = static_cast<double>(bar) / 60.0;
   if (track.horizon.bars.size() == 1)
-    return fmt::format("{} ({:g} min, {} bars)", track.name, median * minutes, track.horizon.bars[0]);
+    return fmt::format("{} ({:.6g} min, {})", track.name, median * minutes,
+                       counted(std::uint64_t(track.horizon.bars[0]), "bar"));
   return fmt::format("{} (median {:g} min, mean {:.0f} min, at most {:g} min)", track.name, median * minutes,
                      mean * minutes, track.horizon.bars.back() * minutes);
 }
@@ -97,29 +100,33 @@ std::string horizon_text(const DelayTrack& track, std::int64_t bar) {
 /// What was tested, on what, and what was left out.
 std::string heading(const Scenario& scenario, const BacktestArguments& a, const PriceHistory& prices,
                     const std::vector<DelayTrack>& tracks, const std::vector<SubjectHistory>& walked, double seconds) {
-  std::string text =
-      fmt::format("{}: backtest, seed {}, {}, {:.1f} s\n", scenario.name, a.seed, engine_version(), seconds);
-  text += fmt::format("{} bars of {} s from {} to {}; fitted to {}, every {}\n", prices.rows(), prices.bar,
-                      time_text(prices.start), time_text(prices.time(prices.rows() - 1)), a.window, a.refit);
-  text += "Loss of the price alone over windows that do not overlap: no failures, basis or sale costs.\n";
+  std::string text;
+  const auto say = [&](const std::string& words) { text += wrapped(words, 2); };
+  say(fmt::format("{}: backtest, seed {}, {}, {:.1f} s", clipped(scenario.name, 50), a.seed, engine_version(),
+                  seconds));
+  say(fmt::format("{} of {} from {} to {}; fitted to {}, every {}", counted(prices.rows(), "bar"),
+                  duration_text(double(prices.bar)), time_text(prices.start), time_text(prices.time(prices.rows() - 1)),
+                  a.window, a.refit));
+  say("Loss of the price alone over windows that do not overlap: no failures, basis or sale costs.");
   if (scenario.stress.delays != 1.0 && a.delta.empty())
-    text += fmt::format("Delays are {:g} times the scenario's, as its [stress] says; the rest of it plays no part.\n",
-                        scenario.stress.delays);
-  for (const auto& r : prices.repairs) text += "repaired: " + r + "\n";
+    say(fmt::format("Delays are {:g} times the scenario's, as its [stress] says; the rest of it plays no part.",
+                    scenario.stress.delays));
+  for (const auto& r : prices.repairs) say("repaired: " + r);
   std::vector<bool> used(tracks.size(), false);
   for (const auto& s : walked) used[s.subject.track] = true;
   for (std::size_t t = 0; t < tracks.size(); ++t) {
-    if (used[t]) text += "delay: " + horizon_text(tracks[t], prices.bar) + "\n";
+    if (used[t]) say("delay: " + horizon_text(tracks[t], prices.bar));
   }
   for (const auto& s : walked) {
-    text += s.start.empty() ? fmt::format("{}: NO window to test", s.subject.name)
-                            : fmt::format("{}: {} windows, {} to {}", s.subject.name, s.start.size(),
-                                          time_text(s.start.front()), time_text(s.start.back()));
-    text += fmt::format("; left out: {} without a price, {} before a full window", s.missing, s.warm_up);
+    std::string line = s.start.empty()
+                           ? fmt::format("{}: NO window to test", s.subject.name)
+                           : fmt::format("{}: {}, {} to {}", s.subject.name, counted(s.start.size(), "window"),
+                                         time_text(s.start.front()), time_text(s.start.back()));
+    line += fmt::format("; left out: {} without a price, {} before a full window", s.missing, s.warm_up);
     if (s.sparse > 0)
-      text += fmt::format(", {} with prices on less than {:.0f} % of their history", s.sparse, 100.0 * least_known);
-    if (s.still > 0) text += fmt::format(", {} whose price hardly moved in their history", s.still);
-    text += "\n";
+      line += fmt::format(", {} with prices on less than {:.0f} % of their history", s.sparse, 100.0 * least_known);
+    if (s.still > 0) line += fmt::format(", {} whose price hardly moved in their history", s.still);
+    say(line);
   }
   return text;
 }
@@ -161,9 +168,8 @@ void backtest(const BacktestArguments& a) {
   if (!a.bar.empty())
     prices = resample(prices, static_cast<std::int64_t>(std::llround(duration_given("--bar", a.bar))));
   if (options.window < 60.0 * double(prices.bar)) {
-    throw Error(
-        fmt::format("--window {} (it holds fewer than 60 bars of {} s, which tell nothing of a tail) lengthen it",
-                    a.window, prices.bar));
+    throw Error(fmt::format("--window {} (it holds fewer than 60 bars of {}, which tell nothing of a tail) lengthen it",
+                            a.window, duration_text(double(prices.bar))));
   }
   std::vector<DelayTrack> tracks;
   if (a.delta.empty()) {
@@ -218,27 +224,25 @@ void add_backtest(CLI::App& app, int&) {
   auto a = std::make_shared<BacktestArguments>();
   app.add_option("SCENARIO", a->scenario, "scenario file (TOML): whose collateral and delays")->required();
   app.add_flag("--any-time", a->any_time, "times before 1990 and after tomorrow are no mistakes");
-  app.add_option("PRICES", a->prices, "price files (CSV, packed or not; -: standard input), or NAME=file:column")
-      ->required();
+  app.add_option("PRICES", a->prices, "CSV files (-: standard input), or NAME=file:column")->required();
   std::string names;
-  for (const auto& m : forecast_models()) names += (names.empty() ? "of " : ", ") + std::string(m.name);
-  names += fmt::format("\nrecommended is {}; gaussian is always there, to compare with", recommended_model);
+  for (const auto& m : forecast_models()) names += (names.empty() ? "" : ", ") + std::string(m.name);
+  names += fmt::format("; recommended is {}, and gaussian always there", recommended_model);
   app.add_option("--models", a->models, names)->delimiter(',');
   app.add_option("--assets", a->assets, "only these (default: the scenario's collateral)")->delimiter(',');
-  app.add_option("--delta", a->delta, "one delay for all, 20m say (default: drawn from each route's law)");
-  app.add_option("--phase", a->phase, "with one delay: windows begin this long after its multiples (0)");
+  app.add_option("--delta", a->delta, "one delay for all: 20m (default: the routes' laws)");
+  app.add_option("--phase", a->phase, "with --delta: begin so long after its multiples (0)");
   app.add_option("--window", a->window, "history that models are fitted to (90d)");
-  app.add_option("--refit", a->refit, "time between two fits (1d); variances follow every bar in between");
+  app.add_option("--refit", a->refit, "time between fits (1d); variances follow every bar");
   app.add_option("--bar", a->bar, "use every so many of the prices (default: all)");
-  app.add_option("--from", a->from, "first window that is tested, 2021-01-01 say; fits use what lies before");
+  app.add_option("--from", a->from, "first window that is tested, 2021-01-01 say");
   app.add_option("--to", a->to, "windows from here on are not tested");
   app.add_option("--seed", a->seed, "of delays, simulated forecasts and tests");
   app.add_option("--paths", a->paths, "of a forecast that must be simulated (20000)");
   add_threads(app, a->threads);
-  app.add_option("--buffer", a->buffer, "EMIR Art. 28 (a): more in quiet times, used up when haircuts rise (0.25)");
-  app.add_option("--stressed-weight", a->stressed_weight,
-                 "Art. 28 (b): weight of the most volatile window so far (0.25)");
-  app.add_option("--floor", a->floor, "Art. 28 (c): look-back of the volatility that is the least (3650d)");
+  app.add_option("--buffer", a->buffer, "EMIR Art. 28 (a): more in quiet times (0.25)");
+  app.add_option("--stressed-weight", a->stressed_weight, "Art. 28 (b): weight of the worst window (0.25)");
+  app.add_option("--floor", a->floor, "Art. 28 (c): look-back of the floor (3650d)");
   add_force(app, a->force);
   app.add_option("--json", a->json, "write everything to this file too");
   app.callback([a] { backtest(*a); });

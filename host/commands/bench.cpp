@@ -9,7 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/suggestion.h"
 #include "base/version.h"
+#include "base/words.h"
 #include "commands/commands.h"
 #include "commands/options.h"
 #include "plan/compile.h"
@@ -57,9 +59,8 @@ void choose_model(MarketSpec& market, const std::string& model, double bar) {
     market.grid = {};  // events only: a grid would step every asset
     for (int i = 0; i < assets; ++i) market.factors.push_back({0.8, 0.1});
   } else if (!garch && model != "gaussian") {
-    std::string known;
-    for (const char* name : bench_models) known += (known.empty() ? "" : ", ") + std::string(name);
-    throw Error(fmt::format("--model {} (there is no such model) use {}", model, known));
+    throw Error(fmt::format("--model {} (there is no such model) {}", model,
+                            suggestion(model, {std::begin(bench_models), std::end(bench_models)}, "model")));
   }
   if (!garch) return;
   market.variance.kind = VarianceKind::gjr_garch;
@@ -178,26 +179,29 @@ void run_bench(const BenchArguments& a) {
   if (!a.scenario.empty()) {
     const BenchFigures f = bench(read_scenario(a.scenario), *backend, a.paths, false);
     if (a.json) return print(bench_json(f, *backend, threads));
-    print(fmt::format("{}: {} paths in {:.3f} s on {}: {:.4f} us per path, {:.4f} us per path and core, {:.4g} paths/s",
-                      f.mode, f.paths, f.seconds, backend->device(), f.seconds / double(f.paths) * 1e6,
-                      f.seconds * threads / double(f.paths) * 1e6, double(f.paths) / f.seconds));
+    print(wrapped(
+        fmt::format("{}: {} in {:.3f} s on {}: {:.4f} us per path, {:.4f} us per path and core, {:.4g} paths/s", f.mode,
+                    counted(f.paths, "path"), f.seconds, backend->device(), f.seconds / double(f.paths) * 1e6,
+                    f.seconds * threads / double(f.paths) * 1e6, double(f.paths) / f.seconds),
+        2));
     return;
   }
   BenchFigures f = bench(common_work_item(a.mode, a.model), *backend, a.paths, true);
   f.model = a.model;
   if (a.json) return print(bench_json(f, *backend, threads));
-  print(fmt::format("GBM8x60, mode {}, {}: {} paths in {:.3f} s on {}: {:.4g} asset-steps/s", f.mode, f.model, f.paths,
-                    f.seconds, backend->device(), f.asset_steps / f.seconds));
+  print(wrapped(fmt::format("GBM8x60, mode {}, {}: {} in {:.3f} s on {}: {:.4g} asset-steps/s", f.mode, f.model,
+                            counted(f.paths, "path"), f.seconds, backend->device(), f.asset_steps / f.seconds),
+                2));
 }
 
 }  // namespace
 
 void add_bench(CLI::App& app, int&) {
   auto a = std::make_shared<BenchArguments>();
-  app.add_option("--mode", a->mode, "log: one exp per asset and path; path: one per date too, for the book's minimum");
+  app.add_option("--mode", a->mode, "log: one exp per path and asset; path: one per date");
   app.add_option("--model", a->model, "gaussian (default), student_t, merton, gjr_garch, gjr_garch_t, bootstrap, ...");
   app.add_option("--scenario", a->scenario, "time this scenario instead of the common work item");
-  app.add_option("--paths", a->paths, "number of paths (default: 4 million, or the scenario's)")->check(digits());
+  app.add_option("--paths", a->paths, "paths (default: 4 million, or the scenario's)")->check(digits());
   add_backend(app, a->backend);
   app.add_flag("--json", a->json, "one line for programs, as the peers print it");
   app.callback([a] { run_bench(*a); });

@@ -26,6 +26,7 @@
 #include "base/error.h"
 #include "base/json_number.h"
 #include "base/rows.h"
+#include "base/suggestion.h"
 #include "base/tell.h"
 #include "base/version.h"
 #include "base/words.h"
@@ -54,19 +55,20 @@ constexpr const char* compiler = "g++";
 
 void add_show(CLI::App& app, int&) {
   auto file = std::make_shared<std::string>();
-  auto json = std::make_shared<bool>(false);
+  auto json = std::make_shared<bool>(false), all = std::make_shared<bool>(false);
   app.add_option("RESULT", *file, "result file (HDF5)")->required();
+  add_all(app, *all);
   app.add_flag("--json", *json, "for programs");
-  app.callback([file, json] {
+  app.callback([file, json, all] {
     const Results results = read_results(*file);
-    print(*json ? json_text(show_json(results)) : show_table(results));
+    print(*json ? json_text(show_json(results)) : show_table(results, *all ? Detail::all : Detail::first));
   });
 }
 
 void add_compare(CLI::App& app, int& status) {
   auto files = std::make_shared<std::vector<std::string>>();
   auto json = std::make_shared<bool>(false);
-  app.add_option("RESULT", *files, "two or more result files; all are compared with the first")
+  app.add_option("RESULT", *files, "result files; all are compared with the first")
       ->required()
       ->expected(2, 64)
       ->type_name("...");
@@ -107,23 +109,25 @@ void add_validate(CLI::App& app, int&) {
     const Scenario scenario = read_scenario(*file, *overrides);
     const Compiled compiled = compile(scenario);
     print(effective_toml(scenario));
-    print(fmt::format("# plan {}: {} assets, {} legs, {} random stages, {} tables", compiled.plan_hash,
-                      compiled.plan.assets, compiled.plan.legs, compiled.plan.terms,
-                      compiled.tables.floats.size() / table_floats));
+    const auto comment = [](const std::string& text) { print(wrapped(text, 2, "# ")); };
+    const Plan& plan = compiled.plan;
+    comment(fmt::format("plan {}: {}, {}, {}, {}", compiled.plan_hash, counted(plan.assets, "asset"),
+                        counted(plan.legs, "leg"), counted(plan.terms, "random stage"),
+                        counted(compiled.tables.floats.size() / table_floats, "table")));
     if (scenario.market.variance.kind == VarianceKind::heston && !scenario.stress.replay) {
       const double step = grid_step(scenario), enough = heston_step(scenario);
-      std::string line = fmt::format("# heston: {:.0f} steps of {} up to run.horizon", steps_to_horizon(scenario, step),
+      std::string line = fmt::format("heston: {:.0f} steps of {} up to run.horizon", steps_to_horizon(scenario, step),
                                      duration_text(step));
       if (step > enough)
         line += fmt::format(", biased by more than 1 % perhaps (up to {} is not)", duration_text(enough));
-      print(line);
+      comment(line);
     }
     for (const LawReport& law : compiled.laws) {
-      std::string line = fmt::format("# law {}: measured error {:.1e}", law.where, law.error);
+      std::string line = fmt::format("law {}: measured error {:.1e}", law.where, law.error);
       if (law.tail_share > 0.0)
         line += fmt::format(", {:.2g} of paths beyond its last quantile (in its tail)", law.tail_share);
       if (law.error > 1e-4) line += ", above the goal of 1e-4";
-      print(line);
+      comment(line);
     }
   });
 }
@@ -150,14 +154,18 @@ void add_doctor(CLI::App& app, int&) {
     for (const auto& l : usable_lanes()) lanes += (lanes.empty() ? "" : ", ") + l;
     unsigned major = 0, minor = 0, release = 0;
     H5get_libversion(&major, &minor, &release);
-    print(fmt::format("{} (commit {}), kernel revision {}", engine_version(), engine_commit(), kernel_revision));
-    print(fmt::format("built with   {} {}, C++ {}", compiler, __VERSION__, __cplusplus));
-    print(fmt::format("CPU lanes    {} (the last is used)", lanes));
-    print(fmt::format("threads      {}", usable_threads()));
+    const auto row = [](const char* label, const std::string& text) {
+      print(wrapped(fmt::format("{:<13}{}", label, text), 13));
+    };
+    print(wrapped(fmt::format("{} (commit {}), kernel revision {}", engine_version(), engine_commit(), kernel_revision),
+                  2));
+    row("built with", fmt::format("{} {}, C++ {}", compiler, __VERSION__, __cplusplus));
+    row("CPU lanes", lanes + " (the last is used)");
+    row("threads", std::to_string(usable_threads()));
     const CudaDevices gpus = cuda_devices();
-    for (const auto& name : gpus.names) print("GPU          " + name);
-    print("CUDA         " + gpus.note);
-    print(fmt::format("HDF5         {}.{}.{}", major, minor, release));
+    for (const auto& name : gpus.names) row("GPU", name);
+    row("CUDA", gpus.note);
+    row("HDF5", fmt::format("{}.{}.{}", major, minor, release));
   });
 }
 
@@ -181,14 +189,14 @@ constexpr Command commands[] = {
     {"validate", "check a scenario and print it with every default filled in", "proofload validate scenarios/gmp.toml",
      add_validate},
     {"explain", "one path, step by step", "proofload explain scenarios/gmp.toml --path 7", add_explain},
-    {"fit", "[market] from price files, and [systemic] from transfers too, with errors",
+    {"fit", "[market] from prices, and [systemic] from transfers, with errors",
      "proofload fit prices.csv --assets BTC,ETH --horizon 1h -o market.toml", add_fit},
     {"backtest", "models against a price history: did their haircuts hold?",
-     "proofload backtest scenarios/multi-chain-book.toml prices.csv --delta 1h", add_backtest},
-    {"sensitivity", "what moves the haircuts: derivatives, elasticities, stress loadings",
+     "proofload backtest scenarios/gmp.toml prices.csv --delta 1h", add_backtest},
+    {"sensitivity", "what moves the haircuts: derivatives, elasticities, loadings",
      "proofload sensitivity scenarios/gmp.toml --paths 4000000 --systemic", add_sensitivity},
-    {"frontier", "the same collateral over many mechanisms: what each takes, which are dominated",
-     "proofload frontier scenarios/phase-2-trusted-relayer.toml --mechanisms ccip,htlc,shared-proof", add_frontier},
+    {"frontier", "the same collateral over many mechanisms: what each takes",
+     "proofload frontier scenarios/phase-2-trusted-relayer.toml --csv f.csv", add_frontier},
     {"list", "mechanisms, chains, laws and stages: figures, units and sources", "proofload list mechanisms", add_list},
     {"doctor", "what this machine can do", "proofload doctor", add_doctor},
     {"bench", "how fast this machine simulates", "proofload bench --mode log --threads 1 --json", add_bench},
@@ -205,6 +213,34 @@ void hold_standard_streams() {
   }
 }
 
+/// What is wrong with a command line, and what may have been meant; of an empty one the help.
+std::string misunderstood(const CLI::App& app, int argc, char** argv, const char* why) {
+  if (argc <= 1) return app.help();
+  std::string name;
+  for (int i = 1; i < argc && name.empty(); ++i) {
+    if (argv[i][0] != '-') name = argv[i];
+  }
+  const auto same = [&](const Command& c) { return name == c.name; };
+  const auto advice = [](const std::string& given, const std::vector<std::string>& valid, const std::string& help) {
+    const std::string text = meant(given, valid);
+    return text.empty() ? fmt::format("see proofload {}--help", help) : text;
+  };
+  const bool known = std::any_of(std::begin(commands), std::end(commands), same);
+  if (!known && !name.empty()) {
+    return fmt::format("{} (proofload has no such command) {}\n", in_quotes(name),
+                       advice(name, names_of(commands), ""));
+  }
+  const CLI::App& of = known ? *app.get_subcommand(name) : app;
+  const std::string help = known ? name + " " : name;
+  for (const std::string& rest : app.remaining(true)) {
+    if (!rest.starts_with("-")) continue;
+    const std::string option = rest.substr(0, rest.find('='));
+    return fmt::format("{} (proofload {}has no such option) {}\n", printable(option), help,
+                       advice(option, flags_of(of), help));
+  }
+  return fmt::format("{} (the command line cannot be understood) see proofload {}--help\n", why, help);
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -214,14 +250,17 @@ int run_command_line(int argc, char** argv) {
   app.set_version_flag("-V,--version", engine_version());
   app.require_subcommand(1);
   app.footer(
-      "Example: proofload run scenarios/multi-chain-book.toml -o results/multi-chain-book.h5\n"
-      "Exit status: 0 ok, 1 a finding (a comparison differs), 2 the input, 3 some of several scenarios failed,\n"
-      "4 the machine (disk, memory, device), 129, 130, 143 ended by a signal (what was done is saved)");
+      "Example: proofload run scenarios/multi-chain-book.toml -o book.h5\n"
+      "Exit status: 0 ok, 1 a finding (a comparison differs), 2 the input, 3 some of\n"
+      "several scenarios failed, 4 the machine (disk, memory, device), 129, 130, 143\n"
+      "ended by a signal (what was done is saved)");
+  app.formatter(help_formatter(16));
   std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is an error of its write, not an end without clean-up
   int status = 0;
   for (const Command& command : commands) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);
     sub->footer(std::string("Example: ") + command.example);
+    sub->formatter(help_formatter(28));
     command.add(*sub, status);
   }
   try {
@@ -236,16 +275,7 @@ int run_command_line(int argc, char** argv) {
       return status;
     } catch (...) { return tell_exception(); }
   } catch (const CLI::ParseError& e) {
-    std::string command;
-    for (int i = 1; i < argc && command.empty(); ++i) {
-      if (argv[i][0] != '-') command = argv[i];
-    }
-    const auto same = [&](const Command& c) { return command == c.name; };
-    if (std::none_of(std::begin(commands), std::end(commands), same)) {
-      tell(fmt::format("'{}' (proofload has no such command) see proofload --help\n", command));
-    } else {
-      tell(fmt::format("{} (the command line cannot be understood) see proofload {} --help\n", e.what(), command));
-    }
+    tell(misunderstood(app, argc, argv, e.what()));
     return exit_input;
   } catch (...) { return tell_exception(); }
 }

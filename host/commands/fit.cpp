@@ -152,7 +152,7 @@ void check_names(const FittedMarket& market) {
       throw Error(
           fmt::format("asset {} (a scenario has no room for such a name: 1 to 64 characters of UTF-8, none of them a "
                       "control character) rename the column, or say NAME=file:column",
-                      input::in_quotes(asset.name)));
+                      in_quotes(asset.name)));
   }
 }
 
@@ -198,31 +198,23 @@ int fit_command(const FitArguments& a) {
 
 void add_fit(CLI::App& app, int& status) {
   auto a = std::make_shared<FitArguments>();
-  app.add_option("PRICES", a->prices, "price files (CSV, packed or not; -: standard input), or NAME=file:column")
-      ->required();
+  app.add_option("PRICES", a->prices, "CSV files (-: standard input), or NAME=file:column")->required();
   app.add_flag("--any-time", a->any_time, "times before 1990 and after tomorrow are no mistakes");
   app.add_option("--assets", a->assets, "columns to fit (default: all)")->delimiter(',');
-  app.add_option("--horizon", a->horizon,
-                 "the delay that matters: Student-t is fitted to returns over it (default: bar)");
-  app.add_option("--model", a->model,
-                 "which is on: gaussian, student_t, gjr_garch (default), bootstrap, merton, heston");
+  app.add_option("--horizon", a->horizon, "delay that matters: returns over it (default: bar)");
+  app.add_option("--model", a->model, "gaussian, student_t, gjr_garch (default), bootstrap, merton or heston");
   app.add_option("--from", a->from, "only prices from this time on, 2021-01-01 say");
   app.add_option("--to", a->to, "only prices before this time");
   app.add_option("--bar", a->bar, "coarser bars than the files': 1h");
-  app.add_option("--factors", a->factors, "loadings on so many factors in place of the full correlation");
-  app.add_option("--weights", a->weights,
-                 "capitalisations for the volatility index: BTC=0.6,ETH=0.3,... (default: equal)")
-      ->delimiter(',');
+  app.add_option("--factors", a->factors, "so many factors in place of the full correlation");
+  app.add_option("--weights", a->weights, "of the volatility index: BTC=0.6,ETH=0.4 (equal)")->delimiter(',');
   add_threads(app, a->threads);
-  app.add_option("--latencies", a->latencies, "messages that were sent (CSV): loadings of the stress factor");
+  app.add_option("--latencies", a->latencies, "transfers (CSV): loadings of the stress factor");
   app.add_option("--latency-columns", a->latency_columns, "time=NAME,delay=NAME[,status=NAME][,group=NAME]")
       ->delimiter(',');
-  app.add_option("--volatility-window", a->volatility_window,
-                 "volatility is read so long from the sending on (default: 1h)");
-  app.add_option("--trailing-window", a->trailing_window,
-                 "and measured against so long before (default: 1d or none, by model)");
-  app.add_option("-o,--output", a->output, "the [market] section (TOML); residuals go beside it, as .residuals.csv")
-      ->check(named());
+  app.add_option("--volatility-window", a->volatility_window, "volatility is read so long from the sending (1h)");
+  app.add_option("--trailing-window", a->trailing_window, "against so long before (1d or none, by model)");
+  app.add_option("-o,--output", a->output, "the section (TOML); beside it its .residuals.csv")->check(named());
   add_force(app, a->force);
   app.add_flag("--json", a->json, "the report for programs");
   app.callback([a, &status] { status = fit_command(*a); });

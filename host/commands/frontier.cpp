@@ -72,8 +72,7 @@ void frontier(const FrontierArguments& a) {
 void add_frontier(CLI::App& app, int&) {
   auto a = std::make_shared<FrontierArguments>();
   constexpr const char* nameless = "a name is empty";
-  app.add_option("SCENARIO", a->scenario, "scenario file (TOML) with a catalogue: include presets/mechanisms.toml")
-      ->required();
+  app.add_option("SCENARIO", a->scenario, "scenario with a catalogue (presets/mechanisms.toml)")->required();
   app.add_option("--mechanisms", a->mechanisms,
                  "of the catalogue, ccip,htlc say (default: all but native): each\n"
                  "takes the place of every route's mechanism, layer and stages, except\n"
@@ -85,13 +84,12 @@ void add_frontier(CLI::App& app, int&) {
       ->type_name("NAME");
   app.add_option("--capital", a->capital,
                  "USD that one liquidation moves (default: sale.size of the\ncollateral, else margin.liability)");
-  app.add_option("--paths", a->overrides.paths, "number of paths of each run instead of the scenario's")
-      ->check(digits());
+  app.add_option("--paths", a->overrides.paths, "paths of each run, instead of the scenario's")->check(digits());
   add_seed(app, a->overrides);
   add_backend(app, a->backend);
   add_force(app, a->force);
   app.add_option("--json", a->json, "write everything to this file too")->check(named(nameless))->type_name("FILE");
-  app.add_option("--csv", a->csv, "write a line for each mechanism and confidence, for pictures")
+  app.add_option("--csv", a->csv, "a line for each mechanism and confidence")
       ->check(named(nameless))
       ->type_name("FILE");
   app.callback([a] { frontier(*a); });

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/json_number.h"
+#include "base/suggestion.h"
 #include "base/table.h"
 #include "base/words.h"
 #include "commands/commands.h"
@@ -31,6 +32,9 @@ using input::Catalogue;
 using std::string, std::vector;
 
 // ---- words ----------------------------------------------------------------------------------------------------------
+
+/// "once", "0.05 times".
+string times(double x) { return x == 1.0 ? "once" : fmt::format("{:g} times", x); }
 
 string or_dash(double x, const string& text) { return x > 0.0 ? text : "-"; }
 
@@ -53,15 +57,15 @@ string law_text(const LawSpec& law, bool duration = true) {
   switch (law.kind) {
     case LawKind::mixture:
       return "[" + parts([&](const LawSpec& part) {
-               return fmt::format("{:g} %: {}", part.weight * 100.0, law_text(part, duration));
+               return fmt::format("{}: {}", share_text(part.weight, 6), law_text(part, duration));
              }) +
              "]";
     case LawKind::empirical: return fmt::format("empirical, median {}", value(law_quantile(law, 0.5)));
     case LawKind::geometric:
       return fmt::format("geometric, {:g} a block of {}", law.probability, compact_duration(law.block_time));
     case LawKind::retry:
-      return fmt::format("({}; {:g} % lost, again after {} and {:g} times as long each time, up to {})",
-                         parts([&](const LawSpec& part) { return law_text(part, duration); }), law.drop * 100.0,
+      return fmt::format("({}; {} lost, again after {} and {:g} times as long each time, up to {})",
+                         parts([&](const LawSpec& part) { return law_text(part, duration); }), share_text(law.drop, 6),
                          compact_duration(law.wait), law.backoff, compact_duration(law.longest));
     case LawKind::window:
       return fmt::format("({}; from {} on: {} more)", law.of.empty() ? "" : law_text(law.of[0], duration),
@@ -95,15 +99,14 @@ string stage_text(const StageSpec& stage) {
 }
 
 string outage_text(const OutageSpec& o) {
-  return fmt::format("{} {:g} times a year, {}", o.name, o.rate, law_text(o.duration));
+  return fmt::format("{} {} a year, {}", o.name, times(o.rate), law_text(o.duration));
 }
 
 string layer_text(const LayerSpec& l) {
-  string text = fmt::format("fails {:g} times a year within {} or the delay; recovered: {}", l.hazard,
+  string text = fmt::format("fails {} a year within {} or the delay; recovered: {}", times(l.hazard),
                             compact_duration(l.exposure), law_text(l.recovery, false));
-  if (!l.network.empty()) text += fmt::format("; with network {} {:g} times a year", l.network, l.common_hazard);
-  if (!l.verifiers.empty())
-    text += fmt::format("; with verifiers {} {:g} times a year", l.verifiers, l.verifier_hazard);
+  if (!l.network.empty()) text += fmt::format("; with network {} {} a year", l.network, times(l.common_hazard));
+  if (!l.verifiers.empty()) text += fmt::format("; with verifiers {} {} a year", l.verifiers, times(l.verifier_hazard));
   if (l.stall) text += "; stalls: " + law_text(*l.stall);
   if (l.bond > 0.0) text += fmt::format("; bond {} of {} USD secured", rough_dollars(l.bond), rough_dollars(l.secured));
   if (l.corruption_cost > 0.0)
@@ -166,12 +169,15 @@ string mechanisms_text(const Catalogue& catalogue) {
     row("layer", m.layer ? layer_text(*m.layer) : "cannot fail");
     row("source", m.spec.source);
   }
-  return table.text() +
-         "\nmean delay: of the mechanism's own stages, without the oracle; in, finality, reorg, out: laws of the "
-         "chains.\n"
-         "hazard: failures per year, what is shared included. recovered: mean fraction after a failure. lock-up: of\n"
-         "capital, besides the message. wraps: issuers between the token and the native asset. USD: cost per "
-         "message.\n" +
+  return table.text() + "\n" +
+         wrapped(
+             "mean delay: of the mechanism's own stages, without the oracle; in, finality, reorg, out: laws of the "
+             "chains. "
+             "hazard: failures per year, what is shared included. recovered: mean fraction after a failure. lock-up: "
+             "of "
+             "capital, besides the message. wraps: issuers between the token and the native asset. USD: cost per "
+             "message.",
+             0) +
          details;
 }
 
@@ -205,22 +211,24 @@ string chains_text(const Catalogue& catalogue) {
     row("outages", outages);
     row("source", chain.source);
   }
-  return table.text() +
-         "\nblock: time between blocks. inclusion: mean time until a transaction is in one. final: from then on, "
-         "median and\n"
-         "99 %. reorg: probability that a message that does not wait is sent again. forced: no outage keeps a "
-         "transaction\n"
-         "out for longer. outages: beginnings per year of running.\n" +
+  return table.text() + "\n" +
+         wrapped(
+             "block: time between blocks. inclusion: mean time until a transaction is in one. final: from then on, "
+             "median "
+             "and 99 %. reorg: probability that a message that does not wait is sent again. forced: no outage keeps a "
+             "transaction out for longer. outages: beginnings per year of running.",
+             0) +
          details;
 }
 
 // ---- laws and stages ------------------------------------------------------------------------------------------------
 
 string laws_text() {
-  string out =
+  string out = wrapped(
       "Laws of durations (strings with a unit: ms, s, m, h, d) and of fractions (numbers). Any but mixture and "
-      "empirical\n"
-      "may be components of a mixture.\n";
+      "empirical "
+      "may be components of a mixture.",
+      0);
   for (const LawRow& row : law_rows) {
     out += "\n" + paragraph(fmt::format("  {}", row.name), row.keys, 16);
     if (*row.meaning) out += paragraph("", row.meaning, 16);
@@ -235,13 +243,14 @@ string stages_text() {
     out += paragraph(fmt::format("  {}", row.name), row.meaning, 25) +
            paragraph("", *row.keys ? scope + "; " + row.keys : scope, 25);
   }
-  return out +
-         "\nA message leaves the route's liability_chain and arrives on its collateral_chain.\n"
-         "scope: whose random score the stage reads: oracle, collateral_chain, liability_chain, layer, route.\n"
-         "kind = \"chain\": the law is inclusion, finality or reorg of the chain of the scope (destination_inclusion: "
-         "of\n"
-         "the collateral chain). kind = \"deviation\": heartbeat, deviation (a fraction), latency (a law); needs "
-         "market.grid.\n";
+  return out + "\n" +
+         wrapped(
+             "A message leaves the route's liability_chain and arrives on its collateral_chain. scope: whose random "
+             "score "
+             "the stage reads: oracle, collateral_chain, liability_chain, layer, route. kind = \"chain\": the law is "
+             "inclusion, finality or reorg of the chain of the scope (destination_inclusion: of the collateral chain). "
+             "kind = \"deviation\": heartbeat, deviation (a fraction), latency (a law); needs market.grid.",
+             0);
 }
 
 // ---- for programs ---------------------------------------------------------------------------------------------------
@@ -388,18 +397,18 @@ void add_list(CLI::App& app, int&) {
     bool json = false;
   };
   auto a = std::make_shared<Arguments>();
-  app.add_option("WHAT", a->what, "mechanisms, chains, laws or stages")
-      ->required()
-      ->check(CLI::IsMember({"mechanisms", "chains", "laws", "stages"}))
-      ->type_name("");
-  app.add_option("PATH", a->path, "file of presets, scenario, or folder of presets (default: the shipped ones)")
+  app.add_option("WHAT", a->what, "mechanisms, chains, laws or stages")->required()->type_name("");
+  app.add_option("PATH", a->path, "presets, scenario, or folder (default: the shipped)")
       ->check(CLI::Validator([](std::string& name) { return string(name.empty() ? "no file is named" : ""); }, ""));
   app.add_flag("--json", a->json, "for programs");
   app.callback([a] {
-    const Listing what = a->what == "mechanisms" ? Listing::mechanisms
-                         : a->what == "chains"   ? Listing::chains
-                         : a->what == "laws"     ? Listing::laws
-                                                 : Listing::stages;
+    const vector<string> lists = {"mechanisms", "chains", "laws", "stages"};  // in the order of Listing
+    const auto at = std::find(lists.begin(), lists.end(), a->what);
+    if (at == lists.end()) {
+      throw Error(
+          fmt::format("list {} (there is no such list) {}", in_quotes(a->what), suggestion(a->what, lists, "list")));
+    }
+    const auto what = static_cast<Listing>(at - lists.begin());
     const bool reads = what == Listing::mechanisms || what == Listing::chains;
     if (!reads && !a->path.empty())
       throw Error(fmt::format("list {} {} (laws and stages are the format's, not a file's) leave the path out", a->what,

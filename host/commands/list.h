@@ -14,7 +14,7 @@ enum class Listing { mechanisms, chains, laws, stages };
 /// the shipped ones (input/presets.h). Throws Error when there are none.
 std::vector<std::filesystem::path> preset_files(const std::filesystem::path& given);
 
-/// Tables of at most line_width columns. `files` are read for mechanisms and chains. Throws Error with all problems.
+/// Tables that fit the screen. `files` are read for mechanisms and chains. Throws Error with all problems.
 std::string list_text(Listing, const std::vector<std::filesystem::path>& files);
 
 /// The same for programs: durations in seconds, hazards and rates per year, money in USD.

@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/screen.h"
+#include "base/suggestion.h"
 #include "base/version.h"
+#include "base/words.h"
 #include "commands/options.h"
-#include "input/toml_tree.h"
 
 namespace proofload {
 namespace {
@@ -62,6 +64,42 @@ vector<Argument> arguments_of(const CLI::App& command) {
 vector<const CLI::App*> commands_of(const CLI::App& program) {
   return program.get_subcommands([](const CLI::App* command) { return !command->get_name().empty(); });
 }
+
+std::size_t help_room(std::size_t before) {
+  const std::size_t width = std::min(screen_width(), widest_text);
+  return width > before + 24 ? width - before : 24;
+}
+
+/// Help that fits the screen: descriptions are wrapped beside their options.
+class Help : public CLI::Formatter {
+ public:
+  explicit Help(std::size_t width) { column_width(width); }
+  string make_option_desc(const CLI::Option* option) const override {
+    return beside(escaped(option->get_description(), "\n", " "), get_column_width());
+  }
+  string make_subcommand(const CLI::App* command) const override {
+    return "  " + padded_right(command->get_name(), get_column_width() - 2) +
+           beside(command->get_description(), get_column_width(), string(get_column_width(), ' ')) + "\n";
+  }
+  string make_description(const CLI::App* app) const override { return wrapped(app->get_description(), 0); }
+
+ private:
+  /// In lines that fit beside the options; CLI11 indents them.
+  static string beside(const string& text, std::size_t before, const string& indent = {}) {
+    const std::size_t room = help_room(before);
+    string out;
+    for (std::size_t at = 0; at < text.size();) {
+      std::size_t end = text.size();
+      if (end - at > room) {
+        end = text.rfind(' ', at + room);
+        if (end == string::npos || end <= at) end = std::min(text.find(' ', at), text.size());
+      }
+      out += (at == 0 ? "" : "\n" + indent) + text.substr(at, end - at);
+      at = end + 1;
+    }
+    return out;
+  }
+};
 
 // ---- the man page ---------------------------------------------------------------------------------------------------
 
@@ -217,6 +255,15 @@ string fish_script(const CLI::App& program) {
 
 }  // namespace
 
+std::shared_ptr<CLI::FormatterBase> help_formatter(std::size_t width) { return std::make_shared<Help>(width); }
+
+vector<string> flags_of(const CLI::App& command) {
+  vector<string> flags;
+  for (const Argument& a : arguments_of(command))
+    if (!a.positional) flags.insert(flags.end(), a.flags.begin(), a.flags.end());
+  return flags;
+}
+
 string manual_page(const CLI::App& program) {
   string out = fmt::format(".TH PROOFLOAD 1 \"\" \"{}\" \"User Commands\"\n", engine_version());
   out += fmt::format(".SH NAME\nproofload \\- {}\n", roff(program.get_description()));
@@ -260,8 +307,8 @@ void add_help(CLI::App& app, int&) {
       if (command->get_name() == a->command) return print(command->help(name));
       names.push_back(command->get_name());
     }
-    throw Error(fmt::format("'{}' (proofload has no such command) {}", a->command,
-                            input::suggestion(a->command, names, "command")));
+    throw Error(
+        fmt::format("'{}' (proofload has no such command) {}", a->command, suggestion(a->command, names, "command")));
   });
 }
 

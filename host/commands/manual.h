@@ -1,13 +1,23 @@
 /// manual.h -- the manual in other forms than --help: a man page and completions for shells, written from the same
 /// commands and options.
 #pragma once
+#include <cstddef>
+#include <memory>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
-}
+class FormatterBase;
+}  // namespace CLI
 
 namespace proofload {
+
+/// Help that fits the screen, with so many columns for the names of options or commands.
+std::shared_ptr<CLI::FormatterBase> help_formatter(std::size_t width);
+
+/// The options of a command, as they are typed: "-o", "--output".
+std::vector<std::string> flags_of(const CLI::App& command);
 
 /// proofload.1, in roff: every command, option and example of the program.
 std::string manual_page(const CLI::App& program);

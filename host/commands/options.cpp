@@ -33,13 +33,13 @@ CLI::Validator named(const char* otherwise) {
 }
 
 void add_threads(CLI::App& app, int& threads) {
-  app.add_option("--threads", threads, "CPU threads (default: every core this process may use)");
+  app.add_option("--threads", threads, "CPU threads (default: every core it may use)");
 }
 
 void add_backend(CLI::App& app, BackendOptions& options) {
   app.add_option("--backend", options.backend, "auto, cpu or cuda (auto: a GPU if there is one)");
   add_threads(app, options.threads);
-  app.add_option("--lanes", options.lanes, "auto, scalar, avx2 or avx512: the same bits, other speeds");
+  app.add_option("--lanes", options.lanes, "auto, scalar, avx2 or avx512: the same bits");
 }
 
 void add_seed(CLI::App& app, Overrides& overrides) {
@@ -49,7 +49,7 @@ void add_seed(CLI::App& app, Overrides& overrides) {
 void add_prices(CLI::App& app, Overrides& overrides) {
   app.add_option_function<std::string>(
          "--prices", [&overrides](const std::string& name) { overrides.prices = name; },
-         "price file (CSV) for the scenario's replay, instead of its own")
+         "CSV of prices for the replay, not the scenario's")
       ->check(named())
       ->type_name("FILE");
 }
@@ -77,6 +77,8 @@ void check_output_name(const char* option, const std::string& file, const std::s
     throw Error(
         fmt::format("{} cannot be written (there is no folder {}) create the folder first", file, folder.string()));
 }
+
+void add_all(CLI::App& app, bool& all) { app.add_flag("--all", all, "every table, and the haircuts after them"); }
 
 void add_force(CLI::App& app, bool& force) { app.add_flag("--force", force, "replace what is in the way"); }
 

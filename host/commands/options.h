@@ -38,6 +38,9 @@ double duration_given(const std::string& option, const std::string& text);
 /// scenario, or when its folder is not there.
 void check_output_name(const char* option, const std::string& file, const std::string& ending);
 
+/// --all: every table of a result, not what a person came for alone.
+void add_all(CLI::App&, bool& all);
+
 /// --force: what is in the way may be replaced.
 void add_force(CLI::App&, bool& force);
 inline constexpr std::string_view json_mark = "\"engine\": \"proofload ";  ///< require_ours: every JSON file of ours

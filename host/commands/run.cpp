@@ -61,7 +61,7 @@ struct RunArguments {
   Overrides overrides;
   BackendOptions backend;
   std::optional<std::uint64_t> batch;
-  bool json = false, resumes = false, force = false;
+  bool all = false, json = false, resumes = false, force = false;
 };
 
 /// Says which files a resumed run goes on without.
@@ -77,22 +77,25 @@ void tell_of_missing_files(const Scenario& scenario, const std::string& result) 
 void tell_of_blocks(const JobOutcome& job) {
   const Scenario& scenario = job.results.scenario;
   if (job.blocks_too_small) {
-    tell(fmt::format(
-        "{} paths make {} blocks of {} (too few to bound a haircut at any confidence): no interval contains "
-        "parameter error; run more paths or fewer uncertainty.blocks\n",
-        scenario.run.paths, job.wanted_blocks, job.paths_of_block));
+    tell(
+        fmt::format("{} make {} of {} (too few to bound a haircut at any confidence): no interval contains "
+                    "parameter error; run more paths or fewer uncertainty.blocks\n",
+                    counted(scenario.run.paths, "path"), counted(job.wanted_blocks, "block"), job.paths_of_block));
   } else if (job.new_blocks > 0) {
-    tell(fmt::format("{} blocks of {} paths with drawn parameters in {:.2f} s\n", job.new_blocks,
-                     job.results.blocks->paths, job.block_seconds));
+    tell(fmt::format("{} of {} with drawn parameters in {:.2f} s\n", counted(job.new_blocks, "block"),
+                     counted(job.results.blocks->paths, "path"), job.block_seconds));
   }
 }
 
-void print_results(const Results& results, bool json) {
-  if (json) return print(json_text(show_json(results)));
-  const double paths = static_cast<double>(std::max<std::uint64_t>(1, results.range.count));
-  print(show_table(results));
-  print(fmt::format("{:.2f} s, {:.3f} us per path on {}", results.wall_seconds, results.wall_seconds / paths * 1e6,
-                    results.device));
+void print_results(const Results& results, const RunArguments& a) {
+  print(a.json ? json_text(show_json(results)) : show_table(results, a.all ? Detail::all : Detail::first));
+}
+
+/// What may be done with a result that was written.
+void tell_what_next(const std::string& file, bool all) {
+  const std::string name = shell_quoted(file);
+  if (!all) tell(fmt::format("next: proofload show {} --all\n", name));
+  tell(fmt::format("{} proofload export {} --venue generic -o haircuts.json\n", all ? "next:" : "  or:", name));
 }
 
 /// What was left out when somebody interrupted, and how to go on.
@@ -135,13 +138,13 @@ int run_and_tell(const RunArguments& a, const std::string& name, const Job& job,
   if (const std::string note = tail_note(outcome.results, answer(outcome.results)); !note.empty()) tell(note + "\n");
   std::string unprinted;
   try {
-    print_results(outcome.results, a.json);
+    print_results(outcome.results, a);
   } catch (const Error& e) { unprinted = e.what(); }
   if (!outcome.problem.empty()) tell(outcome.problem + "\n");
   if (!outcome.written.empty()) {
     tell(fmt::format("wrote {}\n", outcome.written.string()));
   } else if (job.output.empty() && !a.json) {
-    tell("not saved: add -o FILE.h5 to compare or export it later\n");
+    tell("not saved: add -o FILE.h5 to see all of it, compare or export it later\n");
   }
   if (!unprinted.empty()) tell(unprinted + "\n");
   if (outcome.partial_paths || outcome.partial_blocks) {
@@ -152,6 +155,7 @@ int run_and_tell(const RunArguments& a, const std::string& name, const Job& job,
     tell(outcome.blocks_failed + "\n");
     return exit_input;
   }
+  if (!outcome.written.empty() && !a.json) tell_what_next(outcome.written.string(), a.all);
   return outcome.problem.empty() && unprinted.empty() ? 0 : exit_machine;
 }
 
@@ -216,11 +220,11 @@ void add_run(CLI::App& app, int& status) {
   add_seed(app, a->overrides);
   add_prices(app, a->overrides);
   add_backend(app, a->backend);
-  CLI::Option* resume =
-      app.add_option("--resume", a->resume, "go on from part of a run (without a name: what is left of that of -o)");
+  CLI::Option* resume = app.add_option("--resume", a->resume, "go on from part of a run (default: that of -o)");
   resume->expected(0, 1)->type_name("[FILE]");
   add_force(app, a->force);
   app.add_option("--batch", a->batch, "paths between two looks at the clock and at Ctrl-C")->check(digits());
+  add_all(app, a->all);
   app.add_flag("--json", a->json, "print what `show --json` prints");
   app.callback([a, resume, &status] {
     a->resumes = resume->count() > 0;

@@ -54,9 +54,9 @@ void add_sensitivity(CLI::App& app, int&) {
   app.add_option("--paths", a->overrides.paths, "paths instead of the scenario's, for each of 10 runs")
       ->check(digits());
   add_seed(app, a->overrides);
-  app.add_option("--bump", a->options.bump, "how far parameters are moved, as a share of them (0.05)");
+  app.add_option("--bump", a->options.bump, "how far parameters are moved: a share of them (0.05)");
   app.add_option("--hazard-bump", a->options.hazard_bump, "the same for hazards (0.2)");
-  app.add_flag("--systemic", a->systemic, "also haircuts at none, half and all of each loading of the stress factor");
+  app.add_flag("--systemic", a->systemic, "haircuts at none, half, all of each stress loading");
   add_force(app, a->force);
   add_prices(app, a->overrides);
   add_backend(app, a->backend);

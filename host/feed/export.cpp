@@ -75,11 +75,11 @@ std::vector<ExportedHaircut> exported_haircuts(const Results& r, const Venue& ve
   for (const auto& c : answer(r).collateral) {
     for (const auto& h : c.haircuts) {
       if (!h.value || !h.high) {
-        problems.push_back(
-            {"", 0,
-             fmt::format("the haircut of \"{}\" at {:.10g} % cannot be exported ({} paths are too few for an upper "
-                         "bound, and an engine must not rely on the estimate alone) run more paths",
-                         c.name, 100.0 * h.confidence, r.tally.paths)});
+        problems.push_back({"", 0,
+                            fmt::format("the haircut of \"{}\" at {} cannot be exported ({} {} too few for an upper "
+                                        "bound, and an engine must not rely on the estimate alone) run more paths",
+                                        c.name, confidence_text(h.confidence), counted(r.tally.paths, "path"),
+                                        r.tally.paths == 1 ? "is" : "are")});
         continue;
       }
       haircuts.push_back(

@@ -1,19 +1,19 @@
 #include "feed/venue.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/rows.h"
+#include "base/suggestion.h"
 
 namespace proofload {
 
 const Venue& venue_named(const std::string& name) {
   if (const Venue* venue = row_named(venues, name)) return *venue;
-  throw Error(fmt::format("there is no venue \"{}\" (haircuts are written in a venue's own units) use --venue {}", name,
-                          fmt::join(names_of(venues), ", ")));
+  throw Error(fmt::format("there is no venue {} (haircuts are written in a venue's own units) {}", in_quotes(name),
+                          suggestion(name, names_of(venues), "venue")));
 }
 
 std::int64_t venue_units(const Venue& venue, double haircut) {

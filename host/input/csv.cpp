@@ -17,6 +17,7 @@
 #include <map>
 #include <optional>
 
+#include "base/words.h"
 #include "input/times.h"
 #include "input/toml_tree.h"
 
@@ -652,8 +653,8 @@ void Csv::finish() {
   if (problems_.empty()) return;
   if (more_problems_ > 0)
     problems_.push_back({file_, 0,
-                         fmt::format("and {} more such lines (only the first {} are shown) correct these first",
-                                     more_problems_, most_shown)});
+                         fmt::format("and {} (only the first {} are shown) correct these first",
+                                     counted(more_problems_, "more such line"), most_shown)});
   throw Error(std::move(problems_));
 }
 

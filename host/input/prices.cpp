@@ -12,6 +12,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/suggestion.h"
 #include "base/words.h"
 #include "input/csv.h"
 #include "input/price_columns.h"
@@ -40,7 +41,7 @@ string counted(std::size_t n, const char* what) { return fmt::format("{} {}{}", 
 /// A file as read: sorted by time, no time twice.
 struct Columns {
   string file;
-  vector<string> assets;
+  vector<string> assets, offered;  // whose prices are read, and all columns but the times
   vector<std::int64_t> time;
   vector<int> line;
   vector<vector<double>> price;  ///< [asset][row]
@@ -162,9 +163,10 @@ Columns read_columns(const PriceSource& source, const vector<string>& wanted_ass
   if (!source.column.empty()) {
     wanted = {source.column};
     if (std::find(header.begin(), header.end(), source.column) == header.end()) {
-      throw Error({{out.file, csv.header_line(),
-                    fmt::format("there is no column {} (it is wanted as {}) the columns are {}", source.column,
-                                source.name.empty() ? "a price" : source.name, fmt::join(header, ", "))}});
+      throw Error(
+          {{out.file, csv.header_line(),
+            fmt::format("there is no column {} (it is wanted as {}) {}", source.column,
+                        source.name.empty() ? "a price" : source.name, suggestion(source.column, header, "column"))}});
     }
   } else if (!source.name.empty()) {
     wanted.clear();
@@ -172,6 +174,9 @@ Columns read_columns(const PriceSource& source, const vector<string>& wanted_ass
   const auto [times, columns, symbol, clock] = price_columns(csv, wanted, findings.problems, repairs);
   findings.raise();
   for (const std::size_t c : columns) out.assets.push_back(header[c]);
+  for (std::size_t c = 0; c < header.size(); ++c) {
+    if (c != times) out.offered.push_back(header[c]);
+  }
   if (!source.name.empty()) {
     if (columns.size() != 1) {
       throw Error({{out.file, csv.header_line(),
@@ -559,9 +564,11 @@ PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>&
         return std::find(c.assets.begin(), c.assets.end(), assets[i]) != c.assets.end();
       };
       if (std::none_of(all.begin(), all.end(), has)) {
-        problems.push_back(
-            {names, 0,
-             fmt::format("there is no column {} (its prices are wanted) check the header's names", assets[i])});
+        vector<string> known;
+        for (const Columns& c : all) known.insert(known.end(), c.offered.begin(), c.offered.end());
+        problems.push_back({names, 0,
+                            fmt::format("there is no column {} (its prices are wanted) {}", assets[i],
+                                        suggestion(assets[i], known, "column"))});
       }
     }
     if (!problems.empty()) throw Error(std::move(problems));

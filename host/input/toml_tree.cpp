@@ -57,61 +57,8 @@ void Report::fail() {
   if (more_ > 0)
     problems_.push_back(
         {problems_[0].file, 0,
-         fmt::format("{} more problems (only {} are listed) correct these first", more_, most_problems)});
+         fmt::format("{} (only {} are listed) correct these first", counted(more_, "more problem"), most_problems)});
   throw Error(std::move(problems_));
-}
-
-bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
-namespace {
-
-/// The text with '?' for control characters, cut at a character (of UTF-8) after more than `most` bytes.
-string without_controls(string_view text, std::size_t most) {
-  string shown;
-  for (const char c : text) {
-    const bool starts = (static_cast<unsigned char>(c) & 0xc0u) != 0x80u;
-    if (starts && shown.size() > most) return shown + "...";
-    shown += is_control(c) ? '?' : c;
-  }
-  return shown;
-}
-
-}  // namespace
-
-string printable(string_view text) { return without_controls(text, 60); }
-string in_quotes(string_view text) { return '"' + printable(text) + '"'; }
-
-std::size_t edit_distance(string_view a, string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  const auto same = [&](std::size_t i, std::size_t j) { return lower(a[i - 1]) == lower(b[j - 1]); };
-  vector<vector<std::size_t>> d(a.size() + 1, vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i)
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-      if (i == 0 || j == 0) {
-        d[i][j] = i + j;
-        continue;
-      }
-      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (same(i, j) ? 0u : 1u)});
-      if (i > 1 && j > 1 && same(i, j - 1) && same(i - 1, j)) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
-    }
-  return d[a.size()][b.size()];
-}
-
-string suggestion(string_view given, const vector<string>& valid, const string& kind) {
-  if (valid.empty()) return fmt::format("there is no {} to choose from: add one", kind);
-  const string* best = nullptr;
-  std::size_t best_distance = ~std::size_t{0};
-  for (const auto& v : valid) {
-    if (given.size() > 64 || v.size() > 64) continue;
-    const std::size_t distance = given.size() >= 2 && v.starts_with(given) ? 1 : edit_distance(given, v);
-    const std::size_t longest = std::max(given.size(), v.size());
-    if (distance < best_distance && distance <= std::max<std::size_t>(2, longest / 3) && distance < longest)
-      best = &v, best_distance = distance;
-  }
-  if (best) return fmt::format("did you mean {}?", in_quotes(*best));
-  string list;
-  for (std::size_t i = 0; i < valid.size() && i < 24; ++i) list += (i ? ", " : "") + printable(valid[i]);
-  return fmt::format("use one of: {}{}", list, valid.size() > 24 ? ", ..." : "");
 }
 
 // ------------------------------------------------------------------------------------------------------------ the tree
@@ -403,8 +350,8 @@ struct Loader {
       tree = convert(toml::parse(string_view(text), string_view(source->name)), source);
     } catch (const toml::parse_error& e) {
       return report.add({source, static_cast<int>(e.source().begin.line)},
-                        "not valid TOML: " + without_controls(e.description(), 300),
-                        "a scenario is a TOML 1.0 text in UTF-8", "correct this line; nothing after it was read");
+                        "not valid TOML: " + printable(e.description(), 300), "a scenario is a TOML 1.0 text in UTF-8",
+                        "correct this line; nothing after it was read");
     }
     const Node* schema = find(tree, "schema");
     if (schema && (schema->kind != Node::Kind::integer || schema->integer != 1))

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/suggestion.h"
 
 namespace proofload::input {
 
@@ -48,15 +49,6 @@ class Report {
   std::vector<Problem> problems_;
   std::size_t more_ = 0;
 };
-
-bool is_control(char c);
-std::string printable(std::string_view text);  ///< made fit for a message: one line, printable, short
-std::string in_quotes(std::string_view text);  ///< the same in quotes
-
-/// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours, letter case aside.
-std::size_t edit_distance(std::string_view a, std::string_view b);
-/// "did you mean X?", or the list of what there is; `kind` is one of them in words.
-std::string suggestion(std::string_view given, const std::vector<std::string>& valid, const std::string& kind);
 
 struct Member;
 

@@ -310,7 +310,8 @@ Verdict judge(const std::vector<SubjectHistory>& subjects, const std::vector<dou
 namespace {
 
 std::string ratio(double x) { return fmt::format("{:.2f}", x); }
-std::string p_text(std::optional<double> p) { return !p ? "-" : *p < 0.001 ? "<.001" : fmt::format("{:.3f}", *p); }
+/// To three decimals: what the draws of a Monte Carlo test tell.
+std::string p_text(std::optional<double> p) { return p_value(p, 3); }
 std::string relative_text(std::optional<double> r) { return r ? fmt::format("{:.3f}", *r) : "-"; }
 std::string dof_text(double dof) { return std::isfinite(dof) && dof < 100.0 ? fmt::format("{:.1f}", dof) : "normal"; }
 
@@ -332,7 +333,8 @@ std::string pooled_table(const Verdict& v, double confidence) {
 
 std::string cell_table(const Verdict& v, double confidence) {
   Table table({"collateral", "model", "hits", "ratio", "POF p", "ind. p", "cc p", "Holm", "light", "Z2", "tail", "mean",
-               "peak", "pinball", "DM p"});
+               "peak", "pinball", "DM p"},
+              2);
   for (const auto& c : v.cells) {
     if (c.confidence != confidence) continue;
     const auto adjusted =
@@ -346,36 +348,36 @@ std::string cell_table(const Verdict& v, double confidence) {
 }
 
 std::string legend(const Verdict& v) {
-  return fmt::format(
-      "\nratio: hits / expected, its {:.4g} % interval by blocks of dates. rejected: cells by Kupiec (POF) or "
-      "Christoffersen\n"
-      "(ind.) after Holm; p-values by Monte Carlo, - where fewer than {:.0f} hits are expected. g/y/r: traffic "
-      "lights.\n"
-      "Z2: Acerbi-Szekely, low (*) below its 5 % critical value, simulated for a Student-t with the tail's dof.\n"
-      "mean, peak: haircut in %; =: if all were scaled to ratio 1. pinball: loss over {}'s; DM: Diebold-Mariano\n"
-      "by days with HAC errors, two-sided.\n",
-      100.0 * v.options.level, fewest_expected_hits, v.options.baseline);
+  return "\n" +
+         wrapped(fmt::format(
+                     "ratio: hits / expected, its {} interval by blocks of dates. rejected: cells by Kupiec (POF) or "
+                     "Christoffersen (ind.) after Holm; p-values by Monte Carlo, - where fewer than {:.0f} hits are "
+                     "expected. g/y/r: traffic lights. Z2: Acerbi-Szekely, low (*) below its 5 % critical value, "
+                     "simulated for a Student-t with the tail's dof. mean, peak: haircut in %; =: if all were scaled "
+                     "to ratio 1. pinball: loss over {}'s; DM: Diebold-Mariano by days with HAC errors, two-sided.",
+                     share_text(v.options.level, 4), fewest_expected_hits, v.options.baseline),
+                 0);
 }
 
 std::string rule_table(const Verdict& v) {
-  Table table({"model", "at", "rule", "ratio", "mean", "peak", "rise in 5 d"});
+  Table table({"model", "at", "rule", "ratio", "mean", "peak", "rise in 5 d"}, 3);
   for (const auto& r : v.rules) {
     table.row({r.model, confidence_text(r.confidence), r.rule, ratio(r.ratio), percent(r.mean, 2), percent(r.peak, 1),
                percent(r.rise, 1)});
   }
-  return fmt::format(
-             "\nAnti-procyclicality (EMIR RTS 153/2013, Art. 28), haircuts in %. buffer: {:.0f} % more in quiet times, "
-             "used up\n"
-             "before more is called; stressed weight: {:.0f} % from the most volatile window so far; floor: volatility "
-             "of the\n"
-             "look-back at least\n",
-             100.0 * v.options.buffer, 100.0 * v.options.stressed_weight) +
+  return "\n" +
+         wrapped(
+             fmt::format("Anti-procyclicality (EMIR RTS 153/2013, Art. 28), haircuts in %. buffer: {} more in quiet "
+                         "times, used up before more is called; stressed weight: {} from the most volatile window so "
+                         "far; floor: volatility of the look-back at least",
+                         share_text(v.options.buffer), share_text(v.options.stressed_weight)),
+             2) +
          table.text();
 }
 
 std::string miss_table(const Verdict& v, std::int64_t bar) {
   if (v.misses.empty()) return "\nNo loss was beyond its haircut.\n";
-  Table table({"model", "at", "collateral", "call", "minutes", "loss", "haircut"});
+  Table table({"model", "at", "collateral", "call", "minutes", "loss", "haircut"}, 3);
   for (const auto& m : v.misses) {
     table.row({m.model, confidence_text(m.confidence), m.subject, time_text(m.start), std::to_string(m.bars * bar / 60),
                percent(m.loss, 2), percent(m.haircut, 2)});
@@ -384,15 +386,17 @@ std::string miss_table(const Verdict& v, std::int64_t bar) {
 }
 
 std::string power_table(const Verdict& v) {
-  Table table({"what", "at", "windows", "0.5", "0.75", "1.5", "2"});
+  Table table({"what", "at", "windows", "0.5", "0.75", "1.5", "2"}, 2);
   for (const auto& p : v.powers) {
     std::vector<std::string> row = {p.what, confidence_text(p.confidence), fmt::format("{:.0f}", p.windows)};
     for (const double power : p.power) row.push_back(fmt::format("{:.2f}", power));
     table.row(std::move(row));
   }
-  return "\nPower: probability that Kupiec rejects at 5 % when the true ratio is the one above; all: with as many "
-         "independent\n"
-         "windows as the blocks of dates are worth\n" +
+  return "\n" +
+         wrapped(
+             "Power: probability that Kupiec rejects at 5 % when the true ratio is the one above; all: with as many "
+             "independent windows as the blocks of dates are worth",
+             2) +
          table.text();
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "base/suggestion.h"
 #include "base/words.h"
 #include "input/csv.h"
 #include "input/toml_tree.h"
@@ -333,7 +334,8 @@ void note_shifted_times(const PriceHistory& h, vector<string>& notes) {
 
 FitOutput fit_prices(const FitOptions& options) {
   if (std::find(std::begin(model_names), std::end(model_names), options.model) == std::end(model_names)) {
-    throw Error(fmt::format("--model {} (there is no such model) use {}", options.model, fmt::join(model_names, ", ")));
+    throw Error(fmt::format("--model {} (there is no such model) {}", options.model,
+                            suggestion(options.model, {std::begin(model_names), std::end(model_names)}, "model")));
   }
   PriceHistory h = read_prices(options.prices, options.assets, {options.any_time});
   if (options.bar > 0) h = resample(h, options.bar);

@@ -218,8 +218,6 @@ void tail_rows(Table& table, const string& name, const vector<double>& data, con
   row("  " + law, [&](std::size_t i) { return unit_quantile(dof, tail_probabilities[i]); });
 }
 
-string p_text(double p) { return p < 1e-4 ? "<0.0001" : fmt::format("{:.4f}", p); }
-
 }  // namespace
 
 double as_written(double x) { return std::strtod(text_of(x).c_str(), nullptr); }
@@ -308,17 +306,19 @@ string market_toml(const FittedMarket& m) {
 string fit_text(const FittedMarket& m) {
   const double year = std::sqrt(m.bars_per_year());
   const string bar = duration_text(double(m.bar));
-  string out = fmt::format("{}: {} assets, {} bars of {}, {} to {}\n", fmt::join(m.files, ", "), m.assets.size(),
-                           m.rows, bar, time_text(m.start), time_text(m.end));
+  string out =
+      wrapped(fmt::format("{}: {}, {} of {}, {} to {}", fmt::join(m.files, ", "), counted(m.assets.size(), "asset"),
+                          counted(std::uint64_t(m.rows), "bar"), bar, time_text(m.start), time_text(m.end)),
+              2);
   if (!m.repairs.empty()) {
     out += "\nFound in the prices\n";
-    for (const auto& repair : m.repairs) out += "  " + repair + "\n";
+    for (const auto& repair : m.repairs) out += wrapped("  " + repair, 4);
   }
   if (!m.notes.empty()) {
     out += "\nNotes\n";
-    for (const auto& note : m.notes) out += "  " + note + "\n";
+    for (const auto& note : m.notes) out += wrapped("  " + note, 4);
   }
-  out += "\nVolatility a year, Student-t and GJR-GARCH(1,1) with t residuals (standard errors)\n";
+  out += "\n" + wrapped("Volatility a year, Student-t and GJR-GARCH(1,1) with t residuals (standard errors)", 2);
   Table volatility(
       {"asset", "returns", "volatility", "dof", "alpha", "gamma", "beta", "dof of z", "persistence", "now"});
   for (const auto& a : m.assets) {
@@ -332,7 +332,7 @@ string fit_text(const FittedMarket& m) {
          fmt::format("{:.4f}", a.garch.persistence()), fmt::format("{:.3f}", std::sqrt(a.garch.next) * year)});
   }
   out += volatility.text();
-  out += "\nGJR-GARCH(1,1) by Gaussian quasi-likelihood, for resampled residuals (standard errors)\n";
+  out += "\n" + wrapped("GJR-GARCH(1,1) by Gaussian quasi-likelihood, for resampled residuals (standard errors)", 2);
   Table filter({"asset", "alpha", "gamma", "beta", "persistence", "losses in z^2", "now"});
   for (const auto& a : m.assets) {
     filter.row({a.name, with_error(a.filter.alpha), with_error(a.filter.gamma), with_error(a.filter.beta),
@@ -341,20 +341,28 @@ string fit_text(const FittedMarket& m) {
                 fmt::format("{:.3f}", std::sqrt(a.filter.next) * year)});
   }
   out += filter.text();
-  out += fmt::format("\nDegrees of freedom common to all assets: {} over {}, {} for GARCH residuals\n",
-                     with_error(m.tail.dof), duration_text(double(m.horizon)), with_error(m.residual_tail.dof));
-  out += fmt::format(
-      "Global Volatility Index: {:.3f} ({}-weighted basket: {:.3f} a year one bar ahead, {:.3f} in the long run)\n",
-      std::sqrt(m.basket.next / m.basket.long_run), m.weighted ? "capitalisation" : "equal",
-      std::sqrt(m.basket.next) * year, std::sqrt(m.basket.long_run) * year);
+  out += "\n" +
+         wrapped(fmt::format("Degrees of freedom common to all assets: {} over {}, {} for GARCH residuals",
+                             with_error(m.tail.dof), duration_text(double(m.horizon)), with_error(m.residual_tail.dof)),
+                 2);
+  out += wrapped(
+      fmt::format(
+          "Global Volatility Index: {:.3f} ({}-weighted basket: {:.3f} a year one bar ahead, {:.3f} in the long "
+          "run)",
+          std::sqrt(m.basket.next / m.basket.long_run), m.weighted ? "capitalisation" : "equal",
+          std::sqrt(m.basket.next) * year, std::sqrt(m.basket.long_run) * year),
+      2);
 
   if (m.assets.size() > 1) {
     const bool residuals = m.model == "gjr_garch";
     const auto& c = residuals ? m.residual_correlation : m.correlation;
     const auto& f = residuals ? m.residual_factors : m.factors;
-    out += fmt::format("\nCorrelation of {}, shrunk by {:.3f}{}; standard errors up to {:.2g}; least overlap {} bars\n",
-                       residuals ? "GARCH residuals" : "returns", c.shrinkage,
-                       c.forced ? " (to be positive definite)" : "", largest(c.error), c.least_overlap);
+    out += "\n" +
+           wrapped(fmt::format("Correlation of {}, shrunk by {:.3f}{}; standard errors up to {:.2g}; least overlap {}",
+                               residuals ? "GARCH residuals" : "returns", c.shrinkage,
+                               c.forced ? " (to be positive definite)" : "", largest(c.error),
+                               counted(std::uint64_t(c.least_overlap), "bar")),
+                   2);
     vector<string> header{""};
     const std::size_t shown = std::min<std::size_t>(m.assets.size(), 12);
     for (std::size_t i = 0; i < shown; ++i) header.push_back(m.assets[i].name);
@@ -366,7 +374,9 @@ string fit_text(const FittedMarket& m) {
     }
     out += correlation.text();
     if (f) {
-      out += fmt::format("\nFactor loadings (standard errors); largest correlation left over {:.3f}\n", f->residual);
+      out += "\n" + wrapped(fmt::format("Factor loadings (standard errors); largest correlation left over {:.3f}",
+                                        f->residual),
+                            2);
       vector<string> names{"asset"};
       for (std::size_t k = 0; k < f->loadings[0].size(); ++k) names.push_back(fmt::format("factor {}", k + 1));
       Table loadings(names);
@@ -407,13 +417,13 @@ string fit_text(const FittedMarket& m) {
   out += "\nLjung-Box on squares: does volatility still cluster?\n";
   Table box({"asset", "returns", "p", "GARCH residuals", "p", "lags"});
   for (const auto& a : m.assets) {
-    box.row({a.name, fmt::format("{:.1f}", a.raw.statistic), p_text(a.raw.p),
-             fmt::format("{:.1f}", a.filtered.statistic), p_text(a.filtered.p), fmt::format("{}", a.filtered.lags)});
+    box.row({a.name, fmt::format("{:.1f}", a.raw.statistic), p_value(a.raw.p),
+             fmt::format("{:.1f}", a.filtered.statistic), p_value(a.filtered.p), fmt::format("{}", a.filtered.lags)});
   }
   out += box.text();
 
   vector<string> header{"in standard deviations"};
-  for (const double p : tail_probabilities) header.push_back(fmt::format("{:g} %", 100.0 * p));
+  for (const double p : tail_probabilities) header.push_back(share_text(p, 6));
   out += fmt::format("\nTails of {} returns\n", bar);
   Table tails(header), filtered(header);
   const double infinity = std::numeric_limits<double>::infinity();

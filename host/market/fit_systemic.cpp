@@ -295,8 +295,8 @@ string too_few(const SystemicFit& fit, const Transfers& transfers, const PriceHi
   }
   const bool few = fit.rows < fewest_systemic_transfers || of_file < fewest_systemic_days;
   return fmt::format(
-      "{} of {} transfers, on {} days, met prices (loadings of the stress factor need {} on {} days{}) {}", fit.used,
-      fit.rows, fit.days, fewest_systemic_transfers, fewest_systemic_days, reasons,
+      "{} of {}, on {}, met prices (loadings of the stress factor need {} on {} days{}) {}", fit.used,
+      counted(fit.rows, "transfer"), counted(fit.days, "day"), fewest_systemic_transfers, fewest_systemic_days, reasons,
       few || !largest ? fmt::format("give more transfers: {} on {} days are in the file", fit.rows, of_file)
                       : largest->what);
 }

@@ -18,15 +18,16 @@ using std::string;
 using Json = nlohmann::ordered_json;
 
 string source_text(const SystemicFit& f) {
-  return fmt::format("{}: {} of {} transfers, on {} days, {} to {}{}", f.file, f.used, f.rows, f.days,
+  return fmt::format("{}: {} of {}, on {}, {} to {}{}", f.file, grouped(std::uint64_t(f.used)),
+                     counted(std::uint64_t(f.rows), "transfer"), counted(std::uint64_t(f.days), "day"),
                      time_text(f.first), time_text(f.last),
                      f.groups > 1 ? fmt::format(", ranked within {} groups", f.groups) : "");
 }
 
 /// What volatility is, in words.
 string measure_text(const SystemicFit& f) {
-  const string over = fmt::format("realised volatility over {} from the sending on ({} bars)",
-                                  duration_text(double(f.window)), f.window / f.bar);
+  const string over = fmt::format("realised volatility over {} from the sending on ({})",
+                                  duration_text(double(f.window)), counted(std::uint64_t(f.window / f.bar), "bar"));
   if (f.trailing == 0) return over + ", whatever volatility was before";
   return over + fmt::format(", without what the {} before already foretold (its log volatility, times {:.2f})",
                             duration_text(double(f.trailing)), f.beta);
@@ -74,10 +75,10 @@ string systemic_fit_text(const SystemicFit& f) {
   out += table.text();
   out += wrapped(fmt::format("  {}; {}.", source_text(f), measure_text(f)), 2);
   out += wrapped(
-      fmt::format("  Scores of delays and log volatility have correlation {:.3f}; {:.0f} % of the variance of log "
+      fmt::format("  Scores of delays and log volatility have correlation {:.3f}; {} of the variance of log "
                   "volatility is no noise, and without noise it is {:.3f} (by ranks alone {:.3f}). Errors: days "
                   "drawn in blocks of {:.1f} on average.",
-                  f.correlation, 100.0 * f.reliability, f.delays.value, f.by_ranks, f.block_days),
+                  f.correlation, share_text(f.reliability, 2), f.delays.value, f.by_ranks, f.block_days),
       2);
   out += wrapped("  " + stages_text(f), 2);
   for (const auto& note : f.notes) out += wrapped("  " + note, 2);

@@ -12,6 +12,8 @@
 
 #include "base/error.h"
 #include "base/quantity.h"
+#include "base/rows.h"
+#include "base/suggestion.h"
 #include "market/backtest_statistics.h"
 #include "market/bar_forecast.h"
 #include "market/fit.h"
@@ -415,12 +417,12 @@ std::span<const ForecastModel> forecast_models() { return models; }
 
 const ForecastModel& forecast_model(const std::string& name) {
   if (name == "recommended") return forecast_model(recommended_model);
-  std::string all;
   for (const auto& m : models) {
     if (name == m.name) return m;
-    all += (all.empty() ? "" : ", ") + std::string(m.name);
   }
-  throw Error(fmt::format("model '{}' (there is no such model) use some of: {}", name, all));
+  std::vector<std::string> names = names_of(models);
+  names.emplace_back("recommended");
+  throw Error(fmt::format("model {} (there is no such model) {}", in_quotes(name), suggestion(name, names, "model")));
 }
 
 }  // namespace proofload

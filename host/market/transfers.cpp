@@ -82,12 +82,12 @@ class Reader {
     if (status_ == nowhere || out_.rows.empty()) return;
     if (std::any_of(out_.rows.begin(), out_.rows.end(), [](const Transfer& t) { return t.delivered; })) return;
     string words;
-    for (const auto& word : words_) words += (words.empty() ? "" : ", ") + input::in_quotes(word);
+    for (const auto& word : words_) words += (words.empty() ? "" : ", ") + in_quotes(word);
     throw Error(
         {{file, 0,
           fmt::format("no row of column {} says that its message arrived (1, true, delivered, success, executed, ... "
                       "do; there is {}{}) write one of these words, or name another column: status=NAME",
-                      input::in_quotes(names_.status), words, more_words_ ? ", ..." : "")}});
+                      in_quotes(names_.status), words, more_words_ ? ", ..." : "")}});
   }
 
  private:
@@ -106,7 +106,7 @@ class Reader {
     Transfer t;
     const auto sent = sent_at(cells[time_]);
     if (!sent) {
-      return complain(at, fmt::format("{} in column {} is not a time", input::in_quotes(cells[time_]), names_.time),
+      return complain(at, fmt::format("{} in column {} is not a time", in_quotes(cells[time_]), names_.time),
                       "the volatility that a message met is looked up by it",
                       "write 2020-03-12T06:00:00Z or a Unix time");
     }
@@ -139,7 +139,7 @@ class Reader {
     DelayFault fault = fault_of(cell);
     if (delivered && names_.status.empty() && cell.empty())
       fault.what += ", or name the column that says which messages arrived: status=NAME";
-    complain(at, fmt::format("the delay {} in column {} {}", input::in_quotes(cell), names_.delay, fault.problem),
+    complain(at, fmt::format("the delay {} in column {} {}", in_quotes(cell), names_.delay, fault.problem),
              delivered ? "a delay is a number of seconds from 0 on"
                        : "for a message that did not arrive it is how many seconds it was watched, from 0 on",
              fault.what);
@@ -165,8 +165,8 @@ class Reader {
   std::size_t find(const input::Place& at, const vector<string_view>& header, const string& name) {
     const auto match = std::find(header.begin(), header.end(), name);
     if (match == header.end()) {
-      complain(at, fmt::format("there is no column {}", input::in_quotes(name)), "the first line names the columns",
-               input::suggestion(name, {header.begin(), header.end()}, "column"));
+      complain(at, fmt::format("there is no column {}", in_quotes(name)), "the first line names the columns",
+               suggestion(name, {header.begin(), header.end()}, "column"));
     }
     return static_cast<std::size_t>(match - header.begin());
   }
@@ -199,7 +199,7 @@ TransferColumns transfer_columns(const char* option, const vector<string>& texts
         std::find_if(std::begin(places), std::end(places), [&](const auto& p) { return p.first == key; });
     if (place == std::end(places) || name.empty()) {
       throw Error(fmt::format("{} {} (columns are given as time=NAME, delay=NAME, status=NAME, group=NAME) write {} {}",
-                              option, input::in_quotes(text), option, example));
+                              option, in_quotes(text), option, example));
     }
     if (!place->second->empty())
       throw Error(fmt::format("{} names {} twice (one column holds it) name it once", option, key));

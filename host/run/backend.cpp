@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "base/tell.h"
+#include "base/words.h"
 #include "kernels/cpu.h"
 #include "run/cuda_backend.h"
 #include "run/quota.h"
@@ -85,7 +86,8 @@ class CpuBackend final : public Backend {
 
   std::string name() const override { return "cpu"; }
   std::string device() const override {
-    return fmt::format("{} lanes of {} paths, {} threads", lanes_.name, lanes_.width, threads_);
+    return fmt::format("{} lanes of {}, {}", lanes_.name, counted(lanes_.width, "path"),
+                       counted(static_cast<std::uint64_t>(threads_), "thread"));
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "run/engine.h"
 #include "base/error.h"
 #include "base/version.h"
+#include "base/words.h"
 #include "plan/compile.h"
 
 #include <fmt/chrono.h>
@@ -51,9 +52,8 @@ Results run_scenario(const Scenario& scenario, Backend& backend, const RunOption
           "start");
     }
     if (before->range.count > scenario.run.paths) {
-      throw Error(
-          fmt::format("the result to resume has {} paths already (the run is to have {}) ask for more with --paths",
-                      before->range.count, scenario.run.paths));
+      throw Error(fmt::format("the result to resume has {} already (the run is to have {}) ask for more with --paths",
+                              counted(before->range.count, "path"), grouped(scenario.run.paths)));
     }
     r.tally = before->tally;
     r.range.count = before->range.count;

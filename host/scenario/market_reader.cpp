@@ -72,13 +72,15 @@ class Residuals {
     if (!csv) return false;
     spec.file = csv->name;
     if (bad_ > bad_shown)
-      t_.report.add({csv, 0}, fmt::format("{} more cells are no residuals", bad_ - bad_shown),
+      t_.report.add({csv, 0},
+                    fmt::format("{} {} no residuals", counted(bad_ - bad_shown, "more cell"),
+                                bad_ - bad_shown == 1 ? "is" : "are"),
                     fmt::format("only {} are listed", bad_shown), "correct them, or leave their rows out");
     if (bad_ > 0) return false;
     if (rows_.size() < fewest_rows) {
-      t_.report.add(file_.place, fmt::format("{} has {} rows of residuals", in_quotes(csv->name), rows_.size()),
-                    fmt::format("fewer than {} would repeat themselves on every path", fewest_rows),
-                    "fit a longer history");
+      t_.report.add(
+          file_.place, fmt::format("{} has {} of residuals", in_quotes(csv->name), counted(rows_.size(), "row")),
+          fmt::format("fewer than {} would repeat themselves on every path", fewest_rows), "fit a longer history");
       return false;
     }
     if (!standardise(csv->name)) return false;

@@ -94,7 +94,7 @@ double capital_of(const Scenario& s, const CollateralSpec& c, std::optional<doub
   throw Error(
       fmt::format("{} has no size (lock-up and relaying cost depend on how much one liquidation moves) give --capital "
                   "1e6, say, or the collateral a sale, or the scenario a margin.liability",
-                  input::in_quotes(c.name)));
+                  in_quotes(c.name)));
 }
 
 /// "wrapped", or what its catalogue calls a variant of it: "wrapped-canonical".
@@ -138,7 +138,7 @@ Crossing crossing(Scenario s, const std::string& mechanism, const std::string& o
     throw Error(
         fmt::format("not every route crosses by {} (a frontier compares one mechanism at a time) read the "
                     "scenario with that mechanism",
-                    input::in_quotes(mechanism)));
+                    in_quotes(mechanism)));
   }
   out.mechanism = *found;
   const auto is_message = [](const StageSpec& stage) {
@@ -150,15 +150,15 @@ Crossing crossing(Scenario s, const std::string& mechanism, const std::string& o
     throw Error(
         fmt::format("routes.{} goes from {} to itself, and {} sends a message (there is nothing to cross, so the "
                     "comparison would mean nothing) name a scenario whose collateral is on another chain",
-                    r.name, r.collateral_chain, input::in_quotes(mechanism)));
+                    r.name, r.collateral_chain, in_quotes(mechanism)));
   }
   if (!only.empty()) {
     std::vector<std::string> names;
     for (const auto& c : s.collateral) names.push_back(c.name);
     std::erase_if(s.collateral, [&](const CollateralSpec& c) { return c.name != only; });
     if (s.collateral.empty()) {
-      throw Error(fmt::format("--collateral {} (the scenario has none of that name) {}", input::in_quotes(only),
-                              input::suggestion(only, names, "collateral")));
+      throw Error(fmt::format("--collateral {} (the scenario has none of that name) {}", in_quotes(only),
+                              suggestion(only, names, "collateral")));
     }
   }
   s.portfolio.reset();  // the book as one is no part of a frontier
@@ -197,7 +197,7 @@ std::vector<Crossing> read_crossings(const std::filesystem::path& scenario, cons
     if (std::find(mechanisms.begin(), mechanisms.begin() + static_cast<std::ptrdiff_t>(i), mechanisms[i]) !=
         mechanisms.begin() + static_cast<std::ptrdiff_t>(i)) {
       throw Error(fmt::format("--mechanisms names {} twice (each is one line of the result) take one of them out",
-                              input::in_quotes(mechanisms[i])));
+                              in_quotes(mechanisms[i])));
     }
     Overrides one = overrides;
     one.mechanism = mechanisms[i];

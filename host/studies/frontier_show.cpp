@@ -20,7 +20,8 @@ using Json = nlohmann::ordered_json;
 // ---- for people -----------------------------------------------------------------------------------------------------
 
 std::string trust_list(const Frontier& f) {
-  std::string text = "\nWhat each relies on (wrap depth: issuers between the token and the native asset)\n";
+  std::string text =
+      "\n" + wrapped("What each relies on (wrap depth: issuers between the token and the native asset)", 2);
   for (const Choice& c : f.choices) {
     const MechanismSpec& m = c.mechanism;
     text += wrapped(fmt::format("  {}: {}. Assets: {}. Wrap depth {:g}.", m.name,
@@ -31,25 +32,29 @@ std::string trust_list(const Frontier& f) {
   return text;
 }
 
-std::string delay_table(const Frontier& f) {
-  Table table({"mechanism", "at", "haircut", "low", "high", "of single", "p50", "p99", "P(layer fails)"});
+std::string mechanism_haircuts(const Frontier& f) {
+  Table table({"mechanism", "at", "haircut", "low", "high", "of single"}, 2);
   for (const Choice& c : f.choices) {
     for (std::size_t i = 0; i < c.haircuts.size(); ++i) {
       const HaircutAnswer& h = c.haircuts[i];
-      const bool first = i == 0;
-      table.row({first ? c.mechanism.name : "", confidence_text(h.confidence) + (h.beyond_cliff ? "*" : " "),
+      table.row({i == 0 ? c.mechanism.name : "", confidence_text(h.confidence) + (h.beyond_cliff ? "*" : " "),
                  percent(h.value), percent(h.parameter_low ? h.parameter_low : h.low),
-                 percent(h.parameter_high ? h.parameter_high : h.high), percent(h.efficiency, 1),
-                 first ? resolved_duration(c.p50) : "", first ? resolved_duration(c.p99) : "",
-                 first ? probability(c.p_failure) : ""});
+                 percent(h.parameter_high ? h.parameter_high : h.high), percent(h.efficiency, 1)});
     }
   }
   return table.text();
 }
 
+std::string mechanism_delays(const Frontier& f) {
+  Table table({"mechanism", "delay p50", "p99", "P(layer fails)"});
+  for (const Choice& c : f.choices)
+    table.row({c.mechanism.name, resolved_duration(c.p50), resolved_duration(c.p99), probability(c.p_failure)});
+  return "\n" + table.text();
+}
+
 /// The clear ones first, as many as fit; JSON has them all.
 std::string dominators(const Choice& c) {
-  constexpr std::size_t named = 2;
+  const std::size_t named = screen_width() < 100 ? 1 : 2;
   std::vector<Dominator> all = c.dominated_by;
   std::stable_partition(all.begin(), all.end(), [](const Dominator& d) { return d.clear; });
   std::string text;
@@ -327,36 +332,51 @@ std::string cell(std::optional<double> x) { return x && std::isfinite(*x) ? fmt:
 }  // namespace
 
 std::string frontier_table(const FrontierRun& run) {
-  std::string text = fmt::format("{}: {} mechanisms, {} liquidations each, seed {}, {}\n", clipped(run.scenario, 50),
-                                 run.plan_hashes.size(), grouped(run.paths), run.seed, run.engine);
-  text += fmt::format("{} ({})\n\n", run.backend, run.device);
+  std::string text = wrapped(fmt::format("{}: {}, {} each, seed {}, {}", clipped(run.scenario, 50),
+                                         counted(run.plan_hashes.size(), "mechanism"),
+                                         counted(run.paths, "liquidation"), run.seed, run.engine),
+                             2);
+  text += wrapped(fmt::format("{} ({})", run.backend, run.device), 2) + "\n";
+  text += wrapped(
+      "All probabilities are per liquidation (given that a position has reached its threshold). Random numbers are "
+      "common to all mechanisms: differences between them are known better than the figures.",
+      0);
   text +=
-      "All probabilities are per liquidation (given that a position has reached its threshold). Random numbers are\n"
-      "common to all mechanisms: differences between them are known better than the figures.\n";
-  text += fmt::format("Intervals ({:.4g} %, two-sided) hold the simulation error only{}.\n", 100.0 * run.interval,
-                      run.parameters_uncertain ? "; those of haircuts that of the scenario's [uncertainty] too"
-                                               : ", not that of the model or its data");
-  if (run.risk_free == 0.0)
-    text += "margin.risk_free is not given: capital costs nothing here, so locking it up does not either.\n";
+      wrapped(fmt::format("Intervals ({}, two-sided) hold the simulation error only{}.", share_text(run.interval, 4),
+                          run.parameters_uncertain ? "; those of haircuts that of the scenario's [uncertainty] too"
+                                                   : ", not that of the model or its data"),
+              0);
+  if (run.risk_free == 0.0) {
+    text += wrapped("margin.risk_free is not given: capital costs nothing here, so locking it up does not either.", 0);
+  }
   if (!run.frontiers.empty()) text += trust_list(run.frontiers[0]);  // all have the same mechanisms
   for (const Frontier& f : run.frontiers) {
     const std::string at = f.compared_at ? confidence_text(*f.compared_at) : std::string();
-    text += fmt::format("\n==== {} ({}, over {}) ====\n", f.collateral, f.asset, f.route);
-    text += fmt::format(
-        "\nHaircuts in % of value{}\nof single: 1 - haircut, in % of 1 - what a single-chain engine takes (the price "
-        "until oracle and one block)\n",
-        run.parameters_uncertain ? "; low and high hold parameter error where there are blocks enough" : "");
-    text += delay_table(f);
-    text += fmt::format(
-        "\nCost of a liquidation of {} USD: lock-up is its capital x {:g} % a year x (lock-up + mean delay).\n"
-        "Dominated: another is at least as good by {}P(layer fails), cost, p99 and wrap depth, and better\n"
-        "by one (?: by no more than intervals and bins explain)\n",
-        exact_dollars(f.capital), 100.0 * run.risk_free, at.empty() ? "" : "haircut at " + at + ", ");
+    text += "\n" + wrapped(fmt::format("==== {} ({}, over {}) ====", f.collateral, f.asset, f.route), 2);
+    text += "\n" + wrapped(fmt::format("Haircuts in % of value{}", run.parameters_uncertain
+                                                                       ? "; low and high hold parameter error where "
+                                                                         "there are blocks enough"
+                                                                       : ""),
+                           2);
+    text += wrapped(
+        "of single: 1 - haircut, in % of 1 - what a single-chain engine takes (the price until oracle and one block)",
+        2);
+    text += mechanism_haircuts(f) + mechanism_delays(f);
+    text +=
+        "\n" + wrapped(fmt::format("Cost of a liquidation of {} USD: lock-up is its capital x {:g} % a year x (lock-up "
+                                   "+ mean delay).",
+                                   exact_dollars(f.capital), 100.0 * run.risk_free),
+                       2);
+    text +=
+        wrapped(fmt::format("Dominated: another is at least as good by {}P(layer fails), cost, p99 and wrap depth, and "
+                            "better by one (?: by no more than intervals and bins explain)",
+                            at.empty() ? "" : "haircut at " + at + ", "),
+                2);
     text += cost_table(f);
     if (at.empty())
-      text += "- Too few paths to bound any haircut: they are not compared. Run more paths.\n";
+      text += wrapped("- Too few paths to bound any haircut: they are not compared. Run more paths.", 2);
     else if (at != confidence_text(f.choices[0].haircuts.back().confidence))
-      text += fmt::format("- Too few paths to bound haircuts beyond {}. Run more paths.\n", at);
+      text += wrapped(fmt::format("- Too few paths to bound haircuts beyond {}. Run more paths.", at), 2);
     text += "\n" + trilemma(f, run.paths);
   }
   return text;

@@ -11,6 +11,7 @@
 #include "answers/result_file.h"
 #include "base/error.h"
 #include "base/tell.h"
+#include "base/words.h"
 #include "base/write_file.h"
 #include "plan/compile.h"
 #include "studies/blocks.h"
@@ -171,13 +172,13 @@ void require_free_place(const Job& job, const fs::path& resumed) {
                       name));
     if (left->compiled.plan_hash != plan_hash || left->seed != job.scenario.run.seed)
       throw Error(
-          fmt::format("{} holds {} paths of another run, of \"{}\" (it was killed, or is running) choose another "
+          fmt::format("{} holds {} of another run, of \"{}\" (it was killed, or is running) choose another "
                       "-o, or replace it with --force",
-                      name, left->range.count, left->scenario.name));
+                      name, counted(left->range.count, "path"), left->scenario.name));
     throw Error(
-        fmt::format("{} holds {} paths of this run (it was killed, or is running) go on from there with "
+        fmt::format("{} holds {} of this run (it was killed, or is running) go on from there with "
                     "--resume, or start anew with --force",
-                    name, left->range.count));
+                    name, counted(left->range.count, "path")));
   }
   const auto there = result_in(job.output);
   if (!there)

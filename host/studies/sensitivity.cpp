@@ -8,6 +8,7 @@
 
 #include "answers/margin.h"
 #include "base/error.h"
+#include "base/words.h"
 #include "laws/laws.h"
 #include "laws/whole_law.h"
 #include "plan/compile.h"
@@ -235,8 +236,8 @@ void check(const Scenario& scenario, const SensitivityOptions& options) {
   }
   if (options.ranges < 2) throw Error("fewer than 2 ranges (the error is seen between them) give 16");
   if (scenario.run.paths < static_cast<std::uint64_t>(options.ranges)) {
-    throw Error(fmt::format("{} paths (they are split into {} ranges, to see the error) run more with --paths",
-                            scenario.run.paths, options.ranges));
+    throw Error(fmt::format("{} (they are split into {} ranges, to see the error) run more with --paths",
+                            counted(scenario.run.paths, "path"), options.ranges));
   }
 }
 

@@ -67,7 +67,7 @@ Json head(const Scenario& s) {
 std::string slopes(const Scenario& s, const std::vector<SensitivityAnswer>& all) {
   std::vector<std::string> header = {"collateral", "at", "haircut"}, units = {"", "", "%"};
   for (const Shown& p : shown) header.emplace_back(p.name), units.emplace_back(p.per);
-  Table table(header);
+  Table table(header, 2);
   table.row(units);
   for (const auto& answer : all) {
     for (std::size_t c = 0; c < s.run.confidence.size(); ++c) {
@@ -81,17 +81,19 @@ std::string slopes(const Scenario& s, const std::vector<SensitivityAnswer>& all)
       table.row(row);
     }
   }
-  return "\nWhat moves a haircut: basis points, with their standard errors, per unit more of\n"
-         "volatility (annualised, in points), median delay, hazard, exposure, severity (mean loss if the layer fails, "
-         "in "
-         "points)\n" +
+  return "\n" +
+         wrapped(
+             "What moves a haircut: basis points, with their standard errors, per unit more of volatility (annualised, "
+             "in "
+             "points), median delay, hazard, exposure, severity (mean loss if the layer fails, in points)",
+             2) +
          table.text();
 }
 
 std::string elasticities(const Scenario& s, const std::vector<SensitivityAnswer>& all) {
   std::vector<std::string> header = {"collateral", "at"};
   for (const Shown& p : shown) header.emplace_back(p.name);
-  Table table(header);
+  Table table(header, 2);
   for (const auto& answer : all) {
     for (std::size_t c = 0; c < s.run.confidence.size(); ++c) {
       std::vector<std::string> row = {c == 0 ? answer.collateral : "", confidence_text(s.run.confidence[c])};
@@ -102,7 +104,8 @@ std::string elasticities(const Scenario& s, const std::vector<SensitivityAnswer>
       table.row(row);
     }
   }
-  return "\nElasticities: by how many % a haircut moves when the parameter moves by 1 %\n" + table.text();
+  return "\n" + wrapped("Elasticities: by how many % a haircut moves when the parameter moves by 1 %", 2) +
+         table.text();
 }
 
 std::string loading_text(const SystemicSpec& systemic) {
@@ -117,9 +120,11 @@ std::string loading_text(const SystemicSpec& systemic) {
 
 std::string sensitivity_table(const Scenario& s, const std::vector<SensitivityAnswer>& all,
                               const SensitivityOptions& options) {
-  return fmt::format(
-             "{}: {} paths, seed {}, differences over +-{:.3g} % (hazards {:.3g} %) on the same random numbers\n",
-             clipped(s.name, 50), s.run.paths, s.run.seed, 100.0 * options.bump, 100.0 * options.hazard_bump) +
+  return wrapped(
+             fmt::format("{}: {}, seed {}, differences over +-{:.3g} % (hazards {:.3g} %) on the same random numbers",
+                         clipped(s.name, 50), counted(s.run.paths, "path"), s.run.seed, 100.0 * options.bump,
+                         100.0 * options.hazard_bump),
+             2) +
          slopes(s, all) + elasticities(s, all) +
          (any_bent(all)
               ? "\n" + wrapped("~ bends or jumps within the difference (as where a failure becomes as likely as "
@@ -141,12 +146,13 @@ std::string systemic_table(const Scenario& s, const SystemicAnswer& all) {
   // Rows come in threes: none, half, all of a loading. What they have in common, none of any or all of them, is shown
   // once.
   const std::size_t common = all.assumed ? 0 : 2, first = all.assumed ? 1 : 0;
-  text +=
-      fmt::format("Haircuts in %, on the same random numbers: {}\n",
-                  all.assumed ? "with none, and with half | all of each" : "as they are, and with none | half of each");
+  text += wrapped(
+      fmt::format("Haircuts in %, on the same random numbers: {}",
+                  all.assumed ? "with none, and with half | all of each" : "as they are, and with none | half of each"),
+      2);
   std::vector<std::string> header = {"collateral", "at", all.assumed ? "none" : "as is"};
   for (std::size_t r = 0; r + 2 < all.rows.size(); r += 3) header.push_back(all.rows[r].loading);
-  Table table(header);
+  Table table(header, 2);
   for (std::size_t k = 0; k < s.collateral.size(); ++k) {
     for (std::size_t c = 0; c < s.run.confidence.size(); ++c) {
       std::vector<std::string> row = {c == 0 ? s.collateral[k].name : "", confidence_text(s.run.confidence[c]),

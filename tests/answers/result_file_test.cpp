@@ -1,6 +1,7 @@
 // Result files: what is written is what is read, and nothing else is taken for a result; a failed write leaves nothing
 // behind.
 #include "answers/result_file.h"
+#include "base/screen.h"
 #include "base/words.h"
 #include "run/results.h"
 #include "scenario/effective.h"
@@ -765,9 +766,19 @@ void expect_lines_fit(const std::string& text) {
   while (begin < text.size()) {
     const std::size_t end = text.find('\n', begin);
     const std::string line = text.substr(begin, end - begin);
-    EXPECT_LE(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; }), 120) << line;
+    EXPECT_LE(columns(line), screen_width()) << line;
     begin = end + 1;
   }
+}
+
+/// On one line, with single spaces.
+std::string unwrapped(std::string text) {
+  std::string out;
+  for (const char c : text) {
+    const char x = c == '\n' ? ' ' : c;
+    if (x != ' ' || out.empty() || out.back() != ' ') out += x;
+  }
+  return out;
 }
 
 /// A scenario with a [margin], of which paths fail.
@@ -804,36 +815,26 @@ TEST(Show, HasMarginsRatesAndCapsWhenTheyAreAskedFor) {
   EXPECT_EQ(json["portfolio"]["haircuts"][0]["required_margin"]["value"], *answer(r).portfolio->haircuts[0].margin);
   EXPECT_EQ(json["margin"]["loss_budget"], 5e4);
 
-  const std::string table = show_table(r);
+  const std::string table = show_table(r, Detail::all);
   expect_lines_fit(table);
   for (const char* part : {"Required margin in USD", "85 % of its worth", "liability of 1,000,000 USD", "closed form",
                            "expected loss of 50,000 USD", "4 risk-free, 4 calls a year", "hazard a year",
                            "low and high hold all that is possible", "of single"})
-    EXPECT_NE(table.find(part), std::string::npos) << part << " is not in\n" << table;
-  const std::string without = show_table(filled());
+    EXPECT_NE(unwrapped(table).find(part), std::string::npos) << part << " is not in\n" << table;
+  const std::string without = show_table(filled(), Detail::all);
   for (const char* part : {"Required margin", "risk rate", "of wrapped", "par. low"})
     EXPECT_EQ(without.find(part), std::string::npos) << part;
-}
-
-/// On one line, with single spaces.
-std::string unwrapped(std::string text) {
-  std::string out;
-  for (const char c : text) {
-    const char x = c == '\n' ? ' ' : c;
-    if (x != ' ' || out.empty() || out.back() != ' ') out += x;
-  }
-  return out;
 }
 
 TEST(Show, SaysWhatAHaircutBeyondTheCliffIs) {
   const Results r = with_margin();
   const CollateralAnswer a = answer(r).collateral[0];
-  const std::string table = unwrapped(show_table(r));
+  const std::string table = unwrapped(show_table(r, Detail::all));
   // 5 % fail: of 1 - 99 % that are one fifth, of 1 - 99.9 % one fiftieth.
   for (const char* part : {"* ETH@ethereum is beyond the cliff at 99 %, 99.9 %: its layer fails with probability 0.05,",
                            "(at 99 % what 80 % of failures take at most, at 99.9 % what 98 % of failures take at most)",
                            "which no haircut can price", "Cap the exposure instead: at most 1.11M USD (for certain"})
-    EXPECT_NE(table.find(part), std::string::npos) << part << " is not in\n" << table;
+    EXPECT_NE(unwrapped(table).find(part), std::string::npos) << part << " is not in\n" << table;
   // 0.93 to 0.94 of all confidences are priced: rounded down, not up.
   const double priced = 100.0 * *a.highest_priced_confidence;
   EXPECT_NE(table.find(fmt::format("The highest confidence that is priced for certain is {:.1f} %.",
@@ -842,9 +843,10 @@ TEST(Show, SaysWhatAHaircutBeyondTheCliffIs) {
       << table;
   Results unpriced = with_margin();
   unpriced.scenario.margin = {};
-  EXPECT_NE(unwrapped(show_table(unpriced)).find("at most 22.2 USD for each USD of expected loss per liquidation"),
+  EXPECT_NE(unwrapped(show_table(unpriced, Detail::all))
+                .find("at most 22.2 USD for each USD of expected loss per liquidation"),
             std::string::npos)
-      << show_table(unpriced);
+      << show_table(unpriced, Detail::all);
 }
 
 TEST(Show, SaysWhatIntervalsHold) {
@@ -856,7 +858,7 @@ TEST(Show, SaysWhatIntervalsHold) {
   r.scenario.uncertainty.hazards = {{"one", "", 2.0, 30.6}};
   EXPECT_EQ(uncertainty_text(r.scenario),
             "volatility (5 %), correlation (0.03), the hazard of one (2 events in 30.6 years)");
-  std::string table = unwrapped(show_table(r));
+  std::string table = unwrapped(show_table(r, Detail::all));
   EXPECT_NE(table.find("hold the simulation error only: the blocks"), std::string::npos) << table;
   EXPECT_EQ(table.find("par. low"), std::string::npos);
 
@@ -880,7 +882,7 @@ TEST(Show, SaysWhatIntervalsHold) {
     }
   }
   EXPECT_NEAR(show_json(r)["collateral"][1]["haircuts"][0]["parameter_interval"]["high"].get<double>(), 0.463, 1e-12);
-  table = show_table(r);
+  table = show_table(r, Detail::all);
   expect_lines_fit(table);
   for (const char* part : {"par. low", "46.300", "from 64 blocks of paths", "(correlation: in blocks only)"})
     EXPECT_NE(unwrapped(table).find(part), std::string::npos) << part << " is not in\n" << table;
@@ -897,7 +899,7 @@ TEST(Show, SaysOfWhichPresentItSpeaks) {
   EXPECT_EQ(state_text(r.scenario), "arbitrum halted for 40.0 min (sequencer), one paused for 3.0 h, base running");
   EXPECT_EQ(systemic_text(r.scenario),
             "stress factor with loadings delays 0.3, prices 0.2; delays with a Student copula, dof 4");
-  const std::string table = show_table(r);
+  const std::string table = show_table(r, Detail::all);
   expect_lines_fit(table);
   EXPECT_NE(table.find("\nNow: arbitrum halted for"), std::string::npos) << table;
   EXPECT_NE(table.find("\nSystemic: stress factor"), std::string::npos) << table;
@@ -908,7 +910,7 @@ TEST(Show, SaysOfWhichPresentItSpeaks) {
 TEST(Show, HasStagesBelowTheirRoutes) {
   Results r = with_margin();
   r.scenario.routes[0].stages[0].trigger = TriggerSpec{3600.0, 0.005};
-  const std::string table = unwrapped(show_table(r));
+  const std::string table = unwrapped(show_table(r, Detail::all));
   EXPECT_NE(table.find(" fast 1.0 s 1.0 s 1.0 s 1.0 s 0 relay: 60.0 min or 0.5 % and its publication 6.9 min 23.0 min "
                        "46.1 min 69.1 min slow"),
             std::string::npos)
@@ -919,14 +921,14 @@ TEST(Show, HasStagesBelowTheirRoutes) {
 
 TEST(Show, HasOutagesBesideDelays) {
   Results r = with_margin();
-  EXPECT_EQ(show_table(r).find("Outages"), std::string::npos);
+  EXPECT_EQ(show_table(r, Detail::all).find("Outages"), std::string::npos);
   EXPECT_EQ(show_json(r)["outages"].size(), 0u);
   LawSpec law;
   law.kind = LawKind::uniform;
   law.min = 0.0;
   law.max = 7200.0;
   r.scenario.layers[0].outages = {{"pause", 2.0, law}};
-  const std::string table = show_table(r);
+  const std::string table = show_table(r, Detail::all);
   expect_lines_fit(table);
   EXPECT_NE(unwrapped(table).find(" pause one 2 60.0 min 118.8 min 0.000228 "), std::string::npos) << table;
   EXPECT_EQ(show_json(r)["outages"][0]["owner"], "one");
@@ -947,27 +949,54 @@ TEST(Show, LeavesOutPairsThatWereNotCounted) {
   EXPECT_FALSE(all.joint_counted || all.joint_under[0][1] || all.joint_under[1][0]);
   EXPECT_EQ(all.joint_under[1][1], 0.005);
   EXPECT_TRUE(show_json(r)["joint_under"].is_null());
-  EXPECT_EQ(show_table(r).find("under-collateralised together"), std::string::npos);
+  EXPECT_EQ(show_table(r, Detail::all).find("under-collateralised together"), std::string::npos);
 }
 
 TEST(Show, HasBreachesBesideWhatIsLostAtTheSale) {
+  setenv("COLUMNS", "120", 1);  // so that they stand on one row
   std::string text = full_scenario();
   text.replace(text.find("ETH@base"), 8, "Ether wrapped thrice – über a route with a very long name");
   Results r = made_results(text);
   seal(r, 1'000'000);
   r.tally.counts[r.tally.layout.under(0, 0)] = 1234;
   r.tally.counts[r.tally.layout.breach(0)] = 5678;
-  const std::string table = show_table(r);
+  const std::string table = show_table(r, Detail::all);
   expect_lines_fit(table);
   const std::size_t row = table.find("\n  ETH@ethereum", table.find("P(loss > in force)"));
   const std::string line = table.substr(row + 1, table.find('\n', row + 1) - row - 1);
   EXPECT_LT(line.find("0.00123 ["), line.find("0.00568 [")) << line;
   EXPECT_NE(line.find("0.00568 ["), std::string::npos) << line;
   for (const char* part : {"P(breach): the price alone", "at a grid", "the book's worst date", "P(layer fails)"})
-    EXPECT_NE(table.find(part), std::string::npos) << part << " is not in\n" << table;
-  const std::string undated = show_table(filled(testing::as_book(testing::two_collaterals)));
+    EXPECT_NE(unwrapped(table).find(part), std::string::npos) << part << " is not in\n" << table;
+  const std::string undated = show_table(filled(testing::as_book(testing::two_collaterals)), Detail::all);
   EXPECT_EQ(undated.find("breach"), std::string::npos);
   EXPECT_EQ(undated.find("worst date"), std::string::npos);
+  unsetenv("COLUMNS");
+}
+
+/// What is printed first: the haircuts last of all, each with its interval, and nothing that --all is for.
+TEST(Show, EndsWithTheHaircuts) {
+  Results r = with_margin();
+  const Answers all = answer(r);
+  const std::string table = show_table(r), whole = show_table(r, Detail::all);
+  expect_lines_fit(table);
+  const auto& h = all.collateral[1].haircuts;
+  std::string row = "  ETH@base ";
+  for (const auto& one : h) {
+    row += fmt::format(" {:.2f}{} [{:.2f}, {}]", 100.0 * *one.value, one.beyond_cliff ? "*" : "", 100.0 * *one.low,
+                       one.high ? percent(one.high, 2) : "-");
+  }
+  const std::string last = whole.substr(whole.rfind("Haircuts in % of value"));
+  EXPECT_EQ(table.substr(table.rfind("Haircuts in % of value")), last) << "both end alike";
+  EXPECT_NE(unwrapped(last).find(unwrapped(row)), std::string::npos) << row << " is not in\n" << last;
+  EXPECT_EQ(last.find("\n\n"), std::string::npos) << "something follows the haircuts:\n" << last;
+  for (const char* part : {"What haircuts are made of", "Delays from the call", "Messaging layers", "no fail."}) {
+    EXPECT_EQ(table.find(part), std::string::npos) << part;
+    EXPECT_NE(whole.find(part), std::string::npos) << part;
+  }
+  EXPECT_NE(table.find("Required margin in USD"), std::string::npos) << "the scenario asks for it";
+  EXPECT_NE(table.find("--all:"), std::string::npos);
+  EXPECT_LE(std::count(table.begin(), table.end(), '\n'), 40);
 }
 
 /// One path after another whose message takes so long.
@@ -1002,8 +1031,8 @@ TEST(Notes, SayWhenTailsWereFittedAtAnotherHorizon) {
   EXPECT_TRUE(has(note, "fitted at 1h") && has(note, "route slow is " + median) && !has(note, "fast")) << note;
   EXPECT_TRUE(has(note, "too large") && has(note, "fit at a horizon near 2h")) << note;
   EXPECT_EQ(show_json(longer)["notes"][0], note);
-  EXPECT_TRUE(has(show_table(longer), "\n- the degrees of freedom were fitted at 1h"));
-  expect_lines_fit(show_table(longer));
+  EXPECT_TRUE(has(show_table(longer, Detail::all), "\n- the degrees of freedom were fitted at 1h"));
+  expect_lines_fit(show_table(longer, Detail::all));
 
   note = note_of(with_delays(fitted, 5.1 * hour, 5.1 * hour));
   EXPECT_TRUE(has(note, "fit at a horizon near 5h") && has(note, "route fast is") && has(note, "of slow is")) << note;
@@ -1051,13 +1080,13 @@ TEST(Notes, SayWhatIsStressed) {
       "volatility times 1.5, correlation 0.25 of the way to 1, drift -0.5 a year, depth divided by 4, delays times 3, "
       "hazards times 10, ETH -20 % at 10.0 min");
   EXPECT_EQ(show_json(r)["stress"], stress_text(r.scenario));
-  const std::string table = show_table(r);
+  const std::string table = show_table(r, Detail::all);
   EXPECT_NE(table.find("\nStressed: volatility times 1.5, "), std::string::npos) << table;
   expect_lines_fit(table);
   Results calm = made_results(std::string(testing::two_collaterals) + "[stress]\nvolatility = 1.0\n");
   seal(calm, 1000);
   EXPECT_EQ(stress_text(calm.scenario), "");
-  EXPECT_EQ(show_table(calm).find("Stressed"), std::string::npos);
+  EXPECT_EQ(show_table(calm, Detail::all).find("Stressed"), std::string::npos);
 }
 
 TEST(Notes, NameTheFileAndTheWindowOfAReplay) {
@@ -1075,7 +1104,7 @@ TEST(Notes, NameTheFileAndTheWindowOfAReplay) {
   };
   const Results fixed = replayed("start = \"2020-03-12T06:00:00Z\"");
   EXPECT_EQ(stress_text(fixed.scenario), "the prices of crash.csv from 2020-03-12T06:00:00Z to 2020-03-12T09:00:00Z");
-  EXPECT_NE(show_table(fixed).find("\nStressed: the prices of crash.csv from"), std::string::npos);
+  EXPECT_NE(show_table(fixed, Detail::all).find("\nStressed: the prices of crash.csv from"), std::string::npos);
   EXPECT_EQ(
       stress_text(
           replayed("start = \"random\", from = \"2020-03-12T04:00:00Z\", to = \"2020-03-12T12:00:00Z\"").scenario),
@@ -1092,11 +1121,11 @@ TEST(Show, FitsATerminalAndSaysWhatMatters) {
   count_losses(r.tally, 0, 0.01, 50, 0.9);
   seal(r, 1000);
   r.tally.counts[r.tally.layout.unresolved()] = 3;
-  const std::string table = show_table(r);
+  const std::string table = show_table(r, Detail::all);
   expect_lines_fit(table);
   for (const char* part : {"per liquidation", "simulation error only", "beyond the cliff at 99 %, 99.9 %", "On 3 paths",
                            "Run more paths", "Ether wrapped thrice – über a route with a very long name"}) {
-    EXPECT_NE(table.find(part), std::string::npos) << part << " is not in\n" << table;
+    EXPECT_NE(unwrapped(table).find(part), std::string::npos) << part << " is not in\n" << table;
   }
 }
 

@@ -8,6 +8,7 @@ import base64
 import calendar
 import contextlib
 import csv
+import fcntl
 import json
 import math
 import os
@@ -19,9 +20,12 @@ import shlex
 import shutil
 import signal
 import stat
+import struct
 import subprocess
 import sys
+import termios
 import time
+import unicodedata
 import zlib
 
 from program import (
@@ -525,6 +529,92 @@ def check_odd_files(folder):
     check("byte order mark and CRLF are read", bom.returncode == 0, bom.stderr)
 
 
+# ---- the screen ------------------------------------------------------------------------------------------------------
+
+ROUTE = "a route whose name has as many letters as any name may have"
+LONG = {
+    'name = "small"': 'name = "%s"' % ("保证金压力" * 12),
+    'name = "ETH@ethereum"': 'name = "%s"' % ("以太坊网络抵押品" * 8),  # 64 characters, 128 columns
+    'name = "BTC@ethereum"': 'name = "🦄 bitcoin behind one wrapper, and another, and then a third"',
+    "[routes.far]": f'[routes."{ROUTE}"]',
+    'route = "far"': f'route = "{ROUTE}"',
+    '"quick"': '"a-mechanism-with-a-name-of-many-letters-that-nobody-would-type"',
+    "[mechanisms.quick": '[mechanisms."a-mechanism-with-a-name-of-many-letters-that-nobody-would-type"',
+}
+
+
+def on_terminal(text):
+    """Columns of a line: two for wide characters, none for those that combine."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def fits(name, result, width=80):
+    """No line of what was printed is wider; an address or a path, which are for copying, may be."""
+    wide = [line for line in result.stdout.decode().splitlines() if on_terminal(line) > width]
+    wide = [line for line in wide if "/" not in line.split()[-1]]
+    good = result.returncode in (0, 1) and result.stdout and not wide
+    check(f"{name} fits {width} columns", good, (wide[:2], result.stderr[-300:]))
+
+
+def check_screen(folder):
+    """Every command's tables fit 80 columns and 60, whatever the names, and a terminal's own width."""
+    text = CATALOGUE.replace("confidence = [0.9, 0.99]", "confidence = [0.9, 0.99, 0.999, 0.9999]\nhorizon = \"2h\"")
+    for short, name in LONG.items():
+        assert short in text, short
+        text = text.replace(short, name)
+    (folder / "long.toml").write_text(text + "[margin]\nliability = 1e6\nloss_budget = 1e5\ncalls_per_year = 4.0\n")
+    prices = made_prices(400)
+    (folder / "prices.csv").write_text("\n".join(prices) + "\n")
+    long, result = folder / "long.toml", folder / "long.h5"
+    for width in (80, 60):
+        how = {"env": {**os.environ, "COLUMNS": str(width)}}
+        made = run(folder, "run", long, "--paths", 3000, "-o", result, "--all", **how)
+        fits("run --all", made, width)
+        for command in (
+            ("run", long, "--paths", 1),
+            ("show", result),
+            ("show", result, "--all"),
+            ("compare", result, result),
+            ("sensitivity", long, "--paths", 2000, "--systemic"),
+            ("frontier", long, "--capital", "1e6", "--paths", 2000),
+            ("explain", long, "--path", 3),
+            ("list", "mechanisms", long),
+            ("list", "mechanisms"),
+            ("list", "chains"),
+            ("list", "laws"),
+            ("list", "stages"),
+            ("doctor",),
+            ("bench", "--scenario", long, "--paths", 2000),
+        ):
+            fits(" ".join(map(str, command[:2])), run(ROOT, *command, **how), width)
+        comments = run(folder, "validate", long, **how)
+        said = re.sub(rb"^[^#].*\n", b"", comments.stdout, flags=re.MULTILINE)
+        fits("validate's remarks", subprocess.CompletedProcess([], comments.returncode, said, comments.stderr), width)
+    one = run(folder, "run", long, "--paths", 1).stdout.decode()
+    check("run --paths 1: in the singular", "1 liquidation, seed" in one and "- 1 path is too few" in one, one)
+    whole = run(folder, "compare", result, result).stdout.decode()
+    check("compare: no p-value is noise", re.search(r" 1\.0000$", whole, re.MULTILINE) and "e-" not in whole, whole)
+    for width in (80, 132):
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+        env = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
+        process = subprocess.Popen([PROGRAM, "show", result, "--all"], stdout=theirs, stderr=subprocess.DEVNULL, env=env)
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # EIO: the other side was closed
+            while piece := os.read(ours, 65536):
+                shown += piece
+        os.close(ours)
+        process.wait(timeout=60)
+        widest = max(map(on_terminal, shown.decode().replace("\r", "").splitlines()))
+        check(f"a terminal of {width} columns is used", width - 20 < widest <= width, widest)
+    piped = run(folder, "show", result, "--all", env={k: v for k, v in os.environ.items() if k != "COLUMNS"})
+    fits("what goes into a pipe", piped)
+    (folder / "noise.toml").write_text(BASE.replace('"15m"', '"19.97m"').replace("max = \"60s\"", 'max = "1.1m"'))
+    noise = run(folder, "validate", "noise.toml").stdout.decode()
+    check("validate: durations as they were written", '"19.97m"' in noise and not re.search(r"\d{12}", noise), noise)
+
+
 # ---- arguments -------------------------------------------------------------------------------------------------------
 
 
@@ -548,7 +638,22 @@ def check_arguments(folder):
     }.items():
         refused(f"run {' '.join(arguments)}", folder, "run", "base.toml", *arguments, holds=holds)
     refused("bench --paths abc", folder, "bench", "--paths", "abc", holds=["--paths"])
-    refused("no command", folder)
+    alone = run(folder)
+    told = alone.stderr.decode()
+    check("no command: the help, and exit status 2", alone.returncode == 2 and not alone.stdout, alone)
+    check("no command: as --help has it", told == run(folder, "--help").stdout.decode(), told)
+    refused("unknown command that is near one", folder, "rum", "base.toml", holds=['did you mean "run"'])
+    for arguments, meant in {
+        ("run", "base.toml", "--pahts", "3"): "--paths",
+        ("show", "x.h5", "--jsn"): "--json",
+        ("bench", "--modell=merton"): "--model",
+        ("bench", "--model", "garch"): "gjr_garch",
+        ("bench", "--model", "mertn"): "merton",
+        ("list", "mechanism"): "mechanisms",
+        ("help", "sens"): "sensitivity",
+        ("frontier", ROOT / "scenarios/phase-2-trusted-relayer.toml", "--mechanisms", "across"): "intent-across",
+    }.items():
+        refused(f"meant: {arguments[-1]}", folder, *arguments, holds=["did you mean", f'"{meant}"'])
     refused("unknown command", folder, "simulate", "base.toml", holds=["simulate"])
     for command in ("run", "show", "compare", "export", "validate", "explain", "list", "frontier", "sensitivity"):
         refused(f"{command} of nothing", folder, command)
@@ -583,7 +688,7 @@ def check_help(folder):
         lines = result.stdout.decode().splitlines()
         example = [line for line in lines if line.startswith("Example: " + " ".join(["proofload", *command]))]
         check(name, result.returncode == 0 and not result.stderr and example and len(lines) <= 32, f"{lines}")
-        check(f"{name} is at most 110 wide", max(map(len, lines)) <= 110, max(map(len, lines)))
+        check(f"{name} is at most 80 wide", max(map(len, lines)) <= 80, max(map(len, lines)))
         check(f"help {' '.join(command)}", run(folder, "help", *command).stdout == result.stdout)
     for option in ("--version", "-V"):
         version = run(folder, option)
@@ -666,6 +771,7 @@ BAD_PRICES = {
 def check_fit(folder):
     made = run(folder, "fit", "prices.csv", "-o", "market.toml")
     check("fit: exit status 0", made.returncode == 0, made.stderr[-300:])
+    fits("fit", made)
     check("fit: residuals beside the market", (folder / "market.residuals.csv").exists(), listing(folder))
     market = (folder / "market.toml").read_text()
     found = [float(v) for v in re.findall(r"^  \{ name = .*volatility = ([\d.]+)", market, re.MULTILINE)]
@@ -730,6 +836,7 @@ def check_fit_of_latencies(folder):
     given = ("fit", "stress.csv", "--model", "gaussian", "--latencies", "transfers.csv", *columns)
     made = run(folder, *given, "-o", "stress.toml")
     check("fit of latencies: exit status 0", made.returncode == 0, made.stderr[-300:])
+    fits("fit of latencies", made)
     check("fit of latencies: the report", b"Stress factor" in made.stdout, made.stdout[-300:])
     said = " ".join(made.stdout.decode().split())
     check("fit of latencies: how stages are loaded", "a scenario loads every stage with it" in said, said[-900:])
@@ -876,8 +983,7 @@ def check_backtest(folder):
         refused(f"backtest {' '.join(arguments)}", folder, *command[:3], *arguments, holds=holds)
     refused("backtest of no prices", folder, "backtest", "base.toml", "nowhere.csv", holds=["nowhere.csv"])
     refused("backtest of no scenario", folder, "backtest", "nowhere.toml", "prices.csv", holds=["nowhere.toml"])
-    wide = max(map(len, run(folder, "backtest", "--help").stdout.decode().splitlines()))
-    check("proofload backtest --help is at most 110 wide", wide <= 110, wide)
+    fits("backtest", made)
 
 
 def check_bad_prices(folder):
@@ -1020,7 +1126,13 @@ def check_show(folder):
     check(
         "show: a table", table.returncode == 0 and not table.stderr and any("ETH@ethereum" in x for x in lines), table
     )
-    check("show: at most 130 wide", max(map(len, lines)) <= 130, max(map(len, lines)))
+    check("show: at most 80 wide", max(map(len, lines)) <= 80, max(map(len, lines)))
+    check("show: the haircuts are last", "BTC@ethereum" in lines[-1] and "[" in lines[-1], lines[-1])
+    whole = run(folder, "show", "good.h5", "--all").stdout.decode()
+    check("show --all: what haircuts are made of", "What haircuts are made of" in whole, whole[:300])
+    check("show --all: ends alike", whole.endswith("\n".join(lines[-4:]) + "\n"), whole[-300:])
+    machine = [run(folder, "show", "good.h5", "--json", env={**os.environ, "COLUMNS": w}).stdout for w in ("40", "300")]
+    check("show --json: whatever the screen", machine[0] == machine[1])
     check("show: what every probability is conditional on", any("per liquidation" in x for x in lines), lines)
     shown = json.loads(run(folder, "show", "good.h5", "--json").stdout)
     absent = shown["collateral"][1].pop("p_under")
@@ -1189,7 +1301,8 @@ def check_interrupt(folder):
     resumed = run(folder, *shlex.split(told[0])[1:])
     check("resumed as it said", resumed.returncode == 0, resumed.stderr)
     quiet = resumed.stderr.decode()
-    check("no progress when stderr is no terminal", quiet == "wrote part one.h5\n", quiet)
+    next_one = "next: proofload show 'part one.h5' --all"
+    check("no progress when stderr is no terminal", quiet.startswith("wrote part one.h5\n" + next_one), quiet)
     whole = run(folder, "run", "base.toml", "--paths", wanted, "--json")
     resumed, whole = json.loads(run(folder, "show", "part one.h5", "--json").stdout), json.loads(whole.stdout)
     for key in ("paths", "seed", "plan_hash", "tally_hash", "collateral"):
@@ -1208,7 +1321,7 @@ def check_list(folder):
         listed = json.loads(run(folder, "list", what, ROOT / "scenarios/presets", "--json").stdout)
         lines = shipped.stdout.decode().splitlines()
         check(f"list {what}: exit status 0", shipped.returncode == 0 and not shipped.stderr, shipped.stderr)
-        check(f"list {what}: at most 120 wide", max(map(len, lines)) <= 120, max(map(len, lines)))
+        check(f"list {what}: at most 80 wide", max(map(len, lines)) <= 80, max(map(len, lines)))
         unsourced = [m["name"] for m in listed if not m["source"]]
         check(f"list {what}: all of them with a source", len(listed) > 9 and not unsourced, unsourced)
         untold = [m["name"] for m in listed if not any(line.startswith(m["name"] + ":") for line in lines)]
@@ -1242,7 +1355,7 @@ def check_frontier(folder):
     made = run(folder, *command, "--json", "out.json", "--csv", "out.csv")
     check("frontier: exit status 0", made.returncode == 0, made.stderr)
     lines = made.stdout.decode().splitlines()
-    check("frontier: at most 120 wide", max(map(len, lines)) <= 120, max(map(len, lines)))
+    check("frontier: at most 80 wide", max(map(len, lines)) <= 80, max(map(len, lines)))
     found = json.loads((folder / "out.json").read_text())
     choices = {c["mechanism"]: c for c in found["collateral"][0]["choices"]}
     check("frontier: every mechanism", list(choices) == ["quick", "slow"], list(choices))
@@ -1299,7 +1412,7 @@ def check_sensitivity(folder):
     made = run(folder, "sensitivity", "base.toml", "--systemic", "--json", "out.json")
     check("sensitivity: exit status 0", made.returncode == 0, made.stderr)
     lines = made.stdout.decode().splitlines()
-    check("sensitivity: at most 140 wide", max(map(len, lines)) <= 140, max(map(len, lines)))
+    check("sensitivity: at most 80 wide", max(map(len, lines)) <= 80, max(map(len, lines)))
     found = json.loads((folder / "out.json").read_text())
     eth = found["collateral"][0]
     up = eth["parameters"]["volatility"]["haircuts"][0]["derivative"]
@@ -1365,6 +1478,8 @@ def main():
         check_bad_scenarios(folder)
     with workplace() as folder:
         check_odd_files(folder)
+    with workplace() as folder:
+        check_screen(folder)
     with workplace() as folder:
         check_arguments(folder)
     with workplace() as folder:
