@@ -18,15 +18,6 @@
 namespace proofload {
 namespace {
 
-/// What selling costs: proceeds y before become max(0, keep y - cost).
-struct Sale {
-  double keep = 1.0, cost = 0.0;
-  double loss(double before) const {
-    if (keep == 1.0 && cost == 0.0) return before;  // a free sale changes no digit
-    return 1.0 - std::max(0.0, keep * (1.0 - before) - cost);
-  }
-};
-
 /// A loss that stands for a bin in means.
 double midpoint(int bin) {
   if (bin == 0) return -1.0;
@@ -642,10 +633,10 @@ Answers answer(const Results& r) {
   const TallyLayout& at = tally.layout;
   if (tally.paths == 0) throw Error("there are no answers (no path was run) run the scenario with one path or more");
   if (tally.counts[at.non_finite()] != 0) {
-    throw Error(fmt::format(
-        "there are no answers ({} paths had an outcome that is not a number, the first is path {}) look at it "
-        "with `proofload explain`",
-        tally.counts[at.non_finite()], tally.lowest_non_finite));
+    throw Error(
+        fmt::format("there are no answers ({} had an outcome that is not a number, the first is path {}) look at it "
+                    "with `proofload explain`",
+                    counted(tally.counts[at.non_finite()], "path"), tally.lowest_non_finite));
   }
   const double level = r.scenario.run.interval, paths = static_cast<double>(tally.paths);
   const int collaterals = static_cast<int>(at.collaterals), layers = static_cast<int>(at.layers);

@@ -8,6 +8,7 @@
 /// single point 1, and gains beyond 100 % count as 100 %. Histograms hold losses before sale costs. Those turn proceeds
 /// y into max(0, keep y - cost), monotone, so quantiles map exactly.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,15 @@
 #include "scenario/scenario.h"
 
 namespace proofload {
+
+/// What selling costs: proceeds y before become max(0, keep y - cost).
+struct Sale {
+  double keep = 1.0, cost = 0.0;
+  double loss(double before) const {
+    if (keep == 1.0 && cost == 0.0) return before;  // a free sale changes no digit
+    return 1.0 - std::max(0.0, keep * (1.0 - before) - cost);
+  }
+};
 
 /// A haircut at one confidence, with everything the contract shows of it (DESIGN 4.2). Absent: not estimable from these
 /// paths (bounds: no such rank; expected shortfall: no path lies beyond the quantile, and its interval: the haircut has

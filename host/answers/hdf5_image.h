@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -165,6 +166,31 @@ class Image {
     finish(set, dimensions, units, long_name);
   }
 
+  /// Figures of the bins of a long histogram, a row for each entry of the first dimension, as `row` gives it: compressed
+  /// chunks, and only those that hold a number (what is absent reads as not-a-number).
+  template <class Row>
+  void curves(const std::string& name, const std::vector<std::string>& dimensions, const Row& row,
+              const std::string& units, const std::string& long_name) {
+    const std::vector<hsize_t> extent = extents(dimensions);
+    const hsize_t bins = extent[1], size = std::min(bins, chunk_bins);
+    const double absent = std::numeric_limits<double>::quiet_NaN();
+    const Id set = dataset(name, file_type<double>(), extent, {1, size}, &absent);
+    for (hsize_t r = 0; r < extent[0]; ++r) {
+      const std::vector<double> values = row(static_cast<std::size_t>(r));
+      for (hsize_t bin = 0; bin < bins; bin += size) {
+        const double* from = values.data() + bin;
+        const hsize_t here = std::min(size, bins - bin);
+        if (std::all_of(from, from + here, [](double x) { return x != x; })) continue;
+        const hsize_t start[] = {r, bin}, count[] = {1, here};
+        const Id where(H5Dget_space(set), H5Sclose, name);
+        checked(H5Sselect_hyperslab(where, H5S_SELECT_SET, start, nullptr, count, nullptr), name);
+        const Id memory = dataspace({here});
+        checked(H5Dwrite(set, H5T_NATIVE_DOUBLE, memory, where, H5P_DEFAULT, from), name);
+      }
+    }
+    finish(set, dimensions, units, long_name);
+  }
+
   std::string bytes() const {
     checked(H5Fflush(file_, H5F_SCOPE_GLOBAL), "the flush");
     const ssize_t size = checked(H5Fget_file_image(file_, nullptr, 0), "the image");
@@ -185,8 +211,8 @@ class Image {
     return {H5Fcreate("proofload result in memory", H5F_ACC_TRUNC, creation, access), H5Fclose, "the image"};
   }
 
-  Id dataset(const std::string& name, hid_t type, const std::vector<hsize_t>& extent,
-             const std::vector<hsize_t>& chunk) {
+  Id dataset(const std::string& name, hid_t type, const std::vector<hsize_t>& extent, const std::vector<hsize_t>& chunk,
+             const double* absent = nullptr) {
     const Id properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose, name);
     checked(H5Pset_attr_creation_order(properties, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED), name);
     checked(H5Pset_obj_track_times(properties, false), name);
@@ -197,6 +223,7 @@ class Image {
         checked(H5Pset_deflate(properties, 4), name);
       }
     }
+    if (absent != nullptr) checked(H5Pset_fill_value(properties, H5T_NATIVE_DOUBLE, absent), name);
     const Id space = dataspace(extent);
     return {H5Dcreate2(file_, name.c_str(), type, space, H5P_DEFAULT, properties, H5P_DEFAULT), H5Dclose, name};
   }

@@ -273,6 +273,61 @@ void write_tally(Image& image, const Results& r) {
   }
 }
 
+/// Losses as they are drawn: a density over each of two axes, before and after what the sale costs. Bins are not
+/// equally wide, so counts alone draw a wrong picture. Bins far from every path are absent.
+void write_densities(Image& image, const Results& r) {
+  const TallyLayout& layout = r.tally.layout;
+  constexpr double absent = std::numeric_limits<double>::quiet_NaN(),
+                   infinity = std::numeric_limits<double>::infinity();
+  std::vector<double> width{infinity};
+  for (int b = 1; b < loss_bins; ++b) width.push_back(b == loss_bins - 1 ? 0.0 : loss_edge(b + 1) - loss_edge(b));
+  image.variable("loss_width", {"loss"}, width.data(), "1", "width of the loss bin: none of the last, the point 1");
+
+  const auto bins = static_cast<std::size_t>(loss_bins);
+  const auto planned = [&](std::size_t k) {
+    const Collateral& c = r.compiled.plan.collateral[k];
+    return Sale{c.keep, c.cost};
+  };
+  /// `value(bin, probability)` of each bin of a chunk that holds something.
+  const auto curve = [&](std::size_t k, const auto& value) {
+    const int at = static_cast<int>(k);
+    const std::uint64_t* counts = r.tally.counts.data();
+    const std::uint64_t *latency = counts + layout.latency(at), *spared = counts + layout.spared(at),
+                        *struck = counts + layout.struck(at);
+    std::vector<double> out(bins, absent);
+    for (std::size_t first = 0; first < bins; first += chunk_bins) {
+      const std::size_t end = std::min<std::size_t>(bins, first + chunk_bins);
+      const auto paths = [&](std::size_t b) { return latency[b] - spared[b] + struck[b]; };
+      bool any = false;
+      for (std::size_t b = first; b < end; ++b) any |= paths(b) != 0;
+      for (std::size_t b = first; any && b < end; ++b)
+        out[b] = value(static_cast<int>(b), static_cast<double>(paths(b)) / static_cast<double>(r.tally.paths));
+    }
+    return out;
+  };
+  const auto sold = [&](std::size_t k, int bin) { return bin == 0 ? -infinity : planned(k).loss(loss_edge(bin)); };
+  const auto density = [](double probability, double wide) {
+    return wide > 0.0 && wide < infinity ? probability / wide : absent;
+  };
+  image.curves(
+      "loss_density", {"collateral", "loss"},
+      [&](std::size_t k) {
+        return curve(k, [&](int b, double p) { return density(p, width[static_cast<std::size_t>(b)]); });
+      },
+      "1", "probability per unit of loss, in the bin, with failures and before sale costs");
+  image.curves(
+      "loss_after_sale", {"collateral", "loss"},
+      [&](std::size_t k) { return curve(k, [&](int b, double) { return sold(k, b); }); }, "1",
+      "the lower edge of the loss bin after sale costs");
+  image.curves(
+      "loss_after_sale_density", {"collateral", "loss"},
+      [&](std::size_t k) {
+        return curve(
+            k, [&](int b, double p) { return b == loss_bins - 1 ? absent : density(p, sold(k, b + 1) - sold(k, b)); });
+      },
+      "1", "probability per unit of loss after sale costs, in the bin, with failures");
+}
+
 /// What the scenario read from files of prices and residuals: the effective scenario names them, and is not understood
 /// without what they held.
 void write_recorded(Image& image, const Results& r) {
@@ -464,6 +519,7 @@ void write_results(const Results& r, const std::filesystem::path& file) {
     write_dimensions(image, r);
     write_answers(image, r);
     write_tally(image, r);
+    write_densities(image, r);
     write_recorded(image, r);
     write_blocks(image, r);
     bytes = image.bytes();

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -173,6 +174,34 @@ def check_xarray(xarray, file, shown):
     print("xarray: named dimensions, selected by name, as a pandas frame")
 
 
+def check_picture(file, shown):
+    """The lines that results/README.md shows draw the densities: under each curve lies what its bins hold, and the haircuts."""
+    with open("results/README.md", encoding="utf-8") as page:
+        block = next(b for b in re.findall(r"^```python\n(.*?)^```", page.read(), re.MULTILINE | re.DOTALL) if "pyplot" in b)
+    assert len(block.splitlines()) <= 7
+    folder = os.path.dirname(file)
+    lines = block.replace("results/multi-chain-book.h5", file).replace("density.png", os.path.join(folder, "density.png"))
+    import matplotlib
+
+    matplotlib.use("Agg")
+    names = {}
+    exec(lines, names)  # noqa: S102
+    with open(os.path.join(folder, "density.png"), "rb") as picture:
+        assert picture.read(4) == b"\x89PNG"
+    haircuts = next(c for c in shown["collateral"] if c["name"] == "ETH@ethereum")["haircuts"]
+    for line, sold in zip(names["pyplot"].gca().lines, (False, True)):
+        edges, density = (list(map(float, values)) for values in (line.get_xdata(), line.get_ydata()))
+        pairs = [(a, b, y) for a, b, y in zip(edges, edges[1:], density) if not math.isnan(a + b + y) and a > -math.inf]
+        total = sum((b - a) * y for a, b, y in pairs)
+        assert 1.0 - 1e-4 < total < 1.0 + 1e-9, (sold, total)  # but for a total loss, and the last bin of a chunk
+        for haircut in haircuts[:2]:
+            at = 100 * (haircut["value"] - (0.0 if sold else haircut["attribution"]["liquidity"]))
+            below = sum((b - a) * y for a, b, y in pairs if b <= at + 1e-9)
+            assert abs(below - haircut["confidence"]) < 1e-4 + 3e-3 * (1 - haircut["confidence"]), (sold, haircut, below)
+    names["pyplot"].close("all")
+    print("xarray and matplotlib: the picture of results/README.md")
+
+
 def check_observers(h5py, plain, file, shown, scenario):
     """With a grid there are breaches, and the least price of the book; without one there are none of their datasets."""
     with h5py.File(plain, "r") as f:
@@ -320,6 +349,8 @@ def main():
         xarray = package("xarray")
         if xarray and package("h5netcdf"):
             check_xarray(xarray, file, shown)
+            if package("matplotlib"):
+                check_picture(file, shown)
             checked += 1
         netcdf = package("netCDF4")
         if netcdf:
