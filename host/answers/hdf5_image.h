@@ -1,5 +1,5 @@
-/// hdf5_image.h -- HDF5 files as images in memory (the core driver), in the style of netCDF-4: datasets with named
-/// dimensions, units and long names. Included by results.cpp alone. Every call is checked; the first that fails throws
+/// hdf5_image.h -- HDF5 files made as images in memory (the core driver), in the style of netCDF-4: datasets with named
+/// dimensions, units and long names (image_reader.h reads them). Every call is checked; the first that fails throws
 /// Refused.
 #pragma once
 #include <fmt/format.h>
@@ -19,8 +19,7 @@
 
 namespace proofload::hdf5 {
 
-inline constexpr hsize_t chunk_bins = 8192;                          // of a long histogram: 64 KB before compression
-inline constexpr std::size_t largest_text = std::size_t{256} << 20;  // bytes of an attribute
+inline constexpr hsize_t chunk_bins = 8192;  // of a long histogram: 64 KB before compression
 
 /// HDF5 said no. Turned into an Error with the file's name by whoever knows it.
 struct Refused {
@@ -279,120 +278,5 @@ class Image {
   Id file_;
   std::map<std::string, hsize_t> extents_;
 };
-
-// ---- reading --------------------------------------------------------------------------------------------------------
-
-inline Id open_attribute(hid_t file, const std::string& name) {
-  if (checked(H5Aexists(file, name.c_str()), name) == 0) throw Refused{fmt::format("it has no attribute \"{}\"", name)};
-  return {H5Aopen(file, name.c_str(), H5P_DEFAULT), H5Aclose, name};
-}
-
-inline void check_single(hid_t attribute, const std::string& name, H5T_class_t kind) {
-  const Id type(H5Aget_type(attribute), H5Tclose, name), space(H5Aget_space(attribute), H5Sclose, name);
-  const bool text = kind == H5T_STRING;
-  if (H5Tget_class(type) != kind || H5Sget_simple_extent_npoints(space) != 1 ||
-      (text && H5Tis_variable_str(type) <= 0)) {
-    throw Refused{fmt::format("its attribute \"{}\" is not {}", name, text ? "a text" : "a number")};
-  }
-}
-
-inline std::string text_attribute(hid_t file, const std::string& name) {
-  const Id attribute = open_attribute(file, name);
-  check_single(attribute, name, H5T_STRING);
-  const Id type(H5Aget_type(attribute), H5Tclose, name);
-  char* text = nullptr;
-  checked(H5Aread(attribute, type, &text), name);
-  if (text == nullptr) return {};
-  const std::size_t length = ::strnlen(text, largest_text + 1);
-  std::string copy(text, std::min(length, largest_text));
-  H5free_memory(text);
-  if (length > largest_text) throw Refused{fmt::format("its attribute \"{}\" is too long", name)};
-  return copy;
-}
-
-template <class T>
-T number_attribute(hid_t file, const std::string& name) {
-  const Id attribute = open_attribute(file, name);
-  check_single(attribute, name, std::is_same_v<T, double> ? H5T_FLOAT : H5T_INTEGER);
-  T number{};
-  checked(H5Aread(attribute, memory_type<T>(), &number), name);
-  return number;
-}
-
-/// Opens an image to read from. HDF5 copies it and does not write to it.
-inline Id open_image(std::string_view image) {
-  const Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "file properties");
-  checked(H5Pset_fapl_core(access, std::size_t{1} << 20, false), "file properties");
-  checked(H5Pset_file_image(access, const_cast<char*>(image.data()), image.size()), "the image");
-  const hid_t file = H5Fopen("proofload result in memory", H5F_ACC_RDONLY, access);
-  if (file < 0) throw Refused{fmt::format("it is truncated or damaged: {}", hdf5_reason())};
-  return {file, H5Fclose, "the image"};
-}
-
-inline bool has_dataset(hid_t file, const std::string& name) {
-  return checked(H5Lexists(file, name.c_str(), H5P_DEFAULT), name) > 0;
-}
-
-inline Id open_dataset(hid_t file, const std::string& name) {
-  if (!has_dataset(file, name)) throw Refused{fmt::format("it has no dataset \"{}\"", name)};
-  return {H5Dopen2(file, name.c_str(), H5P_DEFAULT), H5Dclose, name};
-}
-
-inline std::vector<hsize_t> extent_of_dataset(hid_t set, const std::string& name) {
-  const Id space(H5Dget_space(set), H5Sclose, name);
-  std::vector<hsize_t> extent(static_cast<std::size_t>(std::max(0, checked(H5Sget_simple_extent_ndims(space), name))));
-  if (!extent.empty()) checked(H5Sget_simple_extent_dims(space, extent.data(), nullptr), name);
-  return extent;
-}
-
-/// Reads a dataset of whole numbers that must have this shape.
-inline void read_counts(hid_t file, const std::string& name, const std::vector<hsize_t>& expected, std::uint64_t* to) {
-  const Id set = open_dataset(file, name);
-  const Id type(H5Dget_type(set), H5Tclose, name);
-  if (extent_of_dataset(set, name) != expected || H5Tget_class(type) != H5T_INTEGER) {
-    throw Refused{fmt::format("its dataset \"{}\" has another shape or type than its scenario asks for", name)};
-  }
-  checked(H5Dread(set, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, to), name);
-}
-
-/// Reads a single real number.
-inline double read_number(hid_t file, const std::string& name) {
-  const Id set = open_dataset(file, name);
-  const Id type(H5Dget_type(set), H5Tclose, name);
-  if (!extent_of_dataset(set, name).empty() || H5Tget_class(type) != H5T_FLOAT) {
-    throw Refused{fmt::format("its dataset \"{}\" is not a single real number", name)};
-  }
-  double number = 0.0;
-  checked(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, &number), name);
-  return number;
-}
-
-/// Reads a dataset of real numbers that must have this shape.
-inline void read_reals(hid_t file, const std::string& name, const std::vector<hsize_t>& expected, double* to) {
-  const Id set = open_dataset(file, name);
-  const Id type(H5Dget_type(set), H5Tclose, name);
-  if (extent_of_dataset(set, name) != expected || H5Tget_class(type) != H5T_FLOAT) {
-    throw Refused{fmt::format("its dataset \"{}\" has another shape or type than its scenario asks for", name)};
-  }
-  checked(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, to), name);
-}
-
-/// Reads a table of at most `most` real numbers, whatever its shape: its rows.
-inline std::vector<std::vector<double>> read_rows(hid_t file, const std::string& name, hsize_t most) {
-  const Id set = open_dataset(file, name);
-  const Id type(H5Dget_type(set), H5Tclose, name);
-  const std::vector<hsize_t> extent = extent_of_dataset(set, name);
-  if (extent.size() != 2 || H5Tget_class(type) != H5T_FLOAT || extent[0] > most || extent[1] > most ||
-      extent[0] * extent[1] > most) {  // most^2 has room
-    throw Refused{fmt::format("its dataset \"{}\" is not a table of at most {} real numbers", name, most)};
-  }
-  std::vector<double> numbers(static_cast<std::size_t>(extent[0] * extent[1]));
-  if (numbers.empty()) return {};
-  checked(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers.data()), name);
-  std::vector<std::vector<double>> rows;
-  for (auto at = numbers.begin(); at != numbers.end(); at += static_cast<std::ptrdiff_t>(extent[1]))
-    rows.emplace_back(at, at + static_cast<std::ptrdiff_t>(extent[1]));
-  return rows;
-}
 
 }  // namespace proofload::hdf5

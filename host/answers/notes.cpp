@@ -152,6 +152,10 @@ std::string partial_text(const Results& r) {
   return {};
 }
 
+std::string checksum_text(const Results& r) {
+  return r.has_checksum ? "" : "none (another program wrote the file anew: damage to it may not show)";
+}
+
 std::string uncertainty_text(const Scenario& scenario) {
   const UncertaintySpec& u = scenario.uncertainty;
   if (!u.given) return {};

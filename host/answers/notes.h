@@ -24,6 +24,9 @@ std::string uncertainty_text(const Scenario&);
 /// "8,000 of 4,000,000 paths" of a run that was stopped, or its blocks of [uncertainty]; "" for a whole run.
 std::string partial_text(const Results&);
 
+/// That the result was read from a file without a checksum, and what that means; "" where it has one.
+std::string checksum_text(const Results&);
+
 /// What intervals hold, and what they do not: a sentence or two.
 std::string interval_text(const Results&, const Answers&);
 

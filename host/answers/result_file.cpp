@@ -15,6 +15,7 @@
 
 #include "answers/answer.h"
 #include "answers/hdf5_image.h"
+#include "answers/image_reader.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/version.h"
@@ -33,8 +34,8 @@ constexpr std::uint64_t format_schema = 1;
 constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
 constexpr std::string_view trailer_tag = "\nproofload-xxh3-128 ";
 constexpr std::size_t trailer_size = trailer_tag.size() + 32 + 1;
-constexpr hsize_t most_recorded = hsize_t{1}
-                                  << 24;  // numbers, as many as may be read from a file of prices or residuals
+constexpr std::uint64_t most_recorded = std::uint64_t{1}
+                                        << 24;  // numbers, as many as may be read from a file of prices or residuals
 constexpr std::uint64_t largest_file = std::uint64_t{1} << 32;  // bytes; the largest plan's tally has 0.25 GB
 
 // ---- what of the tally is stored where ------------------------------------------------------------------------------
@@ -55,7 +56,7 @@ std::string dimension_of(Extent extent) {
 struct Dataset {
   std::string name;
   std::vector<std::string> dimensions;
-  std::vector<hsize_t> extents;
+  std::vector<std::uint64_t> extents;
   const char* units;
 };
 
@@ -71,7 +72,7 @@ Dataset dataset_of(const Section& section, const TallyLayout& layout) {
   const int bins = bins_of(section.kind);
   if (bins == 1) return set;
   set.dimensions.emplace_back(section.kind == Kind::delay ? "delay" : "loss");
-  set.extents.push_back(static_cast<hsize_t>(bins));
+  set.extents.push_back(static_cast<std::uint64_t>(bins));
   return set;
 }
 
@@ -388,7 +389,7 @@ std::string hash_of(std::string_view bytes) { return Hash().feed(std::as_bytes(s
 // ---- reading --------------------------------------------------------------------------------------------------------
 
 /// The HDF5 image inside the bytes of a file: without the hash that ours have behind it. A file that another program
-/// has rewritten has none; then HDF5's own checks and the tally's hash must do.
+/// has rewritten has none: then it is the whole file, HDF5's own checks and the tally's hash must do, and that is said.
 std::string_view image_in(std::string_view bytes) {
   if (bytes.substr(0, signature.size()) != signature) throw Refused{"it is not an HDF5 file"};
   const std::size_t at = bytes.rfind(trailer_tag);
@@ -401,71 +402,110 @@ std::string_view image_in(std::string_view bytes) {
 }
 
 /// In place of the files that the scenario names, none of which is opened.
-Recorded read_recorded(hid_t file) {
+Recorded read_recorded(ImageReader& image) {
   Recorded recorded;
-  if (has_dataset(file, "residual")) recorded.innovation.rows = read_rows(file, "residual", most_recorded);
-  if (!has_dataset(file, "replay_return")) return recorded;
+  if (image.has_dataset("residual")) recorded.innovation.rows = image.rows("residual", most_recorded);
+  if (!image.has_dataset("replay_return")) return recorded;
   ReplaySpec& replay = recorded.replay.emplace();
-  replay.returns = read_rows(file, "replay_return", most_recorded);
-  replay.bar = read_number(file, "replay_bar");
+  replay.returns = image.rows("replay_return", most_recorded);
+  image.read("replay_bar", {}, &replay.bar);
   std::uint64_t calls = 0;
-  read_counts(file, "replay_calls", {}, &calls);
+  image.read("replay_calls", {}, &calls);
   replay.calls = calls;
   return recorded;
 }
 
-std::optional<BlockHaircuts> read_blocks(hid_t file, const Scenario& scenario) {
-  if (!has_dataset(file, "block_haircut")) return std::nullopt;
+std::optional<BlockHaircuts> read_blocks(ImageReader& image, const Scenario& scenario) {
+  if (!image.has_dataset("block_haircut")) return std::nullopt;
   BlockHaircuts blocks;
   blocks.confidence = scenario.run.confidence;
   blocks.collaterals = scenario.collateral.size();
-  read_counts(file, "block_paths", {}, &blocks.paths);
-  const std::vector<hsize_t> extent = extent_of_dataset(open_dataset(file, "block_haircut"), "block_haircut");
-  const auto asked = static_cast<hsize_t>(std::max(0, scenario.uncertainty.blocks));
+  image.read("block_paths", {}, &blocks.paths);
+  const std::vector<std::uint64_t> extent = image.extent_of("block_haircut");
+  const auto asked = static_cast<std::uint64_t>(std::max(0, scenario.uncertainty.blocks));
   if (extent.empty() || extent[0] > asked) throw Refused{"it has more blocks than its scenario asks for"};
   blocks.done = extent[0];
   blocks.haircut.resize(blocks.done * blocks.collaterals * blocks.confidence.size());
-  read_reals(file, "block_haircut", {extent[0], blocks.collaterals, blocks.confidence.size()}, blocks.haircut.data());
+  image.read("block_haircut", {extent[0], blocks.collaterals, blocks.confidence.size()}, blocks.haircut.data());
   return blocks;
 }
 
 /// Counts are stored by name, so those of an older kernel revision mean what they meant. Only its random paths are
 /// gone: the plan keeps the hash that it had, which no run of today has. Returns the layout of what was tallied then.
-TallyLayout adopt_older(hid_t file, std::uint64_t revision, const std::string& plan_hash, Results& r) {
+TallyLayout adopt_older(ImageReader& image, std::uint64_t revision, const std::string& plan_hash, Results& r) {
   const auto collaterals = r.compiled.reading_of.size();
   std::vector<std::uint64_t> readings(collaterals);
-  read_counts(file, "price_reading", {static_cast<hsize_t>(collaterals)}, readings.data());
+  image.read("price_reading", {collaterals}, readings.data());
   if (!std::equal(readings.begin(), readings.end(), r.compiled.reading_of.begin(),
                   [](std::uint64_t then, int now) { return then == static_cast<std::uint64_t>(now); }))
     throw Refused{fmt::format("its price-layer times are in another order, it was written by {}", r.engine)};
   r.compiled.plan.revision = static_cast<std::uint32_t>(revision);
   r.compiled.plan_hash = plan_hash;
   TallyLayout layout = layout_of(r.compiled.plan);
-  if (!has_dataset(file, section(Counted::breach).name)) layout.breaches = 0;
-  if (!has_dataset(file, section(Counted::least).name)) layout.lowest = 0;
-  if (!has_dataset(file, section(Counted::basis).name)) layout.based = 0;
+  if (!image.has_dataset(section(Counted::breach).name)) layout.breaches = 0;
+  if (!image.has_dataset(section(Counted::least).name)) layout.lowest = 0;
+  if (!image.has_dataset(section(Counted::basis).name)) layout.based = 0;
   // in revision 3 and before pairs were always counted
-  const std::string under = section(Counted::under).name;
-  layout.joint = extent_of_dataset(open_dataset(file, under), under).size() == 2 ? 1 : 0;
+  layout.joint = image.extent_of(section(Counted::under).name).size() == 2 ? 1 : 0;
   return layout;
 }
 
-Results read_image(std::string_view image, const std::string& name) {
-  const Id file = open_image(image);
-  if (H5Aexists(file, "format") <= 0 || text_attribute(file, "format") != format_name) {
+/// Text that is printed in a line.
+std::string read_line(ImageReader& image, const std::string& name) {
+  std::string text = image.text(name);
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (text.size() > 1024 || std::any_of(text.begin(), text.end(), is_control))
+    throw Refused{fmt::format("its attribute \"{}\" is no line of text", name)};
+  return text;
+}
+
+/// Whether these may be the counts of so many paths, as far as answers rely on it. Their hash does not say so: whoever
+/// makes counts can make it.
+bool is_possible(const Tally& tally) {
+  const TallyLayout& at = tally.layout;
+  const std::uint64_t paths = tally.paths;
+  if (paths == 0) return false;
+  const auto sum = [&](const Section& s, std::size_t row) -> std::optional<std::uint64_t> {
+    std::uint64_t all = 0;
+    const auto bins = static_cast<std::size_t>(bins_of(s.kind));
+    for (const std::uint64_t n : std::span(tally.counts).subspan(at.begin(s) + row * bins, bins)) {
+      if (n > paths - all) return std::nullopt;
+      all += n;
+    }
+    return all;
+  };
+  for (const Section& s : sections) {
+    if (s.kind == Kind::sum) continue;
+    for (std::size_t row = 0; row < at.rows(s); ++row) {
+      const auto all = sum(s, row);
+      if (!all || (is_buffered(s.kind) && *all != paths)) return false;
+    }
+  }
+  for (int k = 0; k < static_cast<int>(at.collaterals); ++k) {  // paths that a failure moves
+    if (sum(section(Counted::spared), static_cast<std::size_t>(k)) !=
+        sum(section(Counted::struck), static_cast<std::size_t>(k)))
+      return false;
+    for (std::size_t b = 0; b < loss_bins; ++b)
+      if (tally.counts[at.spared(k) + b] > tally.counts[at.latency(k) + b]) return false;
+  }
+  return true;
+}
+
+Results read_image(std::string_view bytes, const std::string& name) {
+  ImageReader image(bytes);
+  if (!image.has_attribute("format") || image.text("format") != format_name) {
     throw Refused{"it is an HDF5 file of another program"};
   }
   Results r;
-  r.engine = text_attribute(file, "engine");
-  if (const auto schema = number_attribute<std::uint64_t>(file, "schema"); schema != format_schema) {
+  r.engine = read_line(image, "engine");
+  if (const auto schema = image.whole("schema"); schema != format_schema) {
     throw Refused{fmt::format("it has format {} and this program reads format {}; it was written by {}", schema,
                               format_schema, r.engine)};
   }
-  const std::string effective = text_attribute(file, "effective_scenario"),
-                    plan_hash = text_attribute(file, "plan_hash");
+  const std::string effective = image.text("effective_scenario"), plan_hash = image.text("plan_hash");
+  Recorded recorded = read_recorded(image);
+  recorded.former_words = true;
   try {
-    Recorded recorded = read_recorded(file);
-    recorded.former_words = true;
     r.scenario = parse_scenario(effective, name, ".", {}, &recorded);
     r.compiled = compile(r.scenario);
   } catch (const Error& e) {
@@ -473,37 +513,37 @@ Results read_image(std::string_view image, const std::string& name) {
         fmt::format("the scenario in it is no longer understood, it was written by {}: {}", r.engine, e.what())};
   }
   TallyLayout layout = layout_of(r.compiled.plan);
-  const auto revision = number_attribute<std::uint64_t>(file, "kernel_revision");
+  const auto revision = image.whole("kernel_revision");
   if (revision > kernel_revision) {
     throw Refused{fmt::format("it has kernel revision {} and this program knows {}; it was written by {}", revision,
                               kernel_revision, r.engine)};
   }
   if (revision < kernel_revision) {
-    layout = adopt_older(file, revision, plan_hash, r);
+    layout = adopt_older(image, revision, plan_hash, r);
   } else if (r.compiled.plan_hash != plan_hash) {
     throw Refused{fmt::format("its scenario compiles to plan {} here and did to {} in {}", r.compiled.plan_hash,
                               plan_hash, r.engine)};
   }
-  r.scenario.source = text_attribute(file, "scenario_text");
-  r.seed = number_attribute<std::uint64_t>(file, "seed");
-  r.range = {number_attribute<std::uint64_t>(file, "first_path"), number_attribute<std::uint64_t>(file, "paths")};
-  r.backend = text_attribute(file, "backend");
-  r.device = text_attribute(file, "device");
-  r.date = text_attribute(file, "date");
-  r.wall_seconds = number_attribute<double>(file, "wall_seconds");
+  r.scenario.source = image.text("scenario_text");
+  r.seed = image.whole("seed");
+  r.range = {image.whole("first_path"), image.whole("paths")};
+  if (r.range.first > ~std::uint64_t{0} - r.range.count) throw Refused{"its paths have impossible numbers"};
+  r.backend = read_line(image, "backend");
+  r.device = read_line(image, "device");
+  r.date = read_line(image, "date");
+  r.wall_seconds = image.real("wall_seconds");
 
   r.tally = Tally(layout);
   for (const Section& s : sections) {
     if (layout.size(s) == 0) continue;
     const Dataset set = dataset_of(s, layout);
-    read_counts(file, set.name, set.extents,
-                (s.kind == Kind::sum ? r.tally.sums : r.tally.counts).data() + layout.begin(s));
+    image.read(set.name, set.extents, (s.kind == Kind::sum ? r.tally.sums : r.tally.counts).data() + layout.begin(s));
   }
   r.tally.paths = r.range.count;
-  r.tally.lowest_non_finite = number_attribute<std::uint64_t>(file, "lowest_non_finite");
-  if (r.tally.hash() != text_attribute(file, "tally_hash"))
-    throw Refused{"its counts do not have the hash that it names"};
-  r.blocks = read_blocks(file, r.scenario);
+  r.tally.lowest_non_finite = image.whole("lowest_non_finite");
+  if (r.tally.hash() != image.text("tally_hash")) throw Refused{"its counts do not have the hash that it names"};
+  if (!is_possible(r.tally)) throw Refused{fmt::format("its counts are not those of {} paths", r.tally.paths)};
+  r.blocks = read_blocks(image, r.scenario);
   return r;
 }
 
@@ -537,13 +577,16 @@ void write_results(const Results& r, const std::filesystem::path& file) {
 Results read_results(const std::filesystem::path& file) {
   const std::string bytes = read_file(file, largest_file, "the result");
   try {
-    const QuietHdf5 quiet;
-    return read_image(image_in(bytes), file.string());
+    const std::string_view image = image_in(bytes);
+    Results results = read_image(image, file.string());
+    results.has_checksum = image.size() < bytes.size();
+    return results;
   } catch (const Refused& refused) {
     throw Error({{file.string(), 0,
                   fmt::format("this is no result that can be used ({}) run the scenario again", refused.text)}});
   } catch (const std::bad_alloc&) {
-    throw Error({{file.string(), 0, "the result cannot be read (there is not enough memory for it) free some memory"}});
+    throw Error({{file.string(), 0, "the result cannot be read (there is not enough memory for it) free some memory"}},
+                Cause::machine);
   }
 }
 

@@ -30,6 +30,7 @@ std::string heading(const Results& r, const Answers& all, Detail detail) {
     if (!words.empty()) text += wrapped(label + words, 2);
   };
   line("Part of a run that was stopped: ", partial_text(r));
+  line("Checksum of the file: ", checksum_text(r));
   line("Prices: ", market_text(r.scenario));
   line("Stressed: ", stress_text(r.scenario));
   line("Systemic: ", systemic_text(r.scenario));

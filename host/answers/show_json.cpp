@@ -198,6 +198,7 @@ Json show_json(const Results& r) {
   out["prices"] = market_text(r.scenario);
   const std::string partial = partial_text(r);
   out["partial"] = partial.empty() ? Json(nullptr) : Json(partial);
+  out["has_checksum"] = r.has_checksum;
   out["stress"] = stress.empty() ? Json(nullptr) : Json(stress);
   out["notes"] = Json::array();
   if (!tails.empty()) out["notes"].push_back(tails);

@@ -75,7 +75,10 @@ void add_compare(CLI::App& app, int& status) {
   app.add_flag("--json", *json, "for programs");
   app.callback([files, json, &status] {
     std::vector<Results> results;
-    for (const auto& f : *files) results.push_back(read_results(f));
+    for (const auto& f : *files) {
+      results.push_back(read_results(f));
+      tell_of_checksum(results.back(), f);
+    }
     const Comparison comparison = compare(results, *files);
     print(*json ? json_text(compare_json(comparison)) : compare_table(comparison));
     status = differs(comparison) ? 1 : 0;
@@ -93,7 +96,9 @@ void add_export(CLI::App& app, int&) {
   add_force(app, *force);
   app.callback([file, venue, output, force] {
     require_ours(*output, *force, {json_mark, "collateral,asset,route,confidence,"});
-    export_haircuts(read_results(*file), *venue, *output);
+    const Results results = read_results(*file);
+    tell_of_checksum(results, *file);
+    export_haircuts(results, *venue, *output);
     tell(fmt::format("wrote {}\n", *output));
   });
 }

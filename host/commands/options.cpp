@@ -12,6 +12,7 @@
 #include <new>
 #include <system_error>
 
+#include "answers/notes.h"
 #include "base/error.h"
 #include "base/tell.h"
 #include "scenario/reader.h"
@@ -81,6 +82,11 @@ void check_output_name(const char* option, const std::string& file, const std::s
 void add_all(CLI::App& app, bool& all) { app.add_flag("--all", all, "every table, and the haircuts after them"); }
 
 void add_force(CLI::App& app, bool& force) { app.add_flag("--force", force, "replace what is in the way"); }
+
+void tell_of_checksum(const Results& results, const std::string& file) {
+  if (const std::string text = checksum_text(results); !text.empty())
+    tell(fmt::format("{}: checksum {}\n", file, text));
+}
 
 int tell_exception(const std::string& of) {
   const std::string head = of.empty() ? of : of + ": ";

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "run/backend.h"
+#include "run/results.h"
 #include "scenario/reader.h"
 #include "scenario/scenario.h"
 
@@ -47,6 +48,9 @@ inline constexpr std::string_view json_mark = "\"engine\": \"proofload ";  ///< 
 
 /// Says on standard error what the exception that is being caught is about, behind `of`; answers the exit status.
 int tell_exception(const std::string& of = "");
+
+/// Says on standard error that the file of a result has no checksum, where it has none.
+void tell_of_checksum(const Results&, const std::string& file);
 
 /// Exit statuses besides 0, 1 (a finding) and 128 + a signal's number.
 inline constexpr int exit_input = 2, exit_some_failed = 3, exit_machine = 4;

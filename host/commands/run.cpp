@@ -168,6 +168,7 @@ int run(const RunArguments& a) {
   std::optional<Results> before;
   std::optional<Recorded> recorded;  // a run goes on without the files that it was started with
   if (!resumed.empty()) before = read_results(resumed.string());
+  if (before) tell_of_checksum(*before, resumed.string());
   if (before) recorded = recorded_in(before->scenario);
   std::vector<Job> jobs;  // every mistake shows before the first path
   for (std::size_t i = 0; i < outputs.size(); ++i)

@@ -35,6 +35,7 @@ Json to_json(const Results& r, const Venue& venue, const std::vector<ExportedHai
                 {"date", r.date}}},
               {"haircuts", Json::array()}};
   if (const std::string partial = partial_text(r); !partial.empty()) out["provenance"]["partial"] = partial;
+  if (const std::string none = checksum_text(r); !none.empty()) out["provenance"]["checksum"] = none;
   if (const std::string stress = stress_text(r.scenario); !stress.empty()) out["provenance"]["stress"] = stress;
   for (const auto& h : haircuts) {
     out["haircuts"].push_back({{"collateral", h.collateral},

@@ -649,6 +649,18 @@ bool Csv::next(vector<string_view>& cells, int& line) {
   return false;
 }
 
+bool holds_numbers(Csv& csv) {
+  std::size_t rows = 0, with_numbers = 0;
+  vector<string_view> cells;
+  for (int line = 0; rows < first_rows && csv.next(cells, line); ++rows) {
+    with_numbers += std::any_of(cells.begin(), cells.end(), [](string_view cell) {
+      return cell_number(cell).has_value() || time_of(cell).has_value();
+    });
+  }
+  csv.rewind();
+  return rows > 0 ? 2 * with_numbers >= rows : csv.header().empty();
+}
+
 void Csv::finish() {
   if (problems_.empty()) return;
   if (more_problems_ > 0)

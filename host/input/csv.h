@@ -90,4 +90,8 @@ class Csv {
   std::size_t more_problems_ = 0;
 };
 
+/// Whether half of the first rows hold a number or a time, or there is nothing at all. Of a file that a scenario names
+/// and that does not, nothing may be shown: it may be somebody's secret. Goes back to the first row.
+bool holds_numbers(Csv&);
+
 }  // namespace proofload::input

@@ -338,12 +338,21 @@ struct Loader {
   Report& report;
   vector<std::pair<fs::path, string>> chain;  ///< the files that are being read, the outermost first
   int included = 0;
+  std::size_t bytes = 0;  ///< of all texts
 
   std::optional<Node> load(const string& text, const SourcePointer& source) {
     const Place whole{source, 0};
     if (text.size() > largest_scenario)
       return report.add(whole, fmt::format("the text is larger than {} MiB", largest_scenario >> 20),
                         "a scenario of that size is taken for a mistake", "check that it is the file you mean");
+    if (bytes + text.size() > largest_scenario) {
+      report.incomplete = true;
+      if (bytes > largest_scenario) return std::nullopt;  // which was said
+      bytes = largest_scenario + 1;
+      return report.add(whole, fmt::format("with this file all files are larger than {} MiB", largest_scenario >> 20),
+                        "a scenario of that size is taken for a mistake", "include less");
+    }
+    bytes += text.size();
     if (!harmless(text, source, report)) return std::nullopt;
     Node tree, merged;
     try {
@@ -369,6 +378,7 @@ struct Loader {
   }
 
   void follow(const Node& include, const Source& from, Node& merged) {
+    if (!may_open(report, include.place, "an included file")) return;
     if (!include.is_array())
       report.add(include.place, fmt::format("include is {}", kind_name(include)), "several files may be included",
                  "write an array, such as include = [\"presets/chains.toml\"]");
@@ -438,11 +448,19 @@ bool path_is_sane(const string& path) {
   return !path.empty() && path.size() <= 4096 && std::none_of(path.begin(), path.end(), is_control);
 }
 
+bool may_open(Report& report, const Place& at, const char* role) {
+  if (!at.source || !at.source->sealed) return true;
+  report.add(at, "the scenario of a result names a file", fmt::format("{}; a result reads nothing but itself", role),
+             "run the scenario again");
+  return false;
+}
+
 bool check_file(Report& report, const Place& at, const fs::path& path, const char* role) {
   const auto refuse = [&](const string& problem, const string& why, const char* what) {
     report.add(at, in_quotes(path.string()) + problem, why, what);
     return false;
   };
+  if (!may_open(report, at, role)) return false;
   std::error_code problem;
   const auto status = fs::status(path, problem);
   if (!fs::exists(status))

@@ -22,6 +22,7 @@ constexpr std::size_t largest_scenario = std::size_t{4} << 20;  ///< bytes
 struct Source {
   std::string name;
   std::filesystem::path folder;
+  bool sealed = false;  ///< no file that it names is opened: it is the scenario in a result, which is anybody's
 };
 
 struct Place {
@@ -83,7 +84,9 @@ std::string described(const Node&);                         ///< its kind and, f
 
 /// Whether a path that a scenario names can be one: not empty, not huge, no control characters.
 bool path_is_sane(const std::string& path);
-/// Whether there is a regular file; if not, that is about `at`, where it is wanted as `role`.
+/// Whether the text at this place may have a file opened, which is wanted as `role`. Whoever opens one asks first.
+bool may_open(Report&, const Place& at, const char* role);
+/// Whether there is a regular file, which may be opened; if not, that is about `at`, where it is wanted as `role`.
 bool check_file(Report&, const Place& at, const std::filesystem::path&, const char* role);
 /// Reads a whole regular file of at most `largest` bytes; what is wrong is about `at`, where it is wanted as `role`.
 bool read_text(Report&, const Place& at, const std::filesystem::path&, std::size_t largest, const char* role,

@@ -265,7 +265,7 @@ optional<std::filesystem::path> read_path(Report& report, const Node& n, const s
 std::shared_ptr<const Source> read_csv(Report& report, const Node& file, const string& path, std::size_t largest,
                                        const char* role, const UseCells& use, Header header) {
   const auto name = read_path(report, file, path, "the path of a CSV file");
-  if (!name) return nullptr;
+  if (!name || !may_open(report, file.place, role)) return nullptr;
   std::error_code ignored;
   const auto status = std::filesystem::status(*name, ignored);
   if (*name != "-" && (!std::filesystem::exists(status) || std::filesystem::is_directory(status)) &&
@@ -274,6 +274,13 @@ std::shared_ptr<const Source> read_csv(Report& report, const Node& file, const s
   auto source = std::make_shared<const Source>(Source{name->string(), name->parent_path()});
   try {
     Csv csv(source->name, csv_text(*name, role, largest), header);
+    const bool by_scenario = file.place.line > 0;  // and not by the command line
+    if (by_scenario && !holds_numbers(csv)) {
+      report.add(file.place, in_quotes(source->name) + " is no table of numbers",
+                 fmt::format("{} has a number in most of its rows, and what is in other files is not shown", role),
+                 "check that it is the file you mean");
+      return nullptr;
+    }
     const vector<string_view> names(csv.header().begin(), csv.header().end());
     if (!names.empty() && !use({source, csv.header_line()}, names)) return source;
     vector<string_view> cells;

@@ -35,6 +35,7 @@ struct Results {
   Tally tally;
   /// of a scenario with an [uncertainty]; fewer than it asks for when interrupted
   std::optional<BlockHaircuts> blocks;
+  bool has_checksum = true;  ///< false: read from a file without one, in which damage may not show
 
   // Out of line: each file that holds one would compile them again.
   Results();

@@ -619,7 +619,8 @@ Scenario read_scenario(const std::filesystem::path& file, const Overrides& overr
 
 Scenario parse_scenario(const string& text, const string& name, const std::filesystem::path& folder,
                         const Overrides& overrides, const Recorded* recorded) {
-  return parse(text, {name, folder}, nullptr, overrides, recorded);
+  const bool sealed = recorded && recorded->use == Recorded::Use::instead;
+  return parse(text, {name, folder, sealed}, nullptr, overrides, recorded);
 }
 
 }  // namespace proofload

@@ -24,7 +24,7 @@ struct Overrides {
 /// What a scenario read from files of prices and residuals, kept apart from them: a result has it beside its scenario.
 struct Recorded {
   enum class Use {
-    instead,    ///< no such file is opened: what is not in here is a problem of the scenario
+    instead,    ///< no file is opened, of these or other kinds: what is not in here is a problem of the scenario
     if_missing  ///< for a file that is not there, when it has this name and the same is asked of it
   } use = Use::instead;
   std::vector<std::string> assets;   ///< whose columns these are; empty: those of the scenario, as they come

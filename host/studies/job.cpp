@@ -52,19 +52,26 @@ class Checkpoints {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-/// The result that a file holds; nothing when it holds none that can be read.
+/// The result that a file holds; nothing when it holds none that can be read. Throws Error when the machine cannot
+/// tell.
 std::optional<Results> result_in(const fs::path& file) {
   try {
     return read_results(file.string());
-  } catch (const Error&) { return {}; }
+  } catch (const Error& e) {
+    if (e.cause == Cause::machine) throw;
+    return {};
+  }
 }
 
 /// The result, where it was asked for or else wherever it can be kept.
 void keep(const fs::path& output, const Checkpoints& checkpoints, JobOutcome& job) {
   if (output.empty()) return;
   const bool partial = job.partial_paths || job.partial_blocks || !job.blocks_failed.empty();
-  const std::optional<Results> there = partial ? result_in(output) : std::nullopt;
-  const bool beside = there && partial_text(*there).empty();
+  bool beside = false;
+  try {
+    const std::optional<Results> there = partial ? result_in(output) : std::nullopt;
+    beside = there && partial_text(*there).empty();
+  } catch (const Error&) { beside = true; }  // it may be one
   if (beside) job.problem = fmt::format("{} holds a whole result (part of a run does not replace it)", output.string());
   try {
     job.written = beside ? part_of(output) : output;

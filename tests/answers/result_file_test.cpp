@@ -22,6 +22,7 @@
 #include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "answers/answer.h"
 #include "answers/compare.h"
@@ -317,6 +318,150 @@ TEST(DamagedResults, AreRefusedWhenTheirContentsDisagree) {
   EXPECT_TRUE(has(text, "no longer understood")) << text;
   text = error_after([](hid_t f) { set_text(f, "format", "other"); });
   EXPECT_TRUE(has(text, "another program")) << text;
+}
+
+/// A dataset in the place of one that is read, made by `create` with the space of the old one.
+std::string error_with(const char* name, const std::function<void(hid_t file, hid_t space)>& create) {
+  return error_after([&](hid_t f) {
+    const hid_t set = H5Dopen2(f, name, H5P_DEFAULT), space = H5Dget_space(set);
+    H5Dclose(set);
+    H5Ldelete(f, name, H5P_DEFAULT);
+    create(f, space);
+    H5Sclose(space);
+  });
+}
+
+TEST(HostileResults, ReadNothingButThemselves) {
+  const Folder folder;
+  const fs::path elsewhere = folder.path / "elsewhere.h5", raw = folder.path / "raw";
+  write_results(filled(), elsewhere);
+  spill(raw, std::string(4096, '\1'));
+  const auto expect = [](const std::string& text) {
+    EXPECT_NE(text.find("hit_count"), std::string::npos) << text;
+    EXPECT_NE(text.find("reads nothing but itself"), std::string::npos) << text;
+  };
+  const auto with = [](hid_t f, hid_t space, const std::function<void(hid_t)>& storage) {
+    const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    storage(creation);
+    H5Dclose(H5Dcreate2(f, "hit_count", H5T_STD_U64LE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+    H5Pclose(creation);
+  };
+  expect(error_with("hit_count", [&](hid_t f, hid_t) {
+    H5Lcreate_external(elsewhere.c_str(), "/hit_count", f, "hit_count", H5P_DEFAULT, H5P_DEFAULT);
+  }));
+  expect(error_with("hit_count",
+                    [](hid_t f, hid_t) { H5Lcreate_soft("/late_count", f, "hit_count", H5P_DEFAULT, H5P_DEFAULT); }));
+  expect(error_with("hit_count", [&](hid_t f, hid_t space) {
+    with(f, space, [&](hid_t creation) { H5Pset_external(creation, raw.c_str(), 0, 16); });
+  }));
+  expect(error_with("hit_count", [&](hid_t f, hid_t space) {
+    with(f, space, [&](hid_t creation) { H5Pset_virtual(creation, space, elsewhere.c_str(), "/hit_count", space); });
+  }));
+  // the same file's: no other file is opened, but it is a way there
+  expect(error_with("hit_count", [&](hid_t f, hid_t space) {
+    with(f, space, [&](hid_t creation) { H5Pset_virtual(creation, space, ".", "/late_count", space); });
+  }));
+}
+
+TEST(HostileResults, OpenNoFileOfTheirScenario) {
+  const Folder folder;
+  const std::string good = full_scenario();
+  const auto there = [&](const char* name, const std::string& bytes) {
+    spill(folder.path / name, bytes);
+    return '"' + (folder.path / name).string() + '"';
+  };
+  const std::string more = there("more.toml", "schema = 1\n"), matrix = there("matrix.csv", "1\n"),
+                    samples = there("samples.csv", "delay\n1\n2\n3\n"), quantiles = there("q.csv", "p50,p99\n1,2\n"),
+                    prices = there("prices.csv", "time,ETH\n1583971200,1\n1583974800,2\n"),
+                    residuals = there("residuals.csv", "ETH\n1\n2\n");
+  const auto first = [&](const std::string& from, const std::string& to) {
+    const auto at = good.find(from);
+    if (at == std::string::npos) throw std::logic_error("not in the scenario: " + from);
+    return std::string(good).insert(at + from.size(), to);
+  };
+  const std::string law = "kind = \"empirical\", ";
+  const auto as_basis = [&](const std::string& text) {
+    return first("[[collateral]]\n", "basis = { " + law + text + " }\n");
+  };
+  for (const auto& [text, why] :
+       {std::pair{first("schema = 1\n", "include = [" + more + "]\n"), "reads nothing but"},
+        {first("schema = 1\n", "include = [\"proofload:chains\"]\n"), "reads nothing but"},
+        {first("[market]\n", "correlation_file = " + matrix + "\n"), "reads nothing but"},
+        {as_basis("file = " + samples + ", column = \"delay\""), "reads nothing but"},
+        {as_basis("quantile_file = " + quantiles), "reads nothing but"},
+        {first("[market]\n",
+               "innovation = { kind = \"bootstrap\", file = " + residuals + ", bar = \"1h\", block = \"5h\" }\n"),
+         "no record that can be used"},
+        {good + "[stress]\nreplay = { file = " + prices + ", start = \"random\" }\n", "no record that can be used"}}) {
+    const std::string error = error_after([&text = text](hid_t f) { set_text(f, "effective_scenario", text.c_str()); });
+    EXPECT_NE(error.find(why), std::string::npos) << error << "\n" << text;
+  }
+}
+
+TEST(HostileResults, HaveCountsOfTheirPaths) {
+  const Results good = filled();
+  const TallyLayout& at = good.tally.layout;
+  const auto error = [&](const std::function<void(Tally&)>& change) {  // of a file whose hashes are right
+    Tally tally = good.tally;
+    change(tally);
+    return error_after([&](hid_t f) {
+      for (const Section& s : sections) {
+        if (s.kind == Kind::sum || at.size(s) == 0) continue;
+        const hid_t set = H5Dopen2(f, s.name, H5P_DEFAULT);
+        H5Dwrite(set, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, tally.counts.data() + at.begin(s));
+        H5Dclose(set);
+      }
+      set_text(f, "tally_hash", tally.hash().c_str());
+    });
+  };
+  EXPECT_EQ(error([](Tally&) {}), "no error");
+  for (const std::size_t one : {at.price(0) + 5, at.delay(0) + 5, at.book() + 7, at.struck(1) + 9, at.spared(1) + 9}) {
+    const std::string text = error([&](Tally& t) { ++t.counts[one]; });
+    EXPECT_NE(text.find("are not those of"), std::string::npos) << one << ": " << text;
+  }
+  const std::string nowhere = error([&](Tally& t) {
+    ++t.counts[at.spared(0) + 99'000], ++t.counts[at.struck(0) + 99'000];  // a path that was nowhere before
+  });
+  EXPECT_NE(nowhere.find("are not those of"), std::string::npos) << nowhere;
+  const std::string many = error([&](Tally& t) { t.counts[at.late(0)] = t.paths + 1; });
+  EXPECT_NE(many.find("are not those of"), std::string::npos) << many;
+}
+
+TEST(HostileResults, PrintNoControlCharacters) {
+  const auto error = [](const char* name) {
+    return error_after([&](hid_t f) { set_text(f, name, "\x1b]0;owned\x07"); });
+  };
+  for (const char* name : {"engine", "backend", "device", "date"})
+    EXPECT_NE(error(name).find("no line of text"), std::string::npos) << error(name);
+}
+
+TEST(Results, SayWhetherTheyHaveAChecksum) {
+  const Folder folder;
+  const fs::path file = folder.path / "made.h5", bare = folder.path / "bare.h5";
+  write_results(filled(), file);
+  const std::string bytes = slurp(file);
+  spill(bare, bytes.substr(0, bytes.size() - 53));
+  EXPECT_TRUE(read_results(file).has_checksum);
+  EXPECT_FALSE(read_results(bare).has_checksum);
+  EXPECT_EQ(show_table(read_results(file)).find("hecksum"), std::string::npos);
+  EXPECT_NE(show_table(read_results(bare)).find("Checksum of the file: none"), std::string::npos);
+}
+
+TEST(HostileResults, AreTheMachinesFaultWhereItHasNoRoom) {
+  const Folder folder;
+  write_results(filled(), folder.path / "made.h5");
+  const int next = ::dup(STDERR_FILENO);
+  ::close(next);
+  struct rlimit old {};
+  ::getrlimit(RLIMIT_NOFILE, &old);
+  const struct rlimit one_more { static_cast<rlim_t>(next) + 1, old.rlim_max };  // for the file, not for a channel
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one_more), 0);
+  std::optional<Cause> cause;
+  try {
+    read_results(folder.path / "made.h5");
+  } catch (const Error& e) { cause = e.cause; }
+  ::setrlimit(RLIMIT_NOFILE, &old);
+  EXPECT_EQ(cause, Cause::machine);
 }
 
 // ---- scenarios that read files ------------------------------------------------------------------------------------

@@ -623,7 +623,7 @@ TEST_F(Folder, BadResiduals) {
   one(replaced(good, "\"ETH\"", "\"EHT\""), 0, {"has no column \"ETH\"", "did you mean \"EHT\"?"});
   one(replaced(good, "SOL", "BTC"), 1, {"two columns are named \"BTC\""});
   one(residuals(99), 0, {"99 rows of residuals", "fewer than 100"});
-  one("timestamp_utc,BTC,SOL,ETH\n", 0, {"0 rows"});
+  one("timestamp_utc,BTC,SOL,ETH\n", 0, {"no table of numbers"});
   one("", 0, {"0 rows"});
   one(good + "x,nan,7,1\n", 152, {"\"nan\" is no residual", "finite"});
   one(good + "x,1,7,one\n", 152, {"\"one\" is no residual"});
