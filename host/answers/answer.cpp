@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "answers/margin.h"
+#include "base/counts.h"
 #include "base/error.h"
 #include "base/words.h"
 #include "laws/whole_law.h"
@@ -93,54 +94,63 @@ struct Hits {
   const Histogram* losses = nullptr;  ///< null: not known apart
 };
 
-/// What lies beyond a quantile, per path of the tail.
+/// What lies beyond a bin of a histogram: sums over its paths, and the most on one of them.
 struct Excess {
-  double first = 0.0, second = 0.0;  ///< sums: no digits are lost in a narrow tail
-  void add(double excess, double n) {
-    first += n * excess;
-    second += n * excess * excess;
-  }
+  double first = 0.0, second = 0.0, largest = 0.0;
 };
+/// Over `from`, losses taken to be where `edge` (0 lower, 1 upper) of their bins is.
+Excess excess_beyond(const Histogram& losses, int at, double from, int edge, const Sale& sale) {
+  Excess sum;
+  for (int b = at + 1; b < loss_bins; ++b) {
+    if (losses.count[b] == 0) continue;
+    const double excess = std::max(0.0, sale.loss(loss_edge(b + edge)) - from),
+                 n = static_cast<double>(losses.count[b]);
+    sum.first += n * excess;
+    sum.second += n * excess * excess;
+    sum.largest = excess;  // bins ascend
+  }
+  return sum;
+}
+/// How much more than what was seen one path may weigh that was not seen: what few paths say of a heavy tail.
+constexpr double beyond_largest = 1.5;
 
 /// Expected shortfall with its interval (DESIGN 1.1): the mean of the worst 1 - p, in which an atom at the quantile
-/// takes part with what is left to it (Acerbi and Tasche 2002). The standard error is that of Rockafellar and
-/// Uryasev's estimator. Few paths beyond the quantile say little of their own scatter: Student's factor for as many as
-/// count (Kish's effective number), and limits on the scale of the logarithm, because what lies beyond is skewed. Where
-/// too few paths were hit by a failure, which may be most of the truth, no more than everything is lost, no more often
-/// than the upper limit of its probability says.
+/// takes part with what is left to it (Acerbi and Tasche 2002). It is the least of q + E[(L - q)+] / (1 - p) over all q
+/// (Rockafellar and Uryasev 2002), so an upper limit holds at any q, and is taken at the quantile; a lower one has to
+/// hold wherever the quantile may be, and is the less of those at it and at the lower end of its interval. The
+/// expectation is a sum of excesses over a Poisson number of paths (weighted_count). Where too few paths beyond the
+/// quantile were hit by a failure, which may be most of the truth, one more may lose everything. Losses are taken where
+/// the edges of their bins are, outward. `low_rank`: of the quantile's interval; 0: it has no lower end.
 struct Shortfall {
   double value;
   std::optional<double> low, high;
 };
-Shortfall expected_shortfall(const Histogram& losses, double p, const Sale& sale, double level, const Hits& hits) {
+Shortfall expected_shortfall(const Histogram& losses, double p, const Sale& sale, double level, std::uint64_t low_rank,
+                             const Hits& hits) {
   const double paths = static_cast<double>(losses.total()), tail = paths * (1.0 - p);
   const int at = losses.bin(rank_of(losses.total(), p));
   const double quantile = sale.loss(loss_edge(at + 1));
-  const bool guarded = hits.possible && hits.paths < few;
-  Excess all, sure;  // all paths; those that no failure hit, where these are told apart
+  double sum = 0.0;
+  std::uint64_t struck = hits.losses == nullptr ? hits.paths : 0;
   for (int b = at + 1; b < loss_bins; ++b) {
     if (losses.count[b] == 0) continue;
-    const double excess = sale.loss(midpoint(b)) - quantile;
-    all.add(excess, static_cast<double>(losses.count[b]));
-    const std::uint64_t struck = guarded && hits.losses != nullptr ? hits.losses->count[b] : 0;
-    sure.add(excess, static_cast<double>(losses.count[b] - struck));
+    sum += static_cast<double>(losses.count[b]) * (sale.loss(midpoint(b)) - quantile);
+    if (hits.losses != nullptr) struck += hits.losses->count[b];
   }
-  Shortfall out{quantile + all.first / tail, {}, {}};
-  if (tail < static_cast<double>(few) - 1e-6 || (guarded && hits.losses == nullptr)) return out;
-  const double most = std::max(0.0, 1.0 - quantile) / (1.0 - p);  // per probability: everything is lost
-  const double unseen = guarded ? most * proportion(hits.paths, losses.total(), level).high : 0.0;
-  if (sure.first == 0.0) {  // nothing lies beyond the quantile, as far as one has seen
-    out.low = quantile;
-    out.high = std::min(1.0, quantile + most * proportion(0, losses.total(), level).high + unseen);
-    return out;
-  }
-  const double mean = sure.first / tail, variance = std::max(0.0, sure.second / tail - mean * mean);
-  const double error = std::sqrt((variance + p * mean * mean) / tail), count = sure.first * sure.first / sure.second;
-  if (count < 3.0) return out;
-  const boost::math::students_t student(count - 1.0);
-  const double reach = boost::math::quantile(student, 0.5 + 0.5 * level) * error / mean;
-  out.low = quantile + mean * std::exp(-reach);
-  out.high = std::min(1.0, quantile + mean * std::exp(reach) + unseen);
+  Shortfall out{quantile + sum / tail, {}, {}};
+  if (tail < static_cast<double>(few) - 1e-6) return out;
+  const Excess above = excess_beyond(losses, at, quantile, 1, sale);
+  const double most = std::max(0.0, 1.0 - quantile);
+  const bool anything = (hits.possible && struck < few) || above.first == 0.0;
+  const double largest = anything ? most : std::min(most, beyond_largest * above.largest);
+  out.high = std::min(1.0, quantile + weighted_count(above.first, above.second, largest, level).high / tail);
+  const auto lower_limit = [&](int bin) {
+    const double from = sale.loss(loss_edge(bin + 1)), start = bin > 0 ? sale.loss(loss_edge(bin)) : from;
+    const Excess sure = excess_beyond(losses, bin, from, 0, sale);
+    return start + weighted_count(sure.first, sure.second, 0.0, level).low / tail;
+  };
+  out.low = lower_limit(at);
+  if (low_rank > 0) out.low = std::min(*out.low, lower_limit(losses.bin(low_rank)));
   return out;
 }
 
@@ -159,7 +169,7 @@ HaircutAnswer haircut(const Histogram& losses, double confidence, const Sale& sa
   if (low >= 1 && losses.bin(low) > 0) a.low = sale.loss(loss_edge(losses.bin(low)));
   if (high <= n) a.high = sale.loss(loss_edge(losses.bin(high) + 1));
   if (rank < n) {
-    const Shortfall shortfall = expected_shortfall(losses, confidence, sale, level, hits);
+    const Shortfall shortfall = expected_shortfall(losses, confidence, sale, level, low, hits);
     a.expected_shortfall = shortfall.value;
     a.expected_shortfall_low = shortfall.low;
     a.expected_shortfall_high = shortfall.high;
@@ -170,7 +180,8 @@ HaircutAnswer haircut(const Histogram& losses, double confidence, const Sale& sa
 /// Of a function of the loss over counted paths.
 struct Moments {
   double mean = 0.0, variance = 0.0;
-  std::uint64_t positive = 0;  ///< paths on which it is positive
+  double first = 0.0, second = 0.0, largest = 0.0;  ///< sums over paths, and the most on one
+  std::uint64_t positive = 0;                       ///< paths on which it is positive
   double error(double paths) const { return std::sqrt(variance / paths); }
 };
 template <class Function>
@@ -178,16 +189,16 @@ Moments moments(const Histogram& losses, const Function& f) {
   Moments m;
   const double n = static_cast<double>(losses.total());
   if (losses.total() == 0) return m;
-  double first = 0.0, second = 0.0;
   for (int b = 0; b < loss_bins; ++b) {
     if (losses.count[b] == 0) continue;
     const double x = f(midpoint(b)), count = static_cast<double>(losses.count[b]);
     if (x > 0.0) m.positive += losses.count[b];
-    first += count * x;
-    second += count * x * x;
+    m.first += count * x;
+    m.second += count * x * x;
+    m.largest = std::max(m.largest, x);
   }
-  m.mean = first / n;
-  m.variance = std::max(0.0, second / n - m.mean * m.mean);
+  m.mean = m.first / n;
+  m.variance = std::max(0.0, m.second / n - m.mean * m.mean);
   return m;
 }
 
@@ -214,14 +225,13 @@ RiskRate risk_rate(const Results& r, int k, const Histogram& latency, const Sale
   const double per_call = margin.calls_per_year / covered;
   const Moments spared = moments(latency, beyond);
   rate.calls = per_call * static_cast<double>(tally.sums[tally.layout.shortfall_spared(k)]) * shortfall_unit / paths;
-  double calls_below = rate.calls, calls_above;  // how far the interval reaches
-  if (spared.positive >= few) {
-    rate.calls_error = per_call * spared.error(paths);
-    calls_below = calls_above = score * *rate.calls_error;
-  } else {  // no more than everything is lost, no more often than the upper bound says
-    const double most = margin.calls_per_year * proportion(spared.positive, tally.paths, level).high;
-    calls_above = std::max(0.0, most - rate.calls);
-  }
+  if (spared.positive >= few) rate.calls_error = per_call * spared.error(paths);
+  // How far the interval reaches: few paths fall short, some by much. One that was not seen may lose everything where
+  // very few did.
+  const double largest = rate.calls_error ? std::min(covered, beyond_largest * spared.largest) : covered;
+  const Estimate fell = weighted_count(spared.first, spared.second, largest, level);
+  const double calls_below = per_call * (fell.estimate - fell.low) / paths;
+  const double calls_above = per_call * (fell.high - fell.estimate) / paths;
 
   double failures_below = 0.0, failures_above = 0.0, common = 0.0;
   const double per_failure = rate.hazard / covered;
@@ -239,7 +249,8 @@ RiskRate risk_rate(const Results& r, int k, const Histogram& latency, const Sale
       const Moments struck = moments(histogram(tally, tally.layout.struck(k)), beyond);
       const Moments before = moments(histogram(tally, tally.layout.spared(k)), beyond);
       rate.failures_error = per_failure * struck.error(failed);
-      failures_below = failures_above = score * *rate.failures_error;
+      const boost::math::students_t student(failed - 1.0);
+      failures_below = failures_above = boost::math::quantile(student, 0.5 + 0.5 * level) * *rate.failures_error;
       common = per_call * per_failure * std::sqrt(before.variance * struck.variance) / paths;
     }
   }
@@ -249,8 +260,9 @@ RiskRate risk_rate(const Results& r, int k, const Histogram& latency, const Sale
   if (rate.calls_error && rate.failures_error) {
     rate.error =
         std::sqrt(*rate.calls_error * *rate.calls_error + *rate.failures_error * *rate.failures_error + 2.0 * common);
-    rate.low = known - score * *rate.error;
-    rate.high = known + score * *rate.error;
+    const double both = 2.0 * score * score * common;
+    rate.low = known - std::sqrt(calls_below * calls_below + failures_below * failures_below + both);
+    rate.high = known + std::sqrt(calls_above * calls_above + failures_above * failures_above + both);
   } else {  // bounds of different kinds: their sum is wider than need be
     rate.low = known - calls_below - failures_below;
     rate.high = known + calls_above + failures_above;
@@ -263,22 +275,18 @@ RiskRate risk_rate(const Results& r, int k, const Histogram& latency, const Sale
 void add_exposure(const Results& r, int k, const Sale& sale, CollateralAnswer& a) {
   const Histogram struck = histogram(r.tally, r.tally.layout.struck(k));
   const Estimate& p = a.p_failure;
-  const double budget = r.scenario.margin.loss_budget, score = interval_score(r.scenario.run.interval);
+  const double budget = r.scenario.margin.loss_budget;
   a.highest_priced_confidence = 1.0 - p.high;
   a.exposure_cap_per_loss_budget_low = 1.0 / p.high;  // nobody loses more than everything
   if (a.loss_given_failure && *a.loss_given_failure > 0.0) {
     const double mean = *a.loss_given_failure;
     a.exposure_cap_per_loss_budget = 1.0 / (p.estimate * mean);
-    if (struck.total() >= few) {
-      const Moments m = moments(struck, [&](double loss) { return sale.loss(loss); });
-      const double half = score * m.error(static_cast<double>(struck.total()));
-      const double above = std::hypot(std::log(p.high / p.estimate), std::log(std::min(1.0, mean + half) / mean));
-      a.exposure_cap_per_loss_budget_low = std::max(1.0 / p.high, *a.exposure_cap_per_loss_budget * std::exp(-above));
-      if (mean > half) {
-        const double below = std::hypot(std::log(p.estimate / p.low), std::log(mean / (mean - half)));
-        a.exposure_cap_per_loss_budget_high = *a.exposure_cap_per_loss_budget * std::exp(below);
-      }
-    }
+    // Losses of failures, summed over all paths: one that was not seen may lose everything.
+    const Moments m = moments(struck, [&](double loss) { return std::max(0.0, sale.loss(loss)); });
+    const Estimate lost = weighted_count(m.first, m.second, 1.0, r.scenario.run.interval);
+    const double paths = static_cast<double>(r.tally.paths);
+    a.exposure_cap_per_loss_budget_low = std::max(1.0 / p.high, paths / lost.high);
+    if (lost.low > 0.0) a.exposure_cap_per_loss_budget_high = paths / lost.low;
   }
   if (budget <= 0.0) return;
   const auto dollars = [&](std::optional<double> cap) { return cap ? std::optional(budget * *cap) : std::nullopt; };
@@ -408,10 +416,11 @@ CollateralAnswer portfolio_answer(const Results& r, Ranks& ranks) {
   }
   // Of a book nobody counts which of its losses are those of failures.
   Hits failures;
-  for (std::size_t i = 0; i < r.scenario.layers.size(); ++i) {
-    failures.possible |= can_fail(r.scenario, i);
-    const auto layer = static_cast<int>(i);  // the most that one of them failed: some fail together
-    failures.paths = std::max(failures.paths, r.tally.counts[r.tally.layout.failed(layer, layer)]);
+  failures.paths = r.tally.paths;
+  for (std::size_t k = 0; k < r.scenario.collateral.size(); ++k) {
+    if (!can_fail(r.scenario, layer_of(r.scenario, r.scenario.collateral[k]))) continue;
+    failures.possible = true;  // and the one that was hit least may be the one that matters
+    failures.paths = std::min(failures.paths, r.tally.counts[r.tally.layout.hit(static_cast<int>(k))]);
   }
   for (const double confidence : r.scenario.run.confidence) {
     a.haircuts.push_back(haircut(book, confidence, Sale{}, level, ranks, failures));

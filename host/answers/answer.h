@@ -72,8 +72,8 @@ struct RiskRate {
   /// Standard errors; absent where fewer than 10 paths fell short (or failed).
   std::optional<double> calls_error, failures_error;
   std::optional<double> value, error;
-  /// Where there is no standard error they hold all that is possible: P(loss > h) up to the upper end of its interval
-  /// and losses up to everything.
+  /// Of the calls by weighted_count, of the failures by Student's law. Where there is no standard error they hold all
+  /// that is possible: losses up to everything.
   double low = 0.0, high = 0.0;
 };
 
@@ -88,9 +88,9 @@ struct CollateralAnswer {
   std::optional<double> loss_given_failure;                               ///< E[L | failure], after sale costs
   std::optional<double> loss_given_failure_low, loss_given_failure_high;  ///< its interval (bounded_mean)
   std::optional<double> exposure_cap_per_loss_budget;                     ///< 1 / (p_failure * E[L | failure])
-  /// Its interval, from those of the probability and of the mean (Zou and Donner 2008, of logarithms). The lower end
-  /// takes failures to cost everything where fewer than 10 were seen; the upper end is absent then. All absent: the
-  /// layer cannot fail.
+  /// Its interval, from that of what all failures together cost (weighted_count of counts.h, in which one more that was
+  /// not seen may cost everything). The upper end is absent where no failure was seen. All absent: the layer cannot
+  /// fail.
   std::optional<double> exposure_cap_per_loss_budget_low, exposure_cap_per_loss_budget_high;
   std::optional<double> exposure_cap, exposure_cap_low, exposure_cap_high;  ///< USD; absent without margin.loss_budget
   /// 1 - the upper end of p_failure: haircuts at higher confidences may price the loss given failure. Absent: it cannot

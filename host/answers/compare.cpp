@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "answers/answer.h"
 #include "answers/notes.h"
+#include "base/counts.h"
 #include "base/error.h"
 #include "base/json_number.h"
 #include "base/table.h"
@@ -56,6 +58,61 @@ Difference difference(const Figure& first, const Figure& other, double score) {
   return d;
 }
 
+double after_sale(const Collateral& sale, double loss) {
+  return 1.0 - std::max(0.0, double{sale.keep} * (1.0 - loss) - double{sale.cost});
+}
+
+/// Where losses have atoms, the ends of a haircut's interval do not move in proportion to its score: they jump, and
+/// both may by less than the whole of it. So the interval of a difference also holds what two intervals leave that
+/// share the score evenly (that of `level` over the root of 2 each); where ends move in proportion it does so anyway.
+void widen(Difference& d, const Results& first, int i, const Results& other, int j, double level) {
+  const double shared = std::erf(0.5 * interval_score(level));
+  struct Ends {
+    std::optional<double> low, high;
+  };
+  const auto ends = [&](const Results& r, int k) {
+    const auto [low, high] = quantile_ranks(r.tally.paths, *d.confidence, shared);
+    Ends found;
+    std::uint64_t sum = 0;
+    for (int b = 0; b < loss_bins && !found.high; ++b) {
+      sum += count_with_failures(r.tally, k, static_cast<std::size_t>(b));
+      const Collateral& sale = r.compiled.plan.collateral[k];
+      if (b > 0 && low > 0 && !found.low && sum >= low) found.low = after_sale(sale, loss_edge(b));
+      if (high <= r.tally.paths && sum >= high) found.high = after_sale(sale, loss_edge(b + 1));
+    }
+    return found;
+  };
+  const Ends a = ends(first, i), b = ends(other, j);
+  if (d.low && b.low && a.high) d.low = std::min(*d.low, *b.low - *a.high);
+  if (d.high && b.high && a.low) d.high = std::max(*d.high, *b.high - *a.low);
+}
+
+/// How many losses of collateral `i` of one result and `j` of the other lie beyond the quantile of both together, after
+/// their sales. Of the two cuts beside that quantile's bin the nearer one is taken. Where the losses have one law, who
+/// the losses beyond it belong to is chance, however few there are and wherever the cut is (Mood 1950, of medians).
+std::pair<std::uint64_t, std::uint64_t> beyond_common_quantile(const Results& first, int i, const Results& other, int j,
+                                                               double confidence) {
+  struct Side {
+    const Tally& tally;
+    const Collateral& sale;
+    int collateral, bin = loss_bins - 1;
+    std::uint64_t beyond = 0;
+    double worst() const { return after_sale(sale, loss_edge(bin + 1)); }
+    void pass() { beyond += count_with_failures(tally, collateral, static_cast<std::size_t>(bin--)); }
+  };
+  Side a{first.tally, first.compiled.plan.collateral[i], i}, b{other.tally, other.compiled.plan.collateral[j], j};
+  const std::uint64_t all = a.tally.paths + b.tally.paths, wanted = all - rank_of(all, confidence);
+  std::pair<std::uint64_t, std::uint64_t> before{0, 0};
+  while (a.beyond + b.beyond < wanted) {
+    before = {a.beyond, b.beyond};
+    const double x = a.bin >= 0 ? a.worst() : -1e300, y = b.bin >= 0 ? b.worst() : -1e300;
+    if (x >= y && a.bin >= 0) a.pass();
+    if (y >= x && b.bin >= 0) b.pass();
+  }
+  const bool nearer = wanted - (before.first + before.second) < a.beyond + b.beyond - wanted;
+  return nearer ? before : std::pair(a.beyond, b.beyond);
+}
+
 /// Holm (1979): the smallest p-value against alpha / m, the next against alpha / (m - 1), until one does not pass.
 void mark_significant(std::vector<Difference>& all, double alpha) {
   std::vector<std::size_t> order;
@@ -68,6 +125,13 @@ void mark_significant(std::vector<Difference>& all, double alpha) {
     if (*all[order[rank]].p_value > alpha / static_cast<double>(order.size() - rank)) break;
     all[order[rank]].significant = true;
   }
+}
+
+/// The p-value of a difference that has one, by what was counted: a normal law says nothing of chances of 1e-4 and less
+/// where there are few paths. Beyond a common quantile both have as many as the confidence says; of a probability, as
+/// chance will have it (fisher_p).
+void judge(Difference& d, std::uint64_t x, std::uint64_t n, std::uint64_t y, std::uint64_t m) {
+  if (d.p_value && d.difference != 0.0) d.p_value = fisher_p(x, n, y, m, d.confidence ? 1.0 : 0.5);
 }
 
 const CollateralAnswer* find(const Answers& all, const std::string& name) {
@@ -113,10 +177,12 @@ Comparison compare(const std::vector<Results>& results, const std::vector<std::s
       c.differences.push_back(std::move(d));
       ++compared;
     };
-    const auto add_probability = [&](const std::string& name, const char* figure, const Estimate& a,
-                                     const Estimate& b) {
+    const Results &one = results[0], &two = results[with];
+    const auto add_probability = [&](const std::string& name, const char* figure, const Estimate& a, const Estimate& b,
+                                     std::size_t x, std::size_t y) {
       add(name, figure, std::nullopt, {a.estimate, a.low, a.high, score_first},
           {b.estimate, b.low, b.high, score_other});
+      judge(c.differences.back(), one.tally.counts[x], one.tally.paths, two.tally.counts[y], two.tally.paths);
     };
     for (const auto& a : answers[0].collateral) {
       const CollateralAnswer* b = find(answers[with], a.name);
@@ -124,15 +190,23 @@ Comparison compare(const std::vector<Results>& results, const std::vector<std::s
         c.results[with].unmatched.push_back(a.name);
         continue;
       }
+      const int i = static_cast<int>(&a - answers[0].collateral.data());
+      const int j = static_cast<int>(b - answers[with].collateral.data());
       for (const auto& h : a.haircuts) {
         for (const auto& g : b->haircuts) {
           if (h.confidence != g.confidence || !h.value || !g.value) continue;
           add(a.name, "haircut", h.confidence, {*h.value, h.low, h.high, score_first},
               {*g.value, g.low, g.high, score_other});
+          widen(c.differences.back(), one, i, two, j, c.level);
+          const auto [x, y] = beyond_common_quantile(one, i, two, j, h.confidence);
+          judge(c.differences.back(), x, one.tally.paths, y, two.tally.paths);
         }
       }
-      if (a.policy_haircut && b->policy_haircut) add_probability(a.name, "p_under", a.p_under, b->p_under);
-      if (a.p_breach && b->p_breach) add_probability(a.name, "p_breach", *a.p_breach, *b->p_breach);
+      const TallyLayout of_one = one.tally.layout, of_two = two.tally.layout;
+      if (a.policy_haircut && b->policy_haircut)
+        add_probability(a.name, "p_under", a.p_under, b->p_under, of_one.under(i, i), of_two.under(j, j));
+      if (a.p_breach && b->p_breach)
+        add_probability(a.name, "p_breach", *a.p_breach, *b->p_breach, of_one.breach(i), of_two.breach(j));
       if (a.risk_rate && b->risk_rate && a.risk_rate->value && b->risk_rate->value) {
         const auto figure = [](const RiskRate& r, double at) { return Figure{*r.value, r.low, r.high, at}; };
         add(a.name, "risk_rate", std::nullopt, figure(*a.risk_rate, score_first), figure(*b->risk_rate, score_other));

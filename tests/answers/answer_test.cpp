@@ -1,8 +1,9 @@
 // Figures against published values, defining properties, and the same figures computed from sorted samples.
 #include "answers/answer.h"
+#include "base/counts.h"
 #include "base/error.h"
 
-#include <boost/math/distributions/students_t.hpp>
+#include <boost/math/distributions/chi_squared.hpp>
 
 #include <gtest/gtest.h>
 
@@ -196,26 +197,38 @@ TEST(Haircuts, AreOrderStatisticsOfTheSamples) {
         if (bin_of(loss) > bin_of(quantile)) beyond.push_back(s.sold(midpoint_of(loss)));
       }
       const double at_q = tail - static_cast<double>(beyond.size());
-      double mean = at_q * q / tail, variance = 0.0;
+      double mean = at_q * q / tail;
       for (const double loss : beyond) mean += loss / tail;
-      for (const double loss : beyond) variance += (loss - mean) * (loss - mean) / tail;
-      variance += at_q * (q - mean) * (q - mean) / tail;
-      const double error = std::sqrt((variance + h.confidence * (mean - q) * (mean - q)) / tail);
       EXPECT_NEAR(*h.expected_shortfall, mean, 1e-12);
-      // Student's factor for as many paths as count, on the scale of the logarithm of what lies beyond.
-      double square = 0.0;
-      for (const double loss : beyond) square += (loss - q) * (loss - q);
-      const double over = mean - q, count = over > 0.0 ? over * over * tail * tail / square : 0.0;
-      if (tail >= 10.0 && count >= 3.0 && (s.struck.empty() || s.struck.size() >= 10)) {
-        ASSERT_TRUE(h.expected_shortfall_low && h.expected_shortfall_high);
-        const double reach = boost::math::quantile(boost::math::students_t(count - 1.0), 0.975) * error / over;
-        EXPECT_NEAR(*h.expected_shortfall_low, q + over * std::exp(-reach), 1e-12);
-        if (!s.struck.empty()) {
-          EXPECT_NEAR(*h.expected_shortfall_high, std::min(1.0, q + over * std::exp(reach)), 1e-12);
-        }
-      } else if (tail < 10.0) {
+      // The interval by Fay and Feuer's limits as they write them, by chi-square; losses at the outer edges of bins.
+      if (tail < 10.0) {
         EXPECT_FALSE(h.expected_shortfall_low || h.expected_shortfall_high);
+        continue;
       }
+      const auto chi = [](double dof, double p) { return boost::math::quantile(boost::math::chi_squared(dof), p); };
+      const auto sums = [&](double at, double from, auto edge) {
+        double y = 0.0, v = 0.0;
+        for (const double loss : s.final_loss) {
+          if (bin_of(loss) <= bin_of(at)) continue;
+          const double over = std::max(0.0, s.sold(edge(loss)) - from);
+          y += over, v += over * over;
+        }
+        return std::pair(y, v);
+      };
+      const auto [y, v] = sums(quantile, q, upper_of);
+      const auto seen = static_cast<double>(std::count_if(
+          s.struck.begin(), s.struck.end(), [&](double loss) { return bin_of(loss) > bin_of(quantile); }));
+      const double top = s.sold(upper_of(s.final_loss.back())) - q;
+      const double w = seen < 10.0 || y == 0.0 ? 1.0 - q : std::min(1.0 - q, 1.5 * top);
+      const double high_sum =
+          y + w > 0.0 ? (v + w * w) / (2.0 * (y + w)) * chi(2.0 * (y + w) * (y + w) / (v + w * w), 0.975) : 0.0;
+      EXPECT_NEAR(*h.expected_shortfall_high, std::min(1.0, q + high_sum / tail), 1e-9);
+      const auto lower = [&](double at) {
+        const auto [first, second] = sums(at, s.sold(upper_of(at)), lower_of);
+        const double sum = first > 0.0 ? second / (2.0 * first) * chi(2.0 * first * first / second, 0.025) : 0.0;
+        return s.sold(lower_of(at)) + sum / tail;
+      };
+      EXPECT_NEAR(*h.expected_shortfall_low, std::min(lower(quantile), lower(s.final_loss[low - 1])), 1e-9);
     }
     if (s.struck.empty()) {
       EXPECT_FALSE(a.loss_given_failure);
@@ -490,12 +503,115 @@ TEST(ExpectedShortfall, HasRoomForFailuresThatWereNotSeen) {
     const Answers answers = answer(evenly(hits, 0.9));
     for (const HaircutAnswer& h : answers.collateral[0].haircuts) {
       ASSERT_TRUE(h.expected_shortfall_low && h.expected_shortfall_high) << hits;
-      const double most = (1.0 - *h.value) * proportion(hits, 100'000, 0.95).high / (1.0 - h.confidence);
-      const double room = *h.expected_shortfall_high - *h.value;
+      // No fewer of them than the upper limit of their number, and each costs no less than those that were seen.
+      const double number = proportion(static_cast<std::uint64_t>(hits), 100'000, 0.95).high / (1.0 - h.confidence);
+      const double room = *h.expected_shortfall_high - *h.value, each = (hits == 0 ? 1.0 : 0.9) - *h.value;
       EXPECT_LE(*h.expected_shortfall_low, *h.expected_shortfall);
       EXPECT_GE(*h.expected_shortfall_high, *h.expected_shortfall);
-      if (hits < 10) { EXPECT_GE(room, std::min(most, 1.0 - *h.value)) << hits; }
-      if (hits == 0) { EXPECT_LT(*h.expected_shortfall_low - *h.value, 0.1 * most + 0.1); }
+      EXPECT_GE(room, std::min(0.9999 * each * number, 1.0 - *h.value)) << hits;
+      // One more, and not ten: what was seen is believed.
+      const double more = proportion(static_cast<std::uint64_t>(hits) + 1, 100'000, 0.95).high / (1.0 - h.confidence);
+      EXPECT_LE(room, 0.015 + 1.2 * more) << hits;
+    }
+  }
+}
+
+/// Atoms that take all of the tail: there is an interval, and it has room for what was not seen.
+TEST(ExpectedShortfall, HasAnIntervalAtAtoms) {
+  Results r = made_results();
+  count_losses(r.tally, 0, 0.10, 200);
+  seal(r, 10'000);
+  const HaircutAnswer h = answer(r).collateral[0].haircuts[1];
+  ASSERT_TRUE(h.expected_shortfall_low && h.expected_shortfall_high);
+  EXPECT_NEAR(*h.expected_shortfall_low, 0.10, 1e-12) << "the lower edge of the atom's bin";
+  // 0 of a Poisson number: it may be 3.689 (Garwood 1936), of which each costs all that is left.
+  EXPECT_NEAR(*h.expected_shortfall_high, 0.10001 + 3.6889 * (1.0 - 0.10001) / 100.0, 1e-5);
+}
+
+TEST(WeightedCount, OfEqualWeightsIsGarwoods) {
+  // 95 % limits of Poisson means, from tables (Garwood 1936; Pearson and Hartley): of 0, 1, 10 and 50 events.
+  for (const auto& [n, low, high] : std::vector<std::tuple<double, double, double>>{
+           {0, 0.0, 3.689}, {1, 0.0253, 5.572}, {10, 4.795, 18.39}, {50, 37.11, 65.92}}) {
+    for (const double w : {1.0, 0.25}) {
+      const Estimate e = weighted_count(n * w, n * w * w, w, 0.95);
+      EXPECT_NEAR(e.low, low * w, 0.006) << n;
+      EXPECT_NEAR(e.high, high * w, 0.006) << n;
+    }
+  }
+  EXPECT_THROW(weighted_count(-1.0, 1.0, 1.0, 0.95), std::invalid_argument);
+}
+
+/// Exactly, over the Poisson laws of how many events there are of each weight. Without room for one event that was not
+/// seen (largest = 0) the first of these covers less than 80 %.
+TEST(WeightedCount, CoversWhereWeightsDiffer) {
+  const auto poisson = [](int k, double mean) { return std::exp(k * std::log(mean) - mean - std::lgamma(k + 1.0)); };
+  for (const double small : {0.1, 0.5}) {
+    for (const double heavy : {0.2, 1.0, 3.0, 10.0}) {
+      for (const double light : {1.0, 5.0, 50.0}) {
+        const double mean = heavy + small * light;
+        double covered = 0.0, blind = 0.0;
+        for (int i = 0; i < 40; ++i) {
+          for (int j = 0; j < 120; ++j) {
+            const double y = i + small * j, v = i + small * small * j, p = poisson(i, heavy) * poisson(j, light);
+            const Estimate e = weighted_count(y, v, 1.0, 0.95), without = weighted_count(y, v, 0.0, 0.95);
+            if (e.low <= mean && mean <= e.high) covered += p;
+            if (without.low <= mean && mean <= without.high) blind += p;
+          }
+        }
+        EXPECT_GE(covered, 0.95) << small << " " << heavy << " " << light;
+        if (heavy == 0.2 && light == 1.0) { EXPECT_LT(blind, 0.8) << "this test tests nothing"; }
+      }
+    }
+  }
+}
+
+TEST(Fisher, IsThePublishedTest) {
+  // The lady tasting tea: 3 of 4 and 1 of 4, one-sided 17/70 (Fisher 1935), of which 16/70 is the table itself.
+  EXPECT_NEAR(fisher_p(3, 4, 1, 4, 1.0), 34.0 / 70, 1e-14);
+  EXPECT_NEAR(fisher_p(1, 4, 3, 4, 1.0), 34.0 / 70, 1e-14);
+  EXPECT_NEAR(fisher_p(3, 4, 1, 4, 0.5), 18.0 / 70, 1e-14);
+  EXPECT_EQ(fisher_p(5, 1000, 5, 1000, 1.0), 1.0);
+  EXPECT_EQ(fisher_p(0, 10, 0, 20, 0.5), 1.0);
+  // Of large samples, the normal test of two proportions.
+  const double z = 3000.0 / std::sqrt(1e6 * (0.1 * 0.9 + 0.103 * 0.897));
+  EXPECT_NEAR(fisher_p(100'000, 1'000'000, 103'000, 1'000'000, 0.5) / std::erfc(z / std::sqrt(2.0)), 1.0, 0.02);
+}
+
+/// P(p <= x) where nothing differs, exactly, down to 1e-6: over the law of both counts where the number of both
+/// together is random, over the hypergeometric law where it is given.
+TEST(Fisher, HoldsInTheTails) {
+  const auto log_choose = [](double n, double k) {
+    return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
+  };
+  constexpr std::uint64_t n = 100'000;
+  constexpr double rare[] = {1e-2, 1e-4, 1e-6};
+  for (const std::uint64_t m : {n, 4 * n}) {
+    for (const double mean : {2.0, 10.0, 40.0}) {  // in the first sample; in the second m / n times as many
+      const double both = mean * (1.0 + static_cast<double>(m / n));
+      double chance[3] = {};
+      for (int all = 0; all < both + 9.0 * std::sqrt(both) + 20.0; ++all) {
+        const double so_many = std::exp(all * std::log(both) - both - std::lgamma(all + 1.0));
+        double given[3] = {};
+        for (int k = 0; k <= all; ++k) {
+          const auto a = static_cast<std::uint64_t>(k), b = static_cast<std::uint64_t>(all - k);
+          const double p = std::exp(log_choose(n, k) + log_choose(static_cast<double>(m), all - k) -
+                                    log_choose(static_cast<double>(n + m), all));
+          const double half = fisher_p(a, n, b, m, 0.5), whole = fisher_p(a, n, b, m, 1.0);
+          EXPECT_LE(half, whole);
+          for (int i = 0; i < 3; ++i) {
+            if (half <= rare[i]) chance[i] += so_many * p;
+            if (whole <= rare[i]) given[i] += p;
+          }
+        }
+        for (int i = 0; i < 3; ++i) {
+          EXPECT_LE(given[i], (1.0 + 1e-6) * rare[i]) << all;
+          if (all >= 60 && m == n) { EXPECT_GE(given[i], rare[i] / 4.0) << all; }  // but for steps of the counts
+        }
+      }
+      for (int i = 0; i < 3; ++i) {
+        EXPECT_LE(chance[i], 1.25 * rare[i]) << mean << " " << m;
+        if (mean >= 10.0) { EXPECT_GE(chance[i], rare[i] / 3.0) << mean << " " << m; }
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 // Comparisons: what chance makes is not significant, what differs is, and the sums of errors are those of the method.
 #include "answers/compare.h"
+#include "base/counts.h"
 #include "base/error.h"
 
 #include <gtest/gtest.h>
@@ -85,11 +86,56 @@ TEST(Compare, AddsTheFacingSidesOfTheIntervals) {
   EXPECT_NEAR(*p.high, p.difference + up, 1e-15);
   EXPECT_NEAR(*p.low, p.difference - down, 1e-15);
   ASSERT_GT(p.difference, 0.0);
-  const double score = p.difference / (down / 1.959963984540054);
-  EXPECT_NEAR(*p.p_value, std::erfc(score / std::sqrt(2.0)), 1e-12);
+  const auto count = [](const Estimate& e, double n) {
+    return static_cast<std::uint64_t>(std::lround(e.estimate * n));
+  };
+  EXPECT_EQ(*p.p_value, fisher_p(count(x.p_under, 5000), 5000, count(y.p_under, 9000), 9000, 0.5));
   // The error agrees with the binomial one where counts are large enough for a normal approximation.
   const auto variance = [](const Estimate& e, double n) { return e.estimate * (1 - e.estimate) / n; };
   EXPECT_NEAR(*p.error / std::sqrt(variance(x.p_under, 5000) + variance(y.p_under, 9000)), 1.0, 0.15);
+}
+
+/// Of 200 losses beyond the common quantile at 99.9 % one result has 70 and the other 130; a normal law of the ranks
+/// says something else.
+TEST(Compare, JudgesHaircutsByTheLossesBeyond) {
+  const auto counted = [](std::uint64_t large, bool sold) {
+    Results r = made_results();
+    count_losses(r.tally, 0, 0.3, large);
+    count_losses(r.tally, 0, 0.1, 1000 - large);
+    if (sold) r.compiled.plan.collateral[0].keep = 0.9f;
+    seal(r, 100'000);
+    return r;
+  };
+  long double tail = 0.0L;  // P(X <= 70), X hypergeometric: 200 of 200,000, of which 100,000 are the first's
+  const auto choose = [](long double n, long double k) {
+    return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
+  };
+  for (int k = 0; k <= 70; ++k) tail += std::exp(choose(1e5L, k) + choose(1e5L, 200 - k) - choose(2e5L, 200));
+  for (const bool sold : {false, true}) {
+    const Comparison c = compare({counted(70, sold), counted(130, sold)}, {"a", "b"});
+    const Difference& d = find(c, "ETH@ethereum", 0.999);
+    EXPECT_NEAR(d.difference, sold ? 0.18 : 0.2, 1e-7);
+    EXPECT_NEAR(*d.p_value / static_cast<double>(2 * tail), 1.0, 1e-6);
+    EXPECT_NEAR(*find(compare({counted(130, sold), counted(70, sold)}, {"a", "b"}), "ETH@ethereum", 0.999).p_value,
+                *d.p_value, 1e-12);
+  }
+}
+
+/// Two atoms, and a quantile that may be either in both results: root sums of squares end at 0.162, halfway to 0.392.
+TEST(Compare, HasRoomForAtomsThatBothMayJump) {
+  const auto counted = [](std::uint64_t large) {
+    Results r = made_results();
+    count_losses(r.tally, 0, 0.510005, large);
+    count_losses(r.tally, 0, 0.118005, 50 - large);
+    seal(r, 10'000);
+    return r;
+  };
+  const Comparison c = compare({counted(11), counted(9)}, {"a", "b"});
+  const Difference& d = find(c, "ETH@ethereum", 0.999);
+  EXPECT_NEAR(d.difference, -0.392, 1e-9);
+  EXPECT_NEAR(*d.high, 0.392, 3e-5);
+  EXPECT_LE(*d.low, -0.392);
+  EXPECT_FALSE(d.significant);
 }
 
 TEST(Compare, CorrectsForTheNumberOfQuestions) {

@@ -3,6 +3,8 @@
 #include "answers/margin.h"
 #include "scenario/reader.h"
 
+#include <boost/math/distributions/chi_squared.hpp>
+
 #include <gtest/gtest.h>
 
 #include "answers/compare.h"
@@ -185,8 +187,17 @@ TEST(RiskRate, IsThatOfTheSamples) {
   const double common =
       2.0 * 4.0 * 0.05 / 0.81 * std::sqrt(variance_of(before, hits) * variance_of(paths.struck, hits)) / N;
   EXPECT_NEAR(*rate.error, std::sqrt(calls_error * calls_error + failures_error * failures_error + common), 1e-12);
-  EXPECT_NEAR(rate.low, *rate.value - 1.959963984540054 * *rate.error, 1e-12);
-  EXPECT_NEAR(rate.high, *rate.value + 1.959963984540054 * *rate.error, 1e-12);
+  // The interval: gamma limits of what calls cost (Fay and Feuer, by chi-square), Student's of what failures do.
+  const auto chi = [](double dof, double p) { return boost::math::quantile(boost::math::chi_squared(dof), p); };
+  double y = 0.0, v = 0.0, top = 0.0;
+  for (const double x : paths.spared) y += x, v += x * x, top = std::max(top, x);
+  const double w = 1.5 * top, unit = 4.0 / 0.9 / N;
+  const double below = unit * (y - v / (2.0 * y) * chi(2.0 * y * y / v, 0.025));
+  const double above = unit * ((v + w * w) / (2.0 * (y + w)) * chi(2.0 * (y + w) * (y + w) / (v + w * w), 0.975) - y);
+  const double student = boost::math::quantile(boost::math::students_t(hits - 1.0), 0.975) * failures_error;
+  const double both = 1.959963984540054 * 1.959963984540054 * common;
+  EXPECT_NEAR(rate.low, *rate.value - std::sqrt(below * below + student * student + both), 1e-9);
+  EXPECT_NEAR(rate.high, *rate.value + std::sqrt(above * above + student * student + both), 1e-9);
 }
 
 TEST(RiskRate, SaysWhatCannotBeHad) {
@@ -196,7 +207,7 @@ TEST(RiskRate, SaysWhatCannotBeHad) {
     EXPECT_EQ(rate.calls, 0.0);
     EXPECT_FALSE(rate.calls_error || rate.failures || rate.failures_error || rate.value || rate.error);
     EXPECT_EQ(rate.low, 0.03);
-    EXPECT_DOUBLE_EQ(rate.high, 0.03 + 4.0 * proportion(0, 10'000, 0.95).high + 0.05) << "all that is possible";
+    EXPECT_NEAR(rate.high, 0.03 + 4.0 * 3.6889 / 10'000 + 0.05, 1e-7) << "all that is possible, 3.69 times";
   }
   {
     Paths some;  // nine of each: a mean, but no error of it
@@ -206,8 +217,12 @@ TEST(RiskRate, SaysWhatCannotBeHad) {
     EXPECT_NEAR(rate.calls, 4.0 * 9e-4 * 0.1 / 0.9, 1e-6);
     EXPECT_NEAR(*rate.failures, 0.05 * 0.5, 1e-5);
     EXPECT_NEAR(*rate.value, 0.03 + rate.calls + *rate.failures, 1e-15);
-    EXPECT_NEAR(rate.low, 0.03, 1e-15);
-    EXPECT_NEAR(rate.high, 0.03 + 4.0 * proportion(9, 10'000, 0.95).high + 0.05, 1e-12);
+    EXPECT_NEAR(rate.low, 0.03 + 4.0 / 0.9 * 0.1 * 4.115 / 10'000, 1e-7) << "Garwood's lower limit of 9, no failures";
+    // No more than everything is lost in calls, no more often than the upper limit of nine says; and not less than that
+    // often what those nine lost.
+    const double often = 4.0 * proportion(9, 10'000, 0.95).high;
+    EXPECT_LT(rate.high, 0.03 + often + 0.05);
+    EXPECT_GT(rate.high, 0.03 + often * 0.1 / 0.9 + 0.05);
   }
   Paths uncalled(0.0);
   seal(uncalled.r, 1000);
@@ -261,9 +276,14 @@ TEST(ExposureCap, IsTheBudgetOverTheExpectedLoss) {
   const CollateralAnswer a = first();
   const Estimate p = proportion(40, 10'000, 0.95);
   EXPECT_NEAR(*a.exposure_cap, 1000.0 / (0.004 * 0.500005), 1e-6);
-  // Every failure costs the same: only the probability is uncertain.
-  EXPECT_NEAR(*a.exposure_cap_low, 1000.0 / (p.high * 0.500005), 1e-6);
-  EXPECT_NEAR(*a.exposure_cap_high, 1000.0 / (p.low * 0.500005), 1e-6);
+  // 40 failures of a half each, and one more may cost everything (Fay and Feuer, by chi-square).
+  const auto chi = [](double dof, double q) { return boost::math::quantile(boost::math::chi_squared(dof), q); };
+  const double each = 0.500005, first_sum = 40.0 * each + 1.0, second_sum = 40.0 * each * each + 1.0;
+  EXPECT_NEAR(*a.exposure_cap_high, 1e7 / (0.5 * each * chi(80.0, 0.025)), 1.0);
+  EXPECT_NEAR(*a.exposure_cap_low,
+              1e7 / (0.5 * second_sum / first_sum * chi(2.0 * first_sum * first_sum / second_sum, 0.975)), 1.0);
+  EXPECT_LT(*a.exposure_cap_low, 1000.0 / (p.high * 0.5)) << "the probability alone is not known better";
+  EXPECT_GT(*a.exposure_cap_high, 1000.0 / (p.estimate * 0.5));
   EXPECT_EQ(*a.highest_priced_confidence, 1.0 - p.high);
   EXPECT_FALSE(answer(r).collateral[1].highest_priced_confidence) << "its layer cannot fail";
 
@@ -273,8 +293,10 @@ TEST(ExposureCap, IsTheBudgetOverTheExpectedLoss) {
   seal(rare, 10'000);
   const CollateralAnswer b = answer(rare).collateral[0];
   EXPECT_NEAR(*b.exposure_cap, 1000.0 / (0.0003 * 0.500005), 1e-6);
-  EXPECT_DOUBLE_EQ(*b.exposure_cap_low, 1000.0 / proportion(3, 10'000, 0.95).high) << "as if everything were lost";
-  EXPECT_FALSE(b.exposure_cap_high);
+  // Garwood's lower limit of 3 events is 0.6187.
+  EXPECT_NEAR(*b.exposure_cap_high, 1e7 / (0.6187 * each), 3e3);
+  EXPECT_GE(*b.exposure_cap_low, 1000.0 / proportion(3, 10'000, 0.95).high) << "at most everything is lost";
+  EXPECT_LE(*b.exposure_cap_low, 1000.0 / proportion(3, 10'000, 0.95).high / 0.5) << "at least what was";
 
   Results never = made_results();
   never.scenario.margin.loss_budget = 1000.0;
