@@ -20,8 +20,8 @@ struct Difference {
   /// Standard error of the difference on the side of zero; absent: an interval has no bound there.
   std::optional<double> error;
   std::optional<double> low, high;  ///< interval of the difference at Comparison::level
-  /// Two-sided, of "no difference": exact where paths are counted. Of a haircut: of the paths beyond the common one, and
-  /// of "one law of losses".
+  /// Two-sided, of "no difference": exact where paths are counted. Of a haircut: of the paths beyond the common one,
+  /// and of "one law of losses".
   std::optional<double> p_value;
   bool significant = false;  ///< after Holm's correction over all differences of the comparison
 };

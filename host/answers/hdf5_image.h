@@ -165,8 +165,8 @@ class Image {
     finish(set, dimensions, units, long_name);
   }
 
-  /// Figures of the bins of a long histogram, a row for each entry of the first dimension, as `row` gives it: compressed
-  /// chunks, and only those that hold a number (what is absent reads as not-a-number).
+  /// Figures of the bins of a long histogram, a row for each entry of the first dimension, as `row` gives it:
+  /// compressed chunks, and only those that hold a number (what is absent reads as not-a-number).
   template <class Row>
   void curves(const std::string& name, const std::vector<std::string>& dimensions, const Row& row,
               const std::string& units, const std::string& long_name) {

@@ -10,8 +10,8 @@ namespace proofload {
 /// is; else, into a pipe or a file, 80, so that what is printed there does not depend on who looks. 40 at least.
 std::size_t screen_width();
 
-/// Columns that a terminal gives to UTF-8: two for characters of East Asia and pictures, none for what combines with the
-/// character before (wcwidth() of the C library), one for a byte that is no UTF-8.
+/// Columns that a terminal gives to UTF-8: two for characters of East Asia and pictures, none for what combines with
+/// the character before (wcwidth() of the C library), one for a byte that is no UTF-8.
 std::size_t columns(std::string_view text);
 
 /// At most `width` columns, with an ellipsis where something is left out.

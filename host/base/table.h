@@ -9,9 +9,9 @@
 
 namespace proofload {
 
-/// Columns as wide as what is in them, the first set left, the others right. No line is wider than the screen. Where one
-/// would be, the first column gives way: what does not fit there stands on a line of its own. Where that is not enough,
-/// the table is printed in parts, one below the other, each with the columns that name a row.
+/// Columns as wide as what is in them, the first set left, the others right. No line is wider than the screen. Where
+/// one would be, the first column gives way: what does not fit there stands on a line of its own. Where that is not
+/// enough, the table is printed in parts, one below the other, each with the columns that name a row.
 class Table {
  public:
   /// `names`: how many columns, from the first on, name a row.

@@ -649,16 +649,16 @@ bool Csv::next(vector<string_view>& cells, int& line) {
   return false;
 }
 
-bool holds_numbers(Csv& csv) {
+bool Csv::holds_numbers() {
   std::size_t rows = 0, with_numbers = 0;
   vector<string_view> cells;
-  for (int line = 0; rows < first_rows && csv.next(cells, line); ++rows) {
-    with_numbers += std::any_of(cells.begin(), cells.end(), [](string_view cell) {
-      return cell_number(cell).has_value() || time_of(cell).has_value();
+  for (int line = 0; rows < first_rows && next_row(cells, line); ++rows) {  // of the wrong width too
+    with_numbers += std::any_of(cells.begin(), cells.end(), [this](string_view cell) {
+      return cell_number(restyled_ ? plain_number(cell) : cell).has_value() || time_of(cell).has_value();
     });
   }
-  csv.rewind();
-  return rows > 0 ? 2 * with_numbers >= rows : csv.header().empty();
+  rewind();
+  return rows > 0 ? 2 * with_numbers >= rows : header_.empty();
 }
 
 void Csv::finish() {

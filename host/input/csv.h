@@ -60,6 +60,10 @@ class Csv {
   bool next(std::vector<std::string_view>& cells, int& line);
   /// Throws the problems of the rows that were read, if there are any.
   void finish();
+  /// Whether half of the first rows, of whatever width, hold a number or a time, or there is nothing at all. Of a file
+  /// that a scenario names and that does not, nothing may be shown: it may be somebody's secret. Goes back to the first
+  /// row.
+  bool holds_numbers();
 
  private:
   struct Row {
@@ -89,9 +93,5 @@ class Csv {
   std::vector<Problem> problems_;
   std::size_t more_problems_ = 0;
 };
-
-/// Whether half of the first rows hold a number or a time, or there is nothing at all. Of a file that a scenario names
-/// and that does not, nothing may be shown: it may be somebody's secret. Goes back to the first row.
-bool holds_numbers(Csv&);
 
 }  // namespace proofload::input

@@ -210,8 +210,8 @@ std::optional<std::pair<std::size_t, std::size_t>> day_and_clock(const vector<st
   return std::nullopt;
 }
 
-/// Candles and quotes: of open, high, low, bid, ask and close of an asset the close is its price. The closes, for one asset or for several
-/// whose names stand before or behind; nothing where there are no candles.
+/// Candles and quotes: of open, high, low, bid, ask and close of an asset the close is its price. The closes, for one
+/// asset or for several whose names stand before or behind; nothing where there are no candles.
 vector<std::size_t> closes_of_candles(const vector<string>& header) {
   const auto find = [&](std::initializer_list<const char*> names) -> std::optional<std::size_t> {
     for (const char* name : names)

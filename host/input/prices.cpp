@@ -315,8 +315,8 @@ void snap(Columns& c, std::int64_t bar, std::int64_t phase, vector<string>& repa
                                   duration_text(double(tolerance)), duration_text(double(bar)), first));
 }
 
-/// Rows far from all others: a mistyped year, say. One alone has no return, and would leave nothing but years of gap and
-/// a last price: it is left out. Several are kept. Either is said.
+/// Rows far from all others: a mistyped year, say. One alone has no return, and would leave nothing but years of gap
+/// and a last price: it is left out. Several are kept. Either is said.
 void leave_out_strays(Columns& c, std::int64_t bar, vector<string>& repairs) {
   if (c.time.size() < fewest_rows_for_strays) return;
   const std::int64_t far = std::max(30 * bar, 30 * whole_day);

@@ -19,9 +19,9 @@ inline constexpr std::int64_t earliest_time = 631152000;  ///< 1990-01-01
 std::string problem_of_time(std::int64_t seconds, std::string_view unless = "say --any-time");
 
 /// Seconds since 1970 UTC of "2020-03-12T06:00:00Z", "2020-03-12T06:00Z", "2020-03-12 06:00:00+00:00", "2020-03-12
-/// 06-PM", "2020-03-12", "2020-03", "2020/03/12", "12.03.2020", "20200312T060000Z", a compact stamp (20200312, 2020031206,
-/// 202003120600, 20200312060000) or a Unix time (seconds, milliseconds, microseconds or nanoseconds, told apart by their
-/// size); throws Error.
+/// 06-PM", "2020-03-12", "2020-03", "2020/03/12", "12.03.2020", "20200312T060000Z", a compact stamp (20200312,
+/// 2020031206, 202003120600, 20200312060000) or a Unix time (seconds, milliseconds, microseconds or nanoseconds, told
+/// apart by their size); throws Error.
 std::int64_t parse_time(const std::string& text);
 /// "2020-03-12T06:00:00Z"
 std::string time_text(std::int64_t seconds);

@@ -275,7 +275,7 @@ std::shared_ptr<const Source> read_csv(Report& report, const Node& file, const s
   try {
     Csv csv(source->name, csv_text(*name, role, largest), header);
     const bool by_scenario = file.place.line > 0;  // and not by the command line
-    if (by_scenario && !holds_numbers(csv)) {
+    if (by_scenario && !csv.holds_numbers()) {
       report.add(file.place, in_quotes(source->name) + " is no table of numbers",
                  fmt::format("{} has a number in most of its rows, and what is in other files is not shown", role),
                  "check that it is the file you mean");

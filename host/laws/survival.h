@@ -46,8 +46,8 @@ struct ExcessFit {
 
 /// Of excesses over a threshold, all positive; those not delivered count with the probability of a longer one. Throws
 /// Error when fewer than 20 were delivered, or when the likelihood has no maximum at a shape in (-0.5, greatest_shape):
-/// below, the estimates have no standard errors (Smith 1985). From 1 on the law has no mean, which a delay does not need
-/// (run.horizon ends all of them) and an outage does.
+/// below, the estimates have no standard errors (Smith 1985). From 1 on the law has no mean, which a delay does not
+/// need (run.horizon ends all of them) and an outage does.
 ExcessFit fit_excess(const std::vector<Observation>&);
 
 struct TailRequest {
@@ -57,10 +57,10 @@ struct TailRequest {
 };
 
 /// LawSpec::quantiles of observations, at most 64, as reduce_samples makes them: a delivery stands in the middle of its
-/// step. What is advised where a tail cannot be fitted has been tried: another share, or what needs no tail. With a tail
-/// they end at [1 - share, threshold] and LawSpec::tail has what follows. Without one every message
-/// that was watched for longer than the slowest delivery is an Error: what happens to that share of the paths is not
-/// known, and neither is it in a tail whose threshold would be there. Sets kind, samples, censored, reduction_error.
+/// step. What is advised where a tail cannot be fitted has been tried: another share, or what needs no tail. With a
+/// tail they end at [1 - share, threshold] and LawSpec::tail has what follows. Without one every message that was
+/// watched for longer than the slowest delivery is an Error: what happens to that share of the paths is not known, and
+/// neither is it in a tail whose threshold would be there. Sets kind, samples, censored, reduction_error.
 void reduce_observations(std::vector<Observation>, const std::optional<TailRequest>&, LawSpec&);
 
 }  // namespace proofload

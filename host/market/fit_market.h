@@ -16,8 +16,8 @@ namespace proofload {
 
 using Columns = std::vector<std::vector<double>>;  ///< [asset][bar]
 
-/// Batches that columns have in common (batch_starts): each column has an equal share in their lengths, so that one that
-/// is young, or has gaps, has its part of them. Fewer of them where returns overlap, so that few lie in two.
+/// Batches that columns have in common (batch_starts): each column has an equal share in their lengths, so that one
+/// that is young, or has gaps, has its part of them. Fewer of them where returns overlap, so that few lie in two.
 std::vector<std::size_t> batch_starts_of(const Columns&, std::size_t overlap = 1);
 
 /// Standard deviation of the returns about zero, per bar.
@@ -57,9 +57,10 @@ struct TailDifference {
   double statistic = 0.0;  ///< above 0: its own tail is fatter
   double p = 1.0;          ///< two-sided, of one column or more as far off, were all tails the same (Bonferroni)
 };
-/// A score test (Rao 1948) for each column: the derivative of its log-likelihood in 1 / dof at the common value, less what
-/// the estimates take of it, over its deviation by batches; Student-t, a degree of freedom less than batches. Few batches'
-/// sums are not normal: p < 0.001 stands for a level of 1 %. p is 1 with fewer than 8, or the common value at its bound.
+/// A score test (Rao 1948) for each column: the derivative of its log-likelihood in 1 / dof at the common value, less
+/// what the estimates take of it, over its deviation by batches; Student-t, a degree of freedom less than batches. Few
+/// batches' sums are not normal: p < 0.001 stands for a level of 1 %. p is 1 with fewer than 8, or the common value at
+/// its bound.
 std::vector<TailDifference> tail_differences(const Columns&, const TailFit& common, std::size_t overlap = 1);
 
 /// Jumps common to all assets, from the equal-weighted basket (Merton by maximum likelihood), and what is left per

@@ -228,7 +228,7 @@ class Replay {
 
   bool check_columns(const std::filesystem::path& file, const string& text, const ReplaySpec& spec) {
     Csv csv(file.string(), text);
-    if (t_.place_of("file").line > 0 && !holds_numbers(csv)) {
+    if (t_.place_of("file").line > 0 && !csv.holds_numbers()) {
       report_.add(t_.place_of("file"), in_quotes(file.string()) + " is no table of numbers",
                   "a price file has a number in most of its rows, and what is in other files is not shown",
                   "check that it is the file you mean");

@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include <boost/math/distributions/chi_squared.hpp>
+#include <boost/math/distributions/students_t.hpp>
 
 #include <gtest/gtest.h>
 

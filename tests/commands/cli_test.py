@@ -330,11 +330,11 @@ BAD_SCENARIOS = {
         '"2s", shape = 0.1, scale = "1s" }',
         ["does not begin where the quantiles end"],
     ),
-    "tail without a mean": (
+    "tail beyond any": (
         'kind = "lognormal", median = "15m", p99 = "1h"',
         'kind = "empirical", quantiles = [ [0.0, "1s"], [0.9, "2s"] ], tail = { share = 0.1, threshold = '
-        '"2s", shape = 1.0, scale = "1s" }',
-        ["shape = 1", "less than 1"],
+        '"2s", shape = 3.5, scale = "1s" }',
+        ["shape = 3.5"],
     ),
     "quantiles of no file": (
         'kind = "lognormal", median = "15m", p99 = "1h"',

@@ -268,8 +268,8 @@ TEST_F(Prices, StepsThatStayAreSaidWithTheirFactor) {
   expect_says(both, "--from 2021-01-17T16:00:00Z");
 }
 
-// A price that comes back, a crash with others around it, one whose bars are wild after it: no split. Of 2 million returns
-// with the tails of dof 3, each alone as no market's are, at most 4 are called one.
+// A price that comes back, a crash with others around it, one whose bars are wild after it: no split. Of 2 million
+// returns with the tails of dof 3, each alone as no market's are, at most 4 are called one.
 TEST_F(Prices, CrashesAreNoSteps) {
   const auto quiet = [&](const std::string& text) {
     const std::string said = joined(read(text).repairs);

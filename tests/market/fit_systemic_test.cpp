@@ -616,11 +616,11 @@ double haircut(double confidence, double v, double a, double gamma) {
   return low;
 }
 
-/// From transfers to a haircut: the loadings that are fitted and the empirical law of the same transfers, in a scenario,
-/// give the haircut of the world that the transfers come from. Allowed: what the standard errors of both loadings move
-/// it by, three times, and 4 % for the sampled law (a tenth of whose tail is in 400 transfers) and the paths. The
-/// haircut without a loading of delays lies outside, as did all that a law of samples gave when its pieces did not see
-/// the factor.
+/// From transfers to a haircut: the loadings that are fitted and the empirical law of the same transfers, in a
+/// scenario, give the haircut of the world that the transfers come from. Allowed: what the standard errors of both
+/// loadings move it by, three times, and 4 % for the sampled law (a tenth of whose tail is in 400 transfers) and the
+/// paths. The haircut without a loading of delays lies outside, as did all that a law of samples gave when its pieces
+/// did not see the factor.
 TEST(SystemicFits, LeadToTheHaircutOfTheJointLaw) {
   World w;
   w.a = 0.7;

@@ -388,8 +388,8 @@ double alarms(std::size_t repetitions, const std::function<Columns(Generator&)>&
 }
 
 // Sums over a few dozen batches are not normal, so that a p of 0.001 stands for a level of 1 %: the test speaks without
-// reason in at most 2 % of 500 histories (a level of 4 % is detected), with tails from dof 3 on, common mixers or own, few
-// assets or many, gaps, volatility that clusters, returns that overlap. With p < 0.01 it does in 5 % of some.
+// reason in at most 2 % of 500 histories (a level of 4 % is detected), with tails from dof 3 on, common mixers or own,
+// few assets or many, gaps, volatility that clusters, returns that overlap. With p < 0.01 it does in 5 % of some.
 TEST(CommonDof, DifferencesAreRarelySeenWhereThereAreNone) {
   const auto rate = [&](const vector<double>& dofs, std::size_t rows, bool common, double rho) {
     return alarms(500, [&](Generator& g) { return tailed(dofs, rows, common, rho, g); });
@@ -563,8 +563,9 @@ TEST(CommonJumps, BeliefSplitsABarBetweenJumpAndDiffusion) {
   EXPECT_NEAR(large.jump, -0.1 * 0.0025 / (0.0025 + diffusive), 1e-4);
 }
 
-// Ten years of nothing in the middle change no error: the returns are the same. With batches cut by bars of the calendar
-// nearly all are empty, and errors come out a seventh to two fifths too small here, more where two batches are left.
+// Ten years of nothing in the middle change no error: the returns are the same. With batches cut by bars of the
+// calendar nearly all are empty, and errors come out a seventh to two fifths too small here, more where two batches are
+// left.
 TEST(StandardErrors, AreThoseOfTheReturnsWhereverTheGapsAre) {
   Generator g(21);
   const std::size_t gap = 3650 * 24, half = 1800;

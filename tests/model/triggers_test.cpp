@@ -1,5 +1,6 @@
 // Oracles that are pushed when the price has moved, against theory: the first passage of the price through 1 -+ the
-// deviation at the dates of the grid, or the heartbeat. checks.h says what a check is and how it proves that it would see an error.
+// deviation at the dates of the grid, or the heartbeat. checks.h says what a check is and how it proves that it would
+// see an error.
 #include <algorithm>
 #include <map>
 
@@ -13,8 +14,9 @@ using namespace testing;  // NOLINT: the vocabulary of checks
 constexpr std::uint64_t n = 1'000'000;
 constexpr double sigma = 0.8, deviation = 0.005, heartbeat = hour, step = minute;
 
-/// A log price without drift that is looked at every `dt` and stopped where the price is beyond the fraction `b` of what
-/// it was, up or down, at a date: the density of those that go on, carried from date to date by Gauss-Legendre quadrature.
+/// A log price without drift that is looked at every `dt` and stopped where the price is beyond the fraction `b` of
+/// what it was, up or down, at a date: the density of those that go on, carried from date to date by Gauss-Legendre
+/// quadrature.
 class Watched {
  public:
   Watched(double volatility, double b, double dt)

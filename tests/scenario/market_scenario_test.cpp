@@ -137,7 +137,8 @@ TEST(Market, HestonWithoutAGridGetsOne) {
   rounded_down(0.1 / 300.0 * year,
                step("mean_reversion = 300, vol_of_vol = 1e-3, correlation = 0", "kind = \"constant\", value = \"39d\""),
                60.0);
-  // Far below Feller's condition (2 kappa theta is 0.32 of xi^2), from a variance of 0: V is theta kappa T^2 / 2 nearly.
+  // Far below Feller's condition (2 kappa theta is 0.32 of xi^2), from a variance of 0: V is theta kappa T^2 / 2
+  // nearly.
   const double low = step("mean_reversion = 1, vol_of_vol = 2, correlation = -0.5, initial = 0",
                           "kind = \"constant\", value = \"2d\"");
   rounded_down(0.1 * std::sqrt(v / 2.0) * 2.0 / 365.0 / 2.0 * year, low, 60.0);

@@ -499,10 +499,10 @@ TEST_P(Crossing, TakesTheSumOfItsStages) {
 }
 
 /// Under a stress factor on delays each mechanism is late together with a message of another kind on another route, as
-/// often as quadrature over the factor says: every law of the catalogue, mixtures, quantiles, retries and all, is loaded
-/// whole, far in its tail. 400,000 paths see 5 % of it, the discrete sums another 5 %. Planted errors: no loading on the
-/// mechanism's stages, and three quarters of it. What a law's pieces lost when they were drawn apart from the factor
-/// (until kernel revision 5) was more than half.
+/// often as quadrature over the factor says: every law of the catalogue, mixtures, quantiles, retries and all, is
+/// loaded whole, far in its tail. 400,000 paths see 5 % of it, the discrete sums another 5 %. Planted errors: no
+/// loading on the mechanism's stages, and three quarters of it. What a law's pieces lost when they were drawn apart
+/// from the factor (until kernel revision 5) was more than half.
 class Together : public ::testing::TestWithParam<string> {};
 
 TEST_P(Together, AreLateAsOftenAsTheFactorSays) {

@@ -141,8 +141,8 @@ TEST(Sensitivity, OfSeverityIsThePriceBeyondTheCliff) {
 
 /// At a confidence of 1 - 0.9 p a failure (probability p) is in the tail at the hazard and above it, and in the lower
 /// half of +-20 % no more: the haircut jumps there from the loss in a failure to that of the price, and the mean slope
-/// of the whole difference is no derivative. Halves of a smooth figure agree (planted error: a half divided by the whole
-/// difference).
+/// of the whole difference is no derivative. Halves of a smooth figure agree (planted error: a half divided by the
+/// whole difference).
 TEST(Sensitivity, SaysWhereAHaircutJumps) {
   const double p = 1.0 - std::exp(-1.0 * exposure / year);
   const std::string layer =
