@@ -228,8 +228,8 @@ std::string wrapped(const std::string& text, std::size_t indent, const std::stri
     std::string word = text.substr(at, end - at);
     if (!between.empty() && columns(line) + 1 + columns(word) > width) end_line();
     // An address is for copying: it stays whole.
-    while (word.find('/') == std::string::npos && columns(line + between + word) > width) {
-      const std::size_t taken = columns(line + between);
+    while (word.find('/') == std::string::npos && columns(line) + between.size() + columns(word) > width) {
+      const std::size_t taken = columns(line) + between.size();
       const std::size_t bytes = fitting(word, taken < width ? width - taken : 1);
       line += between + word.substr(0, bytes);
       word.erase(0, bytes);
