@@ -281,12 +281,15 @@ void add_exposure(const Results& r, int k, const Sale& sale, CollateralAnswer& a
   if (a.loss_given_failure && *a.loss_given_failure > 0.0) {
     const double mean = *a.loss_given_failure;
     a.exposure_cap_per_loss_budget = 1.0 / (p.estimate * mean);
-    // Losses of failures, summed over all paths: one that was not seen may lose everything.
+    // Losses of failures, summed over all paths: one that was not seen may lose everything. What failures gain where
+    // the price rose more than the layer kept back is taken off at its most.
+    const double level = r.scenario.run.interval, paths = static_cast<double>(r.tally.paths);
     const Moments m = moments(struck, [&](double loss) { return std::max(0.0, sale.loss(loss)); });
-    const Estimate lost = weighted_count(m.first, m.second, 1.0, r.scenario.run.interval);
-    const double paths = static_cast<double>(r.tally.paths);
+    const Moments gains = moments(struck, [&](double loss) { return std::max(0.0, -sale.loss(loss)); });
+    const Estimate lost = weighted_count(m.first, m.second, 1.0, level);
+    const double gained = gains.first > 0.0 ? weighted_count(gains.first, gains.second, 1.0, level).high : 0.0;
     a.exposure_cap_per_loss_budget_low = std::max(1.0 / p.high, paths / lost.high);
-    if (lost.low > 0.0) a.exposure_cap_per_loss_budget_high = paths / lost.low;
+    if (lost.low > gained) a.exposure_cap_per_loss_budget_high = paths / (lost.low - gained);
   }
   if (budget <= 0.0) return;
   const auto dollars = [&](std::optional<double> cap) { return cap ? std::optional(budget * *cap) : std::nullopt; };
@@ -334,10 +337,14 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
   const Histogram struck = histogram(tally, at.struck(k));
   a.loss_given_failure = struck.mean(sale);
   if (a.loss_given_failure) {
-    const double variance = moments(struck, [&](double loss) { return sale.loss(loss); }).variance;
-    const Estimate e = bounded_mean(*a.loss_given_failure, variance, struck.total(), level);
-    a.loss_given_failure_low = e.low;
-    a.loss_given_failure_high = e.high;
+    const Moments m = moments(struck, [&](double loss) { return sale.loss(loss); });
+    // From a loss of nothing to one of everything; from a gain of as much where failures with a gain were seen.
+    const bool gained = moments(struck, [&](double loss) { return std::max(0.0, -sale.loss(loss)); }).positive > 0;
+    const double least = gained ? -1.0 : 0.0, width = 1.0 - least;
+    const Estimate e =
+        bounded_mean((*a.loss_given_failure - least) / width, m.variance / (width * width), struck.total(), level);
+    a.loss_given_failure_low = std::min(*a.loss_given_failure, least + width * e.low);
+    a.loss_given_failure_high = std::max(*a.loss_given_failure, least + width * e.high);
   }
   if (can_fail(r.scenario, layer_of(r.scenario, spec))) {
     a.p_failure = proportion(hits, tally.paths, level);

@@ -88,10 +88,12 @@ void widen(Difference& d, const Results& first, int i, const Results& other, int
 }
 
 /// How many losses of collateral `i` of one result and `j` of the other lie beyond the quantile of both together, after
-/// their sales. Of the two cuts beside that quantile's bin the nearer one is taken. Where the losses have one law, who
-/// the losses beyond it belong to is chance, however few there are and wherever the cut is (Mood 1950, of medians).
-std::pair<std::uint64_t, std::uint64_t> beyond_common_quantile(const Results& first, int i, const Results& other, int j,
-                                                               double confidence) {
+/// their sales. Of the two cuts beside that quantile's bin the nearer one is taken, and both where neither is near,
+/// since what differs may be the atom that is there or what is beyond it. Where the losses have one law, who the losses
+/// beyond a cut belong to is chance, however few there are and wherever the cut is (Mood 1950, of medians).
+std::vector<std::pair<std::uint64_t, std::uint64_t>> beyond_common_quantile(const Results& first, int i,
+                                                                            const Results& other, int j,
+                                                                            double confidence) {
   struct Side {
     const Tally& tally;
     const Collateral& sale;
@@ -109,8 +111,10 @@ std::pair<std::uint64_t, std::uint64_t> beyond_common_quantile(const Results& fi
     if (x >= y && a.bin >= 0) a.pass();
     if (y >= x && b.bin >= 0) b.pass();
   }
-  const bool nearer = wanted - (before.first + before.second) < a.beyond + b.beyond - wanted;
-  return nearer ? before : std::pair(a.beyond, b.beyond);
+  const std::pair after{a.beyond, b.beyond};
+  const std::uint64_t less = before.first + before.second, more = after.first + after.second;
+  if (4 * std::min(wanted - less, more - wanted) > wanted) return {before, after};
+  return {wanted - less < more - wanted ? before : after};
 }
 
 /// Holm (1979): the smallest p-value against alpha / m, the next against alpha / (m - 1), until one does not pass.
@@ -129,9 +133,14 @@ void mark_significant(std::vector<Difference>& all, double alpha) {
 
 /// The p-value of a difference that has one, by what was counted: a normal law says nothing of chances of 1e-4 and less
 /// where there are few paths. Beyond a common quantile both have as many as the confidence says; of a probability, as
-/// chance will have it (fisher_p).
-void judge(Difference& d, std::uint64_t x, std::uint64_t n, std::uint64_t y, std::uint64_t m) {
-  if (d.p_value && d.difference != 0.0) d.p_value = fisher_p(x, n, y, m, d.confidence ? 1.0 : 0.5);
+/// chance will have it (fisher_p). Of several cuts the smallest p-value counts, as many times as there are cuts
+/// (Bonferroni).
+void judge(Difference& d, const std::vector<std::pair<std::uint64_t, std::uint64_t>>& cuts, std::uint64_t n,
+           std::uint64_t m) {
+  if (!d.p_value || d.difference == 0.0) return;
+  double least = 1.0;
+  for (const auto& [x, y] : cuts) least = std::min(least, fisher_p(x, n, y, m, d.confidence ? 1.0 : 0.5));
+  d.p_value = std::min(1.0, static_cast<double>(cuts.size()) * least);
 }
 
 const CollateralAnswer* find(const Answers& all, const std::string& name) {
@@ -182,7 +191,7 @@ Comparison compare(const std::vector<Results>& results, const std::vector<std::s
                                      std::size_t x, std::size_t y) {
       add(name, figure, std::nullopt, {a.estimate, a.low, a.high, score_first},
           {b.estimate, b.low, b.high, score_other});
-      judge(c.differences.back(), one.tally.counts[x], one.tally.paths, two.tally.counts[y], two.tally.paths);
+      judge(c.differences.back(), {{one.tally.counts[x], two.tally.counts[y]}}, one.tally.paths, two.tally.paths);
     };
     for (const auto& a : answers[0].collateral) {
       const CollateralAnswer* b = find(answers[with], a.name);
@@ -198,8 +207,8 @@ Comparison compare(const std::vector<Results>& results, const std::vector<std::s
           add(a.name, "haircut", h.confidence, {*h.value, h.low, h.high, score_first},
               {*g.value, g.low, g.high, score_other});
           widen(c.differences.back(), one, i, two, j, c.level);
-          const auto [x, y] = beyond_common_quantile(one, i, two, j, h.confidence);
-          judge(c.differences.back(), x, one.tally.paths, y, two.tally.paths);
+          judge(c.differences.back(), beyond_common_quantile(one, i, two, j, h.confidence), one.tally.paths,
+                two.tally.paths);
         }
       }
       const TallyLayout of_one = one.tally.layout, of_two = two.tally.layout;

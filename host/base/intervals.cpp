@@ -39,7 +39,7 @@ Estimate bounded_mean(double mean, double variance, std::uint64_t n, double leve
     const double v = (draws * variance + draws / (draws + 1.0) * apart * apart) / ((draws + 1.0) * (draws + 2.0));
     const double rest = m * (1.0 - m);
     if (!(rest > 0.0) || !(v > 0.0)) return m;
-    const double size = std::max(rest / v - 1.0, 1e-9), a = m * size, b = (1.0 - m) * size;
+    const double size = std::max(rest / v - 1.0, 1.0), a = m * size, b = (1.0 - m) * size;
     return upper ? boost::math::ibetac_inv(a, b, tail) : boost::math::ibeta_inv(a, b, tail);
   };
   return {mean, std::min(mean, end(0.0, false)), std::max(mean, end(1.0, true))};

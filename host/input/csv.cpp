@@ -383,8 +383,10 @@ void Csv::find_separator() {
     return;
   }
   double best = 0.0;
+  bool all_alike = false;  // every row has as many cells, at semicolons
   vector<string_view> cells;
   for (const char candidate : separators) {
+    if (candidate == ',' && all_alike) break;  // then commas are those of decimals, however many there are
     std::map<std::size_t, std::size_t> widths;
     std::size_t rows = 0;
     int line = line_;
@@ -405,6 +407,7 @@ void Csv::find_separator() {
                                            1e-3 * std::min<double>(static_cast<double>(width), 99.0);
       if (score <= best) continue;
       best = score;
+      all_alike |= candidate == ';' && count == rows;
       separator_ = candidate;
       width_ = width;
     }

@@ -375,7 +375,7 @@ PriceColumns price_columns(input::Csv& csv, const vector<string>& wanted, vector
   if (const string such = several_of_one(csv.header(), columns.prices); wanted.empty() && !such.empty())
     problems.push_back({csv.file(), csv.header_line(),
                         fmt::format("there are {}, and no close (they would be two assets that always move together) "
-                                    "choose one with --assets",
+                                    "choose one with --assets, or as NAME=file:column",
                                     such)});
   for (std::size_t c = 0; c < csv.header().size(); ++c) {
     if (c != times && is_symbol_name(csv.header()[c]) && sample.is_text(c) &&

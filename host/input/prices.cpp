@@ -184,6 +184,7 @@ Columns read_columns(const PriceSource& source, const vector<string>& wanted_ass
                                 source.name, source.name, source.file.string())}});
     }
     out.assets[0] = source.name;
+    out.offered = {source.name};
   }
   out.price.resize(columns.size());
   std::size_t words = 0;
@@ -435,6 +436,7 @@ void place(const Columns& c, PriceHistory& history, vector<string>& repairs) {
       if (std::isnan(c.price[i][r])) continue;
       const auto a = static_cast<std::size_t>(std::find(history.assets.begin(), history.assets.end(), c.assets[i]) -
                                               history.assets.begin());
+      if (a == history.assets.size()) continue;  // named, and not wanted
       double& cell = history.price[a][row];
       if (std::isnan(cell)) {
         cell = c.price[i][r];
@@ -565,7 +567,10 @@ PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>&
       };
       if (std::none_of(all.begin(), all.end(), has)) {
         vector<string> known;
-        for (const Columns& c : all) known.insert(known.end(), c.offered.begin(), c.offered.end());
+        for (const Columns& c : all) {
+          for (const string& name : c.offered)
+            if (std::find(known.begin(), known.end(), name) == known.end()) known.push_back(name);
+        }
         problems.push_back({names, 0,
                             fmt::format("there is no column {} (its prices are wanted) {}", assets[i],
                                         suggestion(assets[i], known, "column"))});

@@ -53,19 +53,22 @@ vector<string> merged(const vector<vector<string>>& lists, const vector<string>&
 /// or before its last few bars (a row of another year): says how much of it is.
 void note_gap_before_now(const PriceHistory& h, const vector<double>& returns, double persistence,
                          vector<string>& notes) {
-  double lost = 0.0, gap_lost = 0.0;  // share of the variance that gaps filled with the long run's; the last gap's
-  std::size_t gap = 0, length = 0;
+  struct Gap {
+    std::size_t at = 0, length = 0;
+    double lost = 0.0;  ///< share of the variance now that it filled with the long run's
+  };
+  double lost = 0.0;  // by all of them
+  Gap now, most;      // the one that counts most is named
   for (std::size_t t = 0; t < returns.size(); ++t) {
-    const bool known = !std::isnan(returns[t]);
-    lost *= persistence;
-    gap_lost *= persistence;
-    if (known) continue;
+    for (double* share : {&lost, &now.lost, &most.lost}) *share *= persistence;
+    if (!std::isnan(returns[t])) continue;
+    if (t == 0 || !std::isnan(returns[t - 1])) now = {t, 0, 0.0};
+    ++now.length;
     lost += 1.0 - persistence;
-    if (t == 0 || !std::isnan(returns[t - 1])) {  // a new gap, of which the one that counts most is named
-      if (gap_lost < 0.5 * lost) gap = t, length = 0, gap_lost = 0.0;
-    }
-    if (t == gap + length) ++length, gap_lost += 1.0 - persistence;
+    now.lost += 1.0 - persistence;
+    if (now.at == most.at || now.lost > most.lost) most = now;
   }
+  const auto [gap, length, share] = most;
   if (lost < noted_loss || gap == 0) return;
   notes.push_back(
       fmt::format("volatility now: {:.0f} % of it is the long run's, as there are no returns for {} from {} on, and it "
@@ -256,8 +259,11 @@ std::optional<FactorFit> factors_of(const Columns& columns, const CorrelationFit
   return fit_factors(columns, c, factors);
 }
 
+struct Lagged {
+  double correlation = 0.0, returns = 0.0;  ///< over so many pairs; 0 where they are fewer than 60
+};
 /// Correlation of the returns of two assets, those of the second `lag` bars later.
-double lagged_correlation(const vector<double>& x, const vector<double>& y, int lag) {
+Lagged lagged(const vector<double>& x, const vector<double>& y, int lag) {
   double n = 0.0, xx = 0.0, yy = 0.0, xy = 0.0;
   for (std::size_t r = 0; r < x.size(); ++r) {
     const auto at = static_cast<std::ptrdiff_t>(r) + lag;
@@ -269,7 +275,17 @@ double lagged_correlation(const vector<double>& x, const vector<double>& y, int 
     yy += b * b;
     xy += a * b;
   }
-  return n >= 60.0 && xx > 0.0 && yy > 0.0 ? xy / std::sqrt(xx * yy) : 0.0;
+  return {n >= 60.0 && xx > 0.0 && yy > 0.0 ? xy / std::sqrt(xx * yy) : 0.0, n};
+}
+
+/// Annualised, of diffusion and jumps together.
+double merton_volatility(const FittedMarket& m, std::size_t i) {
+  const auto jumps = [](const MertonFit& f) {
+    return f.intensity.value * (f.mean.value * f.mean.value + f.stdev.value * f.stdev.value);
+  };
+  const double loading = m.assets.size() > 1 ? m.jumps.loadings[i].value : 0.0,
+               diffusion = m.jumps.own[i].volatility.value;
+  return std::sqrt(diffusion * diffusion + jumps(m.jumps.own[i]) + loading * loading * jumps(m.jumps.basket));
 }
 
 /// One number of degrees of freedom for assets whose tails differ is wrong for each of them.
@@ -309,12 +325,12 @@ void note_shifted_times(const PriceHistory& h, vector<string>& notes) {
   for (std::size_t i = 0; i < h.assets.size(); ++i) {
     for (std::size_t j = 0; j < h.assets.size(); ++j) {
       if (i == j) continue;
-      const double together = std::fabs(lagged_correlation(returns[i], returns[j], 0));
-      double after = lagged_correlation(returns[i], returns[j], 1);
+      const double same = lagged(returns[i], returns[j], 0).correlation, together = std::fabs(same);
+      double after = lagged(returns[i], returns[j], 1).correlation;
       int bars = 1;
       for (int lag = 2; lag <= most_bars && together < 0.5; ++lag) {
-        const double other = lagged_correlation(latest[i], latest[j], lag);
-        if (std::fabs(other) < together + sure / std::sqrt(static_cast<double>(latest[i].size())) ||
+        const auto [other, pairs] = lagged(latest[i], latest[j], lag);
+        if (pairs == 0.0 || std::fabs(other) < together + sure / std::sqrt(pairs) ||
             std::fabs(other) <= std::fabs(after))
           continue;
         after = other;
@@ -324,8 +340,8 @@ void note_shifted_times(const PriceHistory& h, vector<string>& notes) {
         notes.push_back(fmt::format(
             "{} follows {} by {} with correlation {:.2f}, against {:.2f} in the same bar: their times may label "
             "different ends of bars{}, and then what they lose together comes out too small",
-            h.assets[j], h.assets[i], bars == 1 ? "one bar" : fmt::format("{} bars", bars), after,
-            lagged_correlation(returns[i], returns[j], 0), bars == 1 ? "" : ", or be those of two time zones"));
+            h.assets[j], h.assets[i], bars == 1 ? "one bar" : fmt::format("{} bars", bars), after, same,
+            bars == 1 ? "" : ", or be those of two time zones"));
     }
   }
 }
@@ -422,6 +438,15 @@ FitOutput fit_prices(const FitOptions& options) {
       fmt::format(
           "merton: up to {:.0f} jumps a year: they stand in for volatility that clusters, which gjr_garch models",
           jumps_a_year));
+  for (std::size_t i = 0; i < n; ++i) {
+    const double ratio = merton_volatility(m, i) / m.assets[i].volatility.value;
+    check_finding(
+        std::fabs(ratio - 1.0) > 0.1, m.notes,
+        fmt::format("{}: merton: its fitted law has {:.2g} times the volatility of its returns (jumps that are "
+                    "called common are hardly its own, or are missing from it): choose another model, or fit "
+                    "it apart: --assets {}",
+                    h.assets[i], ratio, h.assets[i]));
+  }
   for (std::size_t i = 0; i < n; ++i)
     check_finding(!m.jumps.own[i].converged, m.notes,
                   h.assets[i] + ": merton: the search stopped early: jumps of its own are hardly determined");

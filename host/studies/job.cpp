@@ -144,6 +144,9 @@ fs::path checked_output(const std::string& output, const std::string& scenario_f
     throw Error(
         fmt::format("cannot write {} (there is no folder {}) create the folder first", file.string(), folder.string()));
   }
+  if (same_file(file, scenario_file))
+    throw Error(
+        fmt::format("-o {} is the scenario (the result would write over it) choose another name", file.string()));
   require_ours(file, force, {"\x89HDF\r\n\x1a\n"});
   require_writable(file, "the result");
   return file;

@@ -121,6 +121,23 @@ TEST(Compare, JudgesHaircutsByTheLossesBeyond) {
   }
 }
 
+/// A cliff: 0.5 % of one result lose everything and 0.05 % of the other, so that a quantile at 99.9 % of both lies in
+/// the atom and no cut is near. Planted error: the nearer cut alone, beyond which there is nothing.
+TEST(Compare, SeesACliffInOneOfTwo) {
+  const auto counted = [](std::uint64_t everything) {
+    Results r = made_results();
+    count_losses(r.tally, 0, 1.0, everything);
+    count_losses(r.tally, 0, 0.1, 1000 - everything);
+    seal(r, 100'000);
+    return r;
+  };
+  const Comparison c = compare({counted(500), counted(50)}, {"a", "b"});
+  const Difference& d = find(c, "ETH@ethereum", 0.999);
+  EXPECT_LT(*d.p_value, 1e-9);
+  EXPECT_TRUE(d.significant);
+  EXPECT_GT(*find(compare({counted(500), counted(499)}, {"a", "b"}), "ETH@ethereum", 0.999).p_value, 0.5);
+}
+
 /// Two atoms, and a quantile that may be either in both results: root sums of squares end at 0.162, halfway to 0.392.
 TEST(Compare, HasRoomForAtomsThatBothMayJump) {
   const auto counted = [](std::uint64_t large) {

@@ -287,6 +287,19 @@ TEST(ExposureCap, IsTheBudgetOverTheExpectedLoss) {
   EXPECT_EQ(*a.highest_priced_confidence, 1.0 - p.high);
   EXPECT_FALSE(answer(r).collateral[1].highest_priced_confidence) << "its layer cannot fail";
 
+  // Failures that gain as often as they lose: the estimate, of what is lost on balance, is within its interval, or has
+  // no upper end. (Planted error: ends of the losses alone.)
+  Results paid_back = made_results();
+  count_losses(paid_back.tally, 0, 0.0, 500, 0.05);
+  count_losses(paid_back.tally, 0, 0.0, 500, -0.04);
+  seal(paid_back, 100'000);
+  const CollateralAnswer back = answer(paid_back).collateral[0];
+  EXPECT_NEAR(*back.loss_given_failure, 0.005, 5e-4);  // bins of gains are wide
+  EXPECT_LT(*back.loss_given_failure_low, *back.loss_given_failure - 0.002);
+  EXPECT_GT(*back.loss_given_failure_high, *back.loss_given_failure + 0.002);
+  EXPECT_LT(*back.exposure_cap_per_loss_budget_low, *back.exposure_cap_per_loss_budget);
+  EXPECT_FALSE(back.exposure_cap_per_loss_budget_high);
+
   Results rare = made_results();
   rare.scenario.margin.loss_budget = 1000.0;
   count_losses(rare.tally, 0, 0.0, 3, 0.50);

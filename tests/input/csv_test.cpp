@@ -166,6 +166,8 @@ TEST(Csv, WithoutAHeaderRowsAreAsTheyAre) {
   // Both separators cut alike; a comma may be that of decimals.
   Csv german("m.csv", "1;0,5\n0,5;1\n", Header::none);
   EXPECT_EQ(rows_of(german), (Rows{{"1", "0.5"}, {"0.5", "1"}}));
+  Csv whole("m.csv", "1,00;0,50\n0,50;1,00\n", Header::none);
+  EXPECT_EQ(rows_of(whole), (Rows{{"1.00", "0.50"}, {"0.50", "1.00"}}));
   Csv trailing("m.csv", "1,0.5,\n0.5,1,\n", Header::none);
   EXPECT_EQ(rows_of(trailing), (Rows{{"1", "0.5"}, {"0.5", "1"}}));
 }

@@ -563,6 +563,10 @@ TEST_F(Prices, FilesSayWhichAssetTheirColumnIs) {
              other = coin("other.csv", 20.0, 60);
   const PriceHistory h =
       read_prices({price_source("BTC=" + btc.string() + ":price"), price_source("ETH=" + eth.string())});
+  // Some of them only, by the names that were given.
+  const PriceHistory some =
+      read_prices({price_source("BTC=" + btc.string() + ":price"), price_source("ETH=" + eth.string())}, {"ETH"});
+  EXPECT_EQ(some.assets, std::vector<std::string>{"ETH"});
   EXPECT_EQ(h.assets, (std::vector<std::string>{"BTC", "ETH"}));
   EXPECT_NEAR(h.price[1][0], 20.0 * price_at(0), 1e-9);
   // One name in files of two coins never glues them together: at the same times, and one after the other.

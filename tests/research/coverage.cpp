@@ -250,11 +250,16 @@ Case single(const std::string& name, const Exact& w) {
     c.figures.push_back({"P(failure)", name, w.p, [](const Answers& a) { return of(a.collateral[0].p_failure); }});
   add_quantiles(
       c.figures, name, w.losses(), [](const Answers& a) -> const auto& { return a.collateral[0].haircuts; });
-  if (w.p > 0.0)
+  if (w.p > 0.0) {
+    c.figures.push_back(
+        {"loss in a failure", name, w.struck.mean, [](const Answers& a) {
+           return Interval{a.collateral[0].loss_given_failure_low, a.collateral[0].loss_given_failure_high};
+         }});
     c.figures.push_back({"exposure cap", name, w.cap(), [](const Answers& a) {
                            return Interval{a.collateral[0].exposure_cap_per_loss_budget_low,
                                            a.collateral[0].exposure_cap_per_loss_budget_high};
                          }});
+  }
   c.figures.push_back({"risk rate", name, w.risk_rate(), [](const Answers& a) {
                          return Interval{a.collateral[0].risk_rate->low, a.collateral[0].risk_rate->high};
                        }});
