@@ -320,7 +320,7 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
   const Collateral& planned = plan.collateral[k];
   const CollateralSpec& spec = r.scenario.collateral[k];
   const double level = r.scenario.run.interval;
-  const Sale sale{planned.keep, planned.cost};
+  const Sale sale = sale_of(planned);
 
   CollateralAnswer a;
   a.name = spec.name;

@@ -29,6 +29,8 @@ struct Sale {
     return 1.0 - std::max(0.0, keep * (1.0 - before) - cost);
   }
 };
+/// As a plan has it.
+inline Sale sale_of(const Collateral& planned) { return {planned.keep, planned.cost}; }
 
 /// A haircut at one confidence, with everything the contract shows of it (DESIGN 4.2). Absent: not estimable from these
 /// paths (bounds: no such rank; expected shortfall: no path lies beyond the quantile, and its interval: the haircut has

@@ -58,10 +58,6 @@ Difference difference(const Figure& first, const Figure& other, double score) {
   return d;
 }
 
-double after_sale(const Collateral& sale, double loss) {
-  return 1.0 - std::max(0.0, double{sale.keep} * (1.0 - loss) - double{sale.cost});
-}
-
 /// Where losses have atoms, the ends of a haircut's interval do not move in proportion to its score: they jump, and
 /// both may by less than the whole of it. So the interval of a difference also holds what two intervals leave that
 /// share the score evenly (that of `level` over the root of 2 each); where ends move in proportion it does so anyway.
@@ -76,9 +72,9 @@ void widen(Difference& d, const Results& first, int i, const Results& other, int
     std::uint64_t sum = 0;
     for (int b = 0; b < loss_bins && !found.high; ++b) {
       sum += count_with_failures(r.tally, k, static_cast<std::size_t>(b));
-      const Collateral& sale = r.compiled.plan.collateral[k];
-      if (b > 0 && low > 0 && !found.low && sum >= low) found.low = after_sale(sale, loss_edge(b));
-      if (high <= r.tally.paths && sum >= high) found.high = after_sale(sale, loss_edge(b + 1));
+      const Sale sale = sale_of(r.compiled.plan.collateral[k]);
+      if (b > 0 && low > 0 && !found.low && sum >= low) found.low = sale.loss(loss_edge(b));
+      if (high <= r.tally.paths && sum >= high) found.high = sale.loss(loss_edge(b + 1));
     }
     return found;
   };
@@ -96,13 +92,14 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> beyond_common_quantile(cons
                                                                             double confidence) {
   struct Side {
     const Tally& tally;
-    const Collateral& sale;
+    Sale sale;
     int collateral, bin = loss_bins - 1;
     std::uint64_t beyond = 0;
-    double worst() const { return after_sale(sale, loss_edge(bin + 1)); }
+    double worst() const { return sale.loss(loss_edge(bin + 1)); }
     void pass() { beyond += count_with_failures(tally, collateral, static_cast<std::size_t>(bin--)); }
   };
-  Side a{first.tally, first.compiled.plan.collateral[i], i}, b{other.tally, other.compiled.plan.collateral[j], j};
+  Side a{first.tally, sale_of(first.compiled.plan.collateral[i]), i},
+      b{other.tally, sale_of(other.compiled.plan.collateral[j]), j};
   const std::uint64_t all = a.tally.paths + b.tally.paths, wanted = all - rank_of(all, confidence);
   std::pair<std::uint64_t, std::uint64_t> before{0, 0};
   while (a.beyond + b.beyond < wanted) {

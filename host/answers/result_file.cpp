@@ -285,10 +285,7 @@ void write_densities(Image& image, const Results& r) {
   image.variable("loss_width", {"loss"}, width.data(), "1", "width of the loss bin: none of the last, the point 1");
 
   const auto bins = static_cast<std::size_t>(loss_bins);
-  const auto planned = [&](std::size_t k) {
-    const Collateral& c = r.compiled.plan.collateral[k];
-    return Sale{c.keep, c.cost};
-  };
+  const auto planned = [&](std::size_t k) { return sale_of(r.compiled.plan.collateral[k]); };
   /// `value(bin, probability)` of each bin of a chunk that holds something.
   const auto curve = [&](std::size_t k, const auto& value) {
     const int at = static_cast<int>(k);

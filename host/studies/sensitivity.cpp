@@ -91,11 +91,9 @@ int quantile_bin(const Ranges& run, int k, double confidence, int left_out) {
   return 0;
 }
 
-/// After the sale, as the haircut itself (statistics.h).
+/// After the sale, as the haircut itself.
 double haircut_of(const Ranges& run, int k, double confidence, int left_out) {
-  const Collateral& c = run.compiled.plan.collateral[k];
-  const double loss = loss_edge(quantile_bin(run, k, confidence, left_out) + 1);
-  return 1.0 - std::max(0.0, double{c.keep} * (1.0 - loss) - double{c.cost});
+  return sale_of(run.compiled.plan.collateral[k]).loss(loss_edge(quantile_bin(run, k, confidence, left_out) + 1));
 }
 
 double hit_share(const Ranges& run, int k, int left_out) {
