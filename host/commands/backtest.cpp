@@ -17,19 +17,23 @@
 #include "base/words.h"
 #include "base/write_file.h"
 #include "commands/options.h"
+#include "market/backtest_show.h"
 #include "market/backtest_verdict.h"
+#include "market/in_force.h"
 #include "scenario/reader.h"
 
 namespace proofload {
 namespace {
 
+constexpr std::string_view windows_mark = "start,collateral,asset,";
 constexpr std::uint64_t delay_paths = 1 << 18;  // of the scenario, for the law of its delays
 
 struct BacktestArguments {
   std::string scenario;
   std::vector<std::string> prices, models = {"gaussian", "student_t", "historical", "gjr_garch", "fhs", "recommended"},
                                    assets;
-  std::string delta, window = "90d", refit = "1d", floor = "3650d", phase, bar, from, to, json;
+  std::string delta, window = "90d", refit = "1d", floor = "3650d", phase, bar, from, to, json, in_force, policy,
+                     windows;
   bool force = false, any_time = false;
   double buffer = 0.25, stressed_weight = 0.25;
   std::uint64_t seed = 1;
@@ -97,9 +101,39 @@ std::string horizon_text(const DelayTrack& track, std::int64_t bar) {
                      mean * minutes, track.horizon.bars.back() * minutes);
 }
 
+/// How haircuts stay set; nothing where every window has its own.
+std::optional<HaircutPolicy> policy_of(const BacktestArguments& a) {
+  if (!a.in_force.empty() && !a.policy.empty())
+    throw Error("--in-force and --policy (both say how often a haircut is set) write review in the policy");
+  if (!a.policy.empty()) return read_policy(a.policy);
+  if (a.in_force.empty() || a.in_force == "0") return std::nullopt;
+  return renewed_every(duration_given("--in-force", a.in_force));
+}
+
+/// A haircut that could not move once in all the windows would be a test of the first forecast alone.
+void check_span(const BacktestArguments& a, const HaircutPolicy& policy, const std::vector<SubjectHistory>& tested,
+                std::int64_t bar) {
+  std::int64_t span = 0;
+  for (const auto& s : tested) span = std::max(span, s.start.back() - s.start.front());
+  const auto days = static_cast<double>(span);
+  const std::string option = a.policy.empty() ? "--in-force " + a.in_force : "--policy " + a.policy;
+  const auto slow = [&](const HaircutMove& m) { return m.never || m.delay >= days; };
+  if (policy.review >= days || (slow(policy.up) && slow(policy.down))) {
+    throw Error(
+        fmt::format("{} (the windows that can be tested span {}, in which no haircut would be set twice) give a "
+                    "longer history or less time",
+                    option, rounded_duration(days)));
+  }
+  if (policy.review > 0.0 && policy.review < static_cast<double>(bar)) {
+    throw Error(fmt::format("{} (prices are {} apart, so nothing is known to set it so often) give {} or more", option,
+                            duration_text(double(bar)), duration_text(double(bar))));
+  }
+}
+
 /// What was tested, on what, and what was left out.
 std::string heading(const Scenario& scenario, const BacktestArguments& a, const PriceHistory& prices,
-                    const std::vector<DelayTrack>& tracks, const std::vector<SubjectHistory>& walked, double seconds) {
+                    const std::vector<DelayTrack>& tracks, const std::vector<SubjectHistory>& walked,
+                    const std::optional<HaircutPolicy>& policy, double seconds) {
   std::string text;
   const auto say = [&](const std::string& words) { text += wrapped(words, 2); };
   say(fmt::format("{}: backtest, seed {}, {}, {:.1f} s", clipped(scenario.name, 50), a.seed, engine_version(),
@@ -111,6 +145,7 @@ std::string heading(const Scenario& scenario, const BacktestArguments& a, const 
   if (scenario.stress.delays != 1.0 && a.delta.empty())
     say(fmt::format("Delays are {:g} times the scenario's, as its [stress] says; the rest of it plays no part.",
                     scenario.stress.delays));
+  if (policy) say(fmt::format("Haircuts in force ({}): {}.", clipped(policy->name, 40), policy_text(*policy)));
   for (const auto& r : prices.repairs) say("repaired: " + r);
   std::vector<bool> used(tracks.size(), false);
   for (const auto& s : walked) used[s.subject.track] = true;
@@ -133,6 +168,9 @@ std::string heading(const Scenario& scenario, const BacktestArguments& a, const 
 
 void backtest(const BacktestArguments& a) {
   require_ours(a.json, a.force, {json_mark});
+  check_output_name("--windows", a.windows, ".csv");
+  require_ours(a.windows, a.force, {windows_mark});
+  const auto policy = policy_of(a);
   BacktestOptions options;
   options.window = duration_given("--window", a.window);
   options.refit = duration_given("--refit", a.refit);
@@ -184,6 +222,12 @@ void backtest(const BacktestArguments& a) {
   const auto walked = walk(prices, tracks, subjects, options);
   std::vector<SubjectHistory> tested = walked;
   std::erase_if(tested, [](const SubjectHistory& s) { return s.start.empty(); });
+  if (policy) {
+    check_span(a, *policy, tested, prices.bar);
+    hold(tested, *policy, static_cast<std::int64_t>(options.phase));
+    if (policy->takes_all()) judging.in_force = policy->review;
+    judging.block_days = 30.0;  // what a haircut in force goes through is as long as a crisis
+  }
   const Verdict verdict = judge(tested, options.confidence, judging);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   if (!a.json.empty()) {
@@ -196,6 +240,10 @@ void backtest(const BacktestArguments& a) {
                    {"first", time_text(prices.start)},
                    {"last", time_text(prices.time(prices.rows() - 1))},
                    {"repairs", prices.repairs}};
+    j["in_force"] =
+        policy ? nlohmann::ordered_json(
+                     {{"name", policy->name}, {"review_seconds", policy->review}, {"says", policy_text(*policy)}})
+               : nullptr;
     j["window"] = a.window;
     j["refit"] = a.refit;
     j["delays"] = nlohmann::ordered_json::array();
@@ -215,7 +263,8 @@ void backtest(const BacktestArguments& a) {
     j.update(verdict_json(verdict));
     write_file(a.json, json_text(j) + "\n", "the backtest");
   }
-  print(verdict_table(verdict, heading(scenario, a, prices, tracks, walked, seconds), prices.bar));
+  if (!a.windows.empty()) write_file(a.windows, windows_csv(tested, options.confidence, prices.bar), "the windows");
+  print(verdict_table(verdict, heading(scenario, a, prices, tracks, walked, policy, seconds), prices.bar));
 }
 
 }  // namespace
@@ -232,6 +281,8 @@ void add_backtest(CLI::App& app, int&) {
   app.add_option("--assets", a->assets, "only these (default: the scenario's collateral)")->delimiter(',');
   app.add_option("--delta", a->delta, "one delay for all: 20m (default: the routes' laws)");
   app.add_option("--phase", a->phase, "with --delta: begin so long after its multiples (0)");
+  app.add_option("--in-force", a->in_force, "haircuts stay set for so long: 7d (default: each window has its own)");
+  app.add_option("--policy", a->policy, "how haircuts may move: FILE, proofload:aave-v3-steward");
   app.add_option("--window", a->window, "history that models are fitted to (90d)");
   app.add_option("--refit", a->refit, "time between fits (1d); variances follow every bar");
   app.add_option("--bar", a->bar, "use every so many of the prices (default: all)");
@@ -244,6 +295,7 @@ void add_backtest(CLI::App& app, int&) {
   app.add_option("--stressed-weight", a->stressed_weight, "Art. 28 (b): weight of the worst window (0.25)");
   app.add_option("--floor", a->floor, "Art. 28 (c): look-back of the floor (3650d)");
   add_force(app, a->force);
+  app.add_option("--windows", a->windows, "write every window with its haircuts to this CSV file");
   app.add_option("--json", a->json, "write everything to this file too");
   app.callback([a] { backtest(*a); });
 }

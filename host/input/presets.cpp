@@ -16,14 +16,14 @@ std::vector<fs::path> toml_files(const fs::path& folder) {
   return files;
 }
 
-std::vector<fs::path> shipped_presets() {
+std::vector<fs::path> shipped_files(const fs::path& folder) {
   std::error_code ignored;
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-  const fs::path here = fs::path("scenarios") / "presets";
+  const fs::path here = "scenarios" / folder;
   // the checkout is one level above build/, two above build/clang/ and its like
-  for (const fs::path& folder : {program.parent_path() / here, program.parent_path().parent_path() / here,
-                                 (program / PROOFLOAD_DATA / "presets").lexically_normal(), here})
-    if (auto files = toml_files(folder); !files.empty()) return files;
+  for (const fs::path& place : {program.parent_path() / here, program.parent_path().parent_path() / here,
+                                (program / PROOFLOAD_DATA / folder).lexically_normal(), here})
+    if (auto files = toml_files(place); !files.empty()) return files;
   return {};
 }
 

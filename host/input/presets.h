@@ -1,5 +1,5 @@
-/// presets.h -- the preset files that come with the program: chains, their outages, mechanisms. A scenario anywhere on
-/// the disk includes them by name, as "proofload:mechanisms".
+/// presets.h -- the files that come with the program: presets (chains, their outages, mechanisms) and policies. A
+/// scenario anywhere on the disk includes a preset by name, as "proofload:mechanisms".
 #pragma once
 #include <filesystem>
 #include <optional>
@@ -12,11 +12,12 @@ namespace proofload::input {
 /// Files named *.toml of a folder, by name; none where there is no such folder.
 std::vector<std::filesystem::path> toml_files(const std::filesystem::path& folder);
 
-/// The shipped presets: of the checkout that the program was built in, or installed beside it, or else in
-/// scenarios/presets of the working directory. Empty when there are none.
-std::vector<std::filesystem::path> shipped_presets();
+/// The shipped files of a folder of scenarios/: of the checkout that the program was built in, or installed beside it,
+/// or else below the working directory. Empty when there are none.
+std::vector<std::filesystem::path> shipped_files(const std::filesystem::path& folder);
+inline std::vector<std::filesystem::path> shipped_presets() { return shipped_files("presets"); }
 
-/// What follows "proofload:"; nothing for an include that is a path.
+/// What follows "proofload:"; nothing for a path.
 std::optional<std::string> preset_name(std::string_view include);
 
 }  // namespace proofload::input

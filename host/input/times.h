@@ -26,4 +26,9 @@ std::int64_t parse_time(const std::string& text);
 /// "2020-03-12T06:00:00Z"
 std::string time_text(std::int64_t seconds);
 
+/// How many whole periods lie before a time, of any sign: its day, with 86400 seconds.
+constexpr std::int64_t floor_divided(std::int64_t time, std::int64_t period) {
+  return time / period - (time % period < 0 ? 1 : 0);
+}
+
 }  // namespace proofload

@@ -397,26 +397,10 @@ struct Loader {
         return;
       }
       const auto preset = preset_name(item.text);
-      const fs::path path = preset ? preset_file(*preset, item.place) : (from.folder / item.text).lexically_normal();
+      const fs::path path = preset ? shipped_file(report, *preset, item.place, "presets", "preset")
+                                   : (from.folder / item.text).lexically_normal();
       report.incomplete |= path.empty() || !include_file(path, item.place, merged);
     }
-  }
-
-  /// The shipped file of that name; an empty path, reported, when there is none.
-  fs::path preset_file(const string& name, const Place& at) {
-    vector<string> names;
-    for (const fs::path& file : shipped_presets()) {
-      names.push_back(file.stem().string());
-      if (names.back() == name) return file;
-    }
-    if (names.empty())
-      report.add(at, fmt::format("\"proofload:{}\" cannot be found", printable(name)),
-                 "there are no presets beside the program, nor in scenarios/presets here",
-                 "install the program with cmake --install, or include a file by its path");
-    else
-      report.add(at, fmt::format("there is no preset {}", in_quotes(name)),
-                 "what follows \"proofload:\" is the name of a shipped file", suggestion(name, names, "preset"));
-    return {};
   }
 
   bool include_file(const fs::path& path, const Place& at, Node& merged) {
@@ -492,6 +476,22 @@ bool read_text(Report& report, const Place& at, const fs::path& path, std::size_
     return refuse(fmt::format(" is larger than {} MiB", largest >> 20),
                   fmt::format("{} of that size is taken for a mistake", role), "check that it is the file you mean");
   return true;
+}
+
+fs::path shipped_file(Report& report, const string& name, const Place& at, const char* folder, const char* kind) {
+  vector<string> names;
+  for (const fs::path& file : shipped_files(folder)) {
+    names.push_back(file.stem().string());
+    if (names.back() == name) return file;
+  }
+  if (names.empty())
+    report.add(at, fmt::format("\"proofload:{}\" cannot be found", printable(name)),
+               fmt::format("there are no {} beside the program, nor in scenarios/{} here", folder, folder),
+               "install the program with cmake --install, or name a file by its path");
+  else
+    report.add(at, fmt::format("there is no {} {}", kind, in_quotes(name)),
+               "what follows \"proofload:\" is the name of a shipped file", suggestion(name, names, kind));
+  return {};
 }
 
 std::optional<Node> load_tree(Report& report, const string& text, const SourcePointer& source, const fs::path* file) {

@@ -92,6 +92,11 @@ bool check_file(Report&, const Place& at, const std::filesystem::path&, const ch
 bool read_text(Report&, const Place& at, const std::filesystem::path&, std::size_t largest, const char* role,
                std::string& text);
 
+/// The shipped file `name` of a folder of scenarios/ ("presets"), which holds files of one `kind` ("preset"); an empty
+/// path, reported, when there is none.
+std::filesystem::path shipped_file(Report&, const std::string& name, const Place& at, const char* folder,
+                                   const char* kind);
+
 /// Parses `text`, follows its includes (paths, or "proofload:NAME" for a shipped preset) and merges them; nothing when
 /// the text itself is not TOML. `file`: where the text is from, so that including it again is a cycle; null for text
 /// that is not in a file.

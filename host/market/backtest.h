@@ -41,12 +41,14 @@ struct BacktestOptions {
   std::int64_t from = std::numeric_limits<std::int64_t>::min(), to = std::numeric_limits<std::int64_t>::max();
 };
 
-/// What a model said, in parallel to the windows; [confidence][window].
+/// What a model said, in parallel to the windows; [confidence][window]. What was in force, where haircuts stay set
+/// (in_force.h).
 struct ModelHistory {
   std::string model;
   std::vector<double> stdev;                             ///< of the log return
   std::vector<std::vector<double>> haircut;              ///< of the simple loss
   std::vector<std::vector<double>> quantile, shortfall;  ///< of the log loss
+  std::vector<std::vector<double>> target;  ///< the haircut that it would set anew; empty: that is in force
 };
 
 /// One collateral's windows with both prices, in order.
@@ -55,6 +57,7 @@ struct SubjectHistory {
   std::vector<std::int64_t> start;  ///< seconds since 1970 UTC
   std::vector<int> bars;
   std::vector<double> loss;  ///< 1 - S(end) / S(start)
+  std::vector<double> age;   ///< seconds since the haircut in force was last looked at; empty: none
   /// standard deviation of the log return over the look-back up to then, scaled to the horizon
   std::vector<double> long_run;
   /// [confidence]: haircut from the most volatile stretch of `window` up to then

@@ -4,13 +4,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "market/backtest.h"
 #include "market/backtest_statistics.h"
+#include "market/in_force.h"
 
 namespace proofload {
 
@@ -81,6 +81,8 @@ struct VerdictOptions {
   /// Art. 28: share added in quiet times and used up when haircuts rise; weight of stressed observations; seconds of
   /// the trailing mean that tells quiet from rising.
   double buffer = 0.25, stressed_weight = 0.25, quiet = 90.0 * 86400.0;
+  double in_force = 0.0;  ///< seconds that haircuts stay set, from any time on: coverage by age; 0: not looked at
+  std::size_t rises = 3;  ///< per model, where a policy holds haircuts back
 };
 
 struct Verdict {
@@ -88,6 +90,8 @@ struct Verdict {
   std::vector<CellVerdict> cells;
   std::vector<PooledVerdict> pooled;
   std::vector<Miss> misses;
+  std::vector<AgeCoverage> ages;
+  std::vector<Rise> rises;
   std::vector<RuleVerdict> rules;
   std::vector<PowerRow> powers;
 };
@@ -97,9 +101,5 @@ Verdict judge(const std::vector<SubjectHistory>&, const std::vector<double>& con
 /// Haircuts under a rule: "none", "buffer", "stressed weight", "floor". Only the past of each window is used.
 std::vector<double> under_rule(const std::string& rule, const SubjectHistory&, const ModelHistory&,
                                std::size_t confidence, const VerdictOptions&);
-
-/// For terminals: `head` are the lines that say what was tested.
-std::string verdict_table(const Verdict&, const std::string& head, std::int64_t bar);
-nlohmann::ordered_json verdict_json(const Verdict&);
 
 }  // namespace proofload

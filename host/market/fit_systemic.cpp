@@ -14,6 +14,7 @@
 #include "base/parallel.h"
 #include "base/quantity.h"
 #include "base/words.h"
+#include "input/times.h"
 #include "input/values.h"
 #include "market/backtest_statistics.h"
 
@@ -27,8 +28,6 @@ constexpr double fewest_blocks = 8.0;        // in the history: longer blocks ma
 constexpr double few_blocks =
     20.0;  // with fewer, intervals of 95 % held 81 to 92 % (tests/market/fit_systemic_test.cpp)
 constexpr double largest_share_left_out = 0.05;
-
-std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
 /// At least eight bars.
 std::int64_t whole_bars(std::int64_t seconds, std::int64_t bar) {
@@ -260,7 +259,7 @@ string too_few(const SystemicFit& fit, const Transfers& transfers, const PriceHi
   for (const Transfer& t : transfers.rows) {
     earliest = std::min(earliest, t.sent);
     latest = std::max(latest, t.sent);
-    days.push_back(floor_div(t.sent, seconds_per_day));
+    days.push_back(floor_divided(t.sent, seconds_per_day));
   }
   std::sort(days.begin(), days.end());
   const auto of_file = static_cast<std::size_t>(std::unique(days.begin(), days.end()) - days.begin());
@@ -430,7 +429,7 @@ SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, cons
       continue;
     }
     // a price holds at its time: the first bar that begins at s or after it, the last that ends at s or before it
-    const std::int64_t begun = floor_div(t.sent - h.start, h.bar), first = -floor_div(h.start - t.sent, h.bar);
+    const std::int64_t begun = floor_divided(t.sent - h.start, h.bar), first = -floor_divided(h.start - t.sent, h.bar);
     const std::int64_t first_before = begun - static_cast<std::int64_t>(bars_before);
     if (first < 0 || first + static_cast<std::int64_t>(bars) > last_return || (relative && first_before < 0)) {
       const bool within = t.sent >= h.start && t.sent <= h.time(h.rows() - 1);
@@ -447,7 +446,7 @@ SystemicFit fit_systemic(const PriceHistory& h, const Transfers& transfers, cons
     row.delay = t.delay;
     row.delivered = t.delivered;
     row.group = t.group;
-    days.push_back(floor_div(t.sent, seconds_per_day));
+    days.push_back(floor_divided(t.sent, seconds_per_day));
     fit.first = rows.empty() ? t.sent : std::min(fit.first, t.sent);
     fit.last = rows.empty() ? t.sent : std::max(fit.last, t.sent);
     fit.undelivered += t.delivered ? 0 : 1;

@@ -10,7 +10,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "market/backtest_verdict.h"
+#include "market/backtest_show.h"
 #include "market/bar_forecast.h"
 #include "tests/support.h"
 
