@@ -116,9 +116,9 @@ void hold(std::vector<SubjectHistory>& subjects, const HaircutPolicy& policy, st
 std::vector<AgeCoverage> coverage_by_age(const std::vector<SubjectHistory>& held, const std::vector<double>& confidence,
                                          double in_force, double block_days, double level, std::uint64_t seed) {
   std::vector<AgeCoverage> out;
-  const std::size_t models = held.empty() ? 0 : held.front().models.size();
+  const std::size_t many = held.empty() ? 0 : held.front().models.size();
   for (std::size_t c = 0; c < confidence.size(); ++c) {
-    for (std::size_t m = 0; m < models; ++m) {
+    for (std::size_t m = 0; m < many; ++m) {
       std::vector<ByDay> ages(ages_of_force);
       ByDay all;
       for (const SubjectHistory& s : held) count_by_age(s, s.models[m].target[c], in_force, ages, all);
@@ -139,8 +139,8 @@ std::vector<AgeCoverage> coverage_by_age(const std::vector<SubjectHistory>& held
 std::vector<Rise> rises(const std::vector<SubjectHistory>& held, const std::vector<double>& confidence,
                         std::size_t most) {
   std::vector<Rise> out;
-  const std::size_t models = held.empty() ? 0 : held.front().models.size(), c = confidence.size() - 1;
-  for (std::size_t m = 0; m < models; ++m) {
+  const std::size_t many = held.empty() ? 0 : held.front().models.size(), c = confidence.size() - 1;
+  for (std::size_t m = 0; m < many; ++m) {
     std::vector<Rise> all;
     for (const SubjectHistory& s : held) find_rises(s, s.models[m], c, confidence[c], all);
     std::stable_sort(all.begin(), all.end(),

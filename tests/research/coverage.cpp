@@ -454,7 +454,8 @@ int measure_all(const std::vector<Size>& sizes, const std::string& part) {
                                    pair("failures 2e-3", often, failures(0.9, day)),
                                    pair("atoms", atoms(0.005), atoms(0.006))};
   Table figures, differences;
-  for (const auto& [paths, seeds] : sizes) {
+  for (const auto& size : sizes) {
+    const auto paths = size.first, seeds = size.second;  // no bindings: lambdas have them
     for (const Case& c : cases) {
       if (part == "differences") break;
       const Runner run(c.text);
