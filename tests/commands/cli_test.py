@@ -9,6 +9,7 @@ import calendar
 import contextlib
 import csv
 import fcntl
+import io
 import json
 import math
 import os
@@ -963,6 +964,43 @@ def check_backtest(folder):
     delays = json.loads((folder / "drawn.json").read_text())["delays"] if drawn.returncode == 0 else []
     good = [len(d["bars"]) > 1 and d["bars"][0] == 1 for d in delays]
     check("backtest: delays of the scenario's law", good == [True], drawn.stderr[-300:])
+    held = (*command[:3], "--delta", "6h", "--window", "20d", "--models", "gaussian")
+    (folder / "desk.toml").write_text('schema = 1\nname = "desk"\nup = { step = 0.01, delay = "2d" }\ndown = { delay = "2d" }\n')
+    for name, option in (("for a week", ("--in-force", "7d")), ("under a policy", ("--policy", "desk.toml"))):
+        asked = run(folder, *held, *option, "--json", "held.json", "--windows", "held.csv", "--force")
+        found = json.loads((folder / "held.json").read_text()) if asked.returncode == 0 else {}
+        rows = list(csv.DictReader(io.StringIO((folder / "held.csv").read_text()))) if found else []
+        check(f"backtest in force {name}: exit status 0", asked.returncode == 0 and not asked.stderr, asked.stderr[-300:])
+        # the table of every window has what the verdict says
+        hits = {c["collateral"]: c["hits"] for c in found.get("cells", []) if c["confidence"] == 0.99}
+        counted = {n: sum(int(r["hit_0.99"]) for r in rows if r["collateral"] == n) for n in hits}
+        check(f"backtest in force {name}: hits of the windows", hits == counted and len(rows) == 638, (hits, counted))
+        ages = {float(r["age_seconds"]) for r in rows}
+        longest = 7 * 86400 - 6 * 3600 if option[1] == "7d" else 0
+        check(f"backtest in force {name}: ages", max(ages, default=-1) == longest and min(ages, default=-1) == 0, ages)
+        changes = len({(r["collateral"], r["haircut_0.999"]) for r in rows})
+        check(f"backtest in force {name}: haircuts stay", 4 < changes < 100, changes)
+        fits(f"backtest in force {name}", asked)
+    never = 'schema = 1\nname = "p"\nup = { step = 0.01, delay = "200d" }\ndown = "never"\n'
+    (folder / "slow.toml").write_text(never)
+    (folder / "none.toml").write_text(never.replace("200d", "-2d"))
+    for arguments, holds in {
+        ("--in-force", "-1d"): ["--in-force"],
+        ("--in-force", "a week"): ["--in-force"],
+        ("--in-force", "200d"): ["--in-force", "span"],
+        ("--in-force", "10m"): ["--in-force"],
+        ("--in-force", "7d", "--policy", "desk.toml"): ["--policy", "review"],
+        ("--policy", "slow.toml"): ["slow.toml", "span"],
+        ("--policy", "none.toml"): ["none.toml:3: ", "up.delay"],
+        ("--policy", "nowhere.toml"): ["nowhere.toml"],
+        ("--policy", "proofload:aave"): ["aave-v3-steward"],
+        ("--policy", "base.toml"): ["base.toml", "unknown key"],
+        ("--policy", "prices.csv"): ["prices.csv"],
+        ("--in-force", "7d", "--windows", "held.txt"): ["--windows", ".csv"],
+        ("--in-force", "7d", "--windows", "prices.csv"): ["prices.csv", "--force"],
+        ("--in-force", "7d", "--windows", "nowhere/held.csv"): ["nowhere"],
+    }.items():
+        refused(f"backtest {' '.join(arguments)}", folder, *held, *arguments, holds=holds)
     for arguments, holds in {
         ("--delta", "0h"): ["--delta"],
         ("--delta", "1 parsec"): ["--delta"],

@@ -46,6 +46,9 @@ def shown(folder, file):
 
 
 def started(folder, *arguments, **how):
+    """On one core: these runs are there to be stopped, and beside other tests."""
+    if "--threads" not in arguments:
+        arguments = (*arguments, "--threads", "1")
     return subprocess.Popen(
         [PROGRAM, *arguments], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **how
     )
