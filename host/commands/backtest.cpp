@@ -276,13 +276,13 @@ void add_backtest(CLI::App& app, int&) {
   app.add_option("PRICES", a->prices, "CSV files (-: standard input), or NAME=file:column")->required();
   std::string names;
   for (const auto& m : forecast_models()) names += (names.empty() ? "" : ", ") + std::string(m.name);
-  names += fmt::format("; recommended is {}, and gaussian always there", recommended_model);
+  names += fmt::format("; recommended is {}", recommended_model);
   app.add_option("--models", a->models, names)->delimiter(',');
   app.add_option("--assets", a->assets, "only these (default: the scenario's collateral)")->delimiter(',');
   app.add_option("--delta", a->delta, "one delay for all: 20m (default: the routes' laws)");
   app.add_option("--phase", a->phase, "with --delta: begin so long after its multiples (0)");
-  app.add_option("--in-force", a->in_force, "haircuts stay set for so long: 7d (default: each window has its own)");
-  app.add_option("--policy", a->policy, "how haircuts may move: FILE, proofload:aave-v3-steward");
+  app.add_option("--in-force", a->in_force, "haircuts stay set so long: 7d (default: a window)");
+  app.add_option("--policy", a->policy, "how they may move: a file, proofload:NAME");
   app.add_option("--window", a->window, "history that models are fitted to (90d)");
   app.add_option("--refit", a->refit, "time between fits (1d); variances follow every bar");
   app.add_option("--bar", a->bar, "use every so many of the prices (default: all)");
@@ -295,7 +295,7 @@ void add_backtest(CLI::App& app, int&) {
   app.add_option("--stressed-weight", a->stressed_weight, "Art. 28 (b): weight of the worst window (0.25)");
   app.add_option("--floor", a->floor, "Art. 28 (c): look-back of the floor (3650d)");
   add_force(app, a->force);
-  app.add_option("--windows", a->windows, "write every window with its haircuts to this CSV file");
+  app.add_option("--windows", a->windows, "write every window to this CSV file");
   app.add_option("--json", a->json, "write everything to this file too");
   app.callback([a] { backtest(*a); });
 }

@@ -86,9 +86,9 @@ inline constexpr double orders[] = {1e-9, 1e-6, 1e-4, 0.01,   0.1,      0.25,   
 /// What a kernel makes of a component at score z (kernels/law.h), but for the rounding of its own exp.
 inline float component_value(const Component& c, const TableSet& tables, float z) {
   float x = 0.0f;
-  const float* table = tables.floats.data() + std::size_t{c.table} * table_floats;
-  if (c.shape == Shape::table) x = table_value(table, z);
-  if (c.shape == Shape::exp_table) x = static_cast<float>(std::exp(double{table_value(table, z)}));
+  const auto value = [&] { return table_value(tables.floats.data() + std::size_t{c.table} * table_floats, z); };
+  if (c.shape == Shape::table) x = value();
+  if (c.shape == Shape::exp_table) x = static_cast<float>(std::exp(double{value()}));
   if (c.shape == Shape::lognormal) x = static_cast<float>(std::exp(double{std::bit_cast<float>(c.table) * z}));
   return std::fma(c.scale, x, c.offset);
 }
