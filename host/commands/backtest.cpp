@@ -110,6 +110,9 @@ std::optional<HaircutPolicy> policy_of(const BacktestArguments& a) {
   return renewed_every(duration_given("--in-force", a.in_force));
 }
 
+/// Seconds that a haircut stays at least, once it is set: what models of haircuts in force are made for.
+double least_in_force(const HaircutPolicy& p) { return std::max(p.review, std::min(p.up.delay, p.down.delay)); }
+
 /// A haircut that could not move once in all the windows would be a test of the first forecast alone.
 void check_span(const BacktestArguments& a, const HaircutPolicy& policy, const std::vector<SubjectHistory>& tested,
                 std::int64_t bar) {
@@ -219,6 +222,7 @@ void backtest(const BacktestArguments& a) {
       std::none_of(tracks.begin(), tracks.end(), [](const DelayTrack& t) { return t.horizon.bars.size() == 1; })) {
     throw Error("--phase (windows of random lengths begin where the one before ends) give --delta, or leave it out");
   }
+  if (policy) options.in_force = least_in_force(*policy);
   const auto walked = walk(prices, tracks, subjects, options);
   std::vector<SubjectHistory> tested = walked;
   std::erase_if(tested, [](const SubjectHistory& s) { return s.start.empty(); });

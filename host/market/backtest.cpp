@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "market/backtest_statistics.h"
+#include "market/pooled_losses.h"
 #include "plan/compile.h"
 #include "run/replay.h"
 
@@ -75,7 +76,8 @@ ModelHistory empty_history(const std::string& model, std::size_t confidences) {
 }
 
 SubjectHistory walk_subject(const PriceHistory& prices, const DelayTrack& track, const std::vector<Window>& windows,
-                            const BacktestSubject& subject, const BacktestOptions& options, std::uint64_t seed) {
+                            const BacktestSubject& subject, const BacktestOptions& options, std::uint64_t seed,
+                            const PooledLosses* pool) {
   SubjectHistory out;
   out.subject = subject;
   out.stressed.resize(options.confidence.size());
@@ -97,11 +99,11 @@ SubjectHistory walk_subject(const PriceHistory& prices, const DelayTrack& track,
                             prices.bar,
                             prices.time(first + 1),
                             seed,
-                            options.paths};
+                            options.paths,
+                            column,
+                            pool};
   const std::size_t look_back = in_bars(options.look_back, prices.bar);
-  double bars_mean = 0.0;
-  for (std::size_t i = 0; i < track.horizon.bars.size(); ++i)
-    bars_mean += track.horizon.weight[i] * track.horizon.bars[i];
+  const double bars_mean = track.horizon.mean();
   std::vector<Forecaster> forecasters;
   for (const auto& name : options.models) {
     forecasters.push_back(forecast_model(name).make(settings));
@@ -227,12 +229,20 @@ std::vector<SubjectHistory> walk(const PriceHistory& prices, const std::vector<D
     }
     windows.push_back(cut_windows(prices.rows(), tracks[t].horizon, options.seed + t, first));
   }
+  const bool pooled = std::any_of(options.models.begin(), options.models.end(),
+                                  [](const std::string& name) { return forecast_model(name).pooled; });
+  std::vector<std::unique_ptr<PooledLosses>> pools(tracks.size());
+  for_each_parallel(pooled ? tracks.size() : 0, options.threads, [&](std::size_t t) {
+    pools[t] = std::make_unique<PooledLosses>(
+        prices, PoolSettings{tracks[t].horizon, static_cast<std::size_t>(options.in_force / double(prices.bar)),
+                             static_cast<std::int64_t>(options.refit), options.confidence});
+  });
   std::vector<SubjectHistory> out(subjects.size());
   for_each_parallel(subjects.size(), options.threads, [&](std::size_t i) {
     try {
       const auto track = subjects[i].track;
       out[i] = walk_subject(prices, tracks.at(track), windows.at(track), subjects[i], options,
-                            Draws{options.seed + i}.word());
+                            Draws{options.seed + i}.word(), pools.at(track).get());
     } catch (const Error& e) { throw Error(fmt::format("{}: {}", subjects[i].name, e.what())); }
   });
   if (std::all_of(out.begin(), out.end(), [](const SubjectHistory& s) { return s.start.empty(); })) {

@@ -35,7 +35,8 @@ struct BacktestOptions {
   std::uint64_t seed = 1;
   std::size_t paths = 20000;  ///< of a forecast that must be simulated
   int threads = 2;
-  double phase = 0.0;  ///< windows of one given length begin this many seconds after multiples of it since 1970
+  double in_force = 0.0;  ///< seconds that haircuts stay set, for the models that are made for it
+  double phase = 0.0;     ///< windows of one given length begin this many seconds after multiples of it since 1970
   /// Only windows with from <= start < to are tested, seconds since 1970 UTC; what lies before `from` still serves to
   /// fit.
   std::int64_t from = std::numeric_limits<std::int64_t>::min(), to = std::numeric_limits<std::int64_t>::max();

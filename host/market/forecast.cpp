@@ -18,6 +18,7 @@
 #include "market/bar_forecast.h"
 #include "market/fit.h"
 #include "market/garch_step.h"
+#include "market/pooled_losses.h"
 
 namespace proofload {
 namespace {
@@ -39,26 +40,6 @@ double root_mean_square(std::span<const double> returns) {
   return n > 0.0 ? std::sqrt(sum / n) : 0.0;
 }
 
-double mean_bars(const Horizon& h) {
-  double mean = 0.0;
-  for (std::size_t i = 0; i < h.bars.size(); ++i) mean += h.weight[i] * h.bars[i];
-  return mean;
-}
-
-/// The number of bars at probability u.
-int bars_at(const Horizon& h, double u) {
-  double below = 0.0;
-  for (std::size_t i = 0; i + 1 < h.bars.size(); ++i) {
-    below += h.weight[i];
-    if (u < below) return h.bars[i];
-  }
-  return h.bars.back();
-}
-
-/// The i-th of evenly spread probabilities (multiples of the golden section): every stretch of i has all horizons in
-/// their shares.
-double spread(std::size_t i) { return std::fmod(0.5 + 0.6180339887498949 * static_cast<double>(i), 1.0); }
-
 /// Log losses over the horizon from every bar of `returns` on, overlapping, each divided by the scale at its start
 /// (empty: 1).
 std::vector<double> horizon_losses(std::span<const double> returns, const Horizon& horizon,
@@ -72,7 +53,7 @@ std::vector<double> horizon_losses(std::span<const double> returns, const Horizo
   std::vector<double> losses;
   losses.reserve(returns.size());
   for (std::size_t i = 0; i < returns.size(); ++i) {
-    const std::size_t end = i + static_cast<std::size_t>(bars_at(horizon, spread(i)));
+    const std::size_t end = i + static_cast<std::size_t>(horizon.at(Horizon::spread(i)));
     if (end > returns.size() || gaps[end] != gaps[i]) continue;
     const double s = scale.empty() ? 1.0 : scale[i];
     if (s > 0.0) losses.push_back((total[i] - total[end]) / s);
@@ -86,7 +67,7 @@ TailForecast student_tail(double stdev, double dof, const Horizon& horizon, cons
   using boost::math::complement;
   using boost::math::pdf;
   TailForecast tail;
-  tail.stdev = stdev * std::sqrt(mean_bars(horizon));
+  tail.stdev = stdev * std::sqrt(horizon.mean());
   const bool heavy = std::isfinite(dof);
   const double unit = heavy ? std::sqrt((dof - 2.0) / dof) : 1.0;
   const auto upper = [&](double x) {
@@ -147,7 +128,7 @@ class Schedule {
 /// How far back standardised losses are taken from: the window, and for long horizons as far as 1000 of them, because
 /// 90 independent days tell neither a 99 % quantile nor a 99.9 % one.
 std::size_t pool_bars(const ForecastSettings& s) {
-  return std::max(s.window, static_cast<std::size_t>(1000.0 * mean_bars(s.horizon)));
+  return std::max(s.window, static_cast<std::size_t>(1000.0 * s.horizon.mean()));
 }
 
 // ---- models without a filter ----------------------------------------------------------------------------------------
@@ -181,7 +162,7 @@ Forecaster make_gaussian(const ForecastSettings& s) {
 Forecaster make_student(const ForecastSettings& s) {
   return [s, schedule = Schedule(s.refit), tail = TailForecast{}](std::span<const double> past) mutable {
     if (!schedule.due(past.size())) return tail;
-    const int bars = bars_at(s.horizon, 0.5);
+    const int bars = s.horizon.at(0.5);
     const auto returns = horizon_losses(latest(past, s.window), {{bars}, {1.0}});
     const StudentFit fit = fit_student(returns);
     return tail = student_tail(fit.stdev.value / std::sqrt(bars), fit.dof.value, s.horizon, s.confidence);
@@ -194,7 +175,7 @@ Forecaster make_historical(const ForecastSettings& s) {
     const auto window = latest(past, s.window);
     auto losses = horizon_losses(window, s.horizon);
     tail = empirical_tail(losses, s.confidence, losses.size());
-    tail.stdev = root_mean_square(window) * std::sqrt(mean_bars(s.horizon));
+    tail.stdev = root_mean_square(window) * std::sqrt(s.horizon.mean());
     return tail;
   };
 }
@@ -246,7 +227,7 @@ Forecaster make_standardised(const ForecastSettings& s, const std::vector<Averag
       auto losses =
           horizon_losses(window, s.horizon, std::span(scale).subspan(past.size() - window.size(), window.size()));
       tail = empirical_tail(losses, s.confidence, losses.size());
-      tail.stdev = std::sqrt(mean_bars(s.horizon));
+      tail.stdev = std::sqrt(s.horizon.mean());
     }
     return scaled(tail, scale.back());
   };
@@ -260,7 +241,7 @@ Forecaster make_ewma(const ForecastSettings& s) {
 /// weights that fall with the logarithm of the memory, to zero at 1560 days. Nothing is estimated.
 Forecaster make_long_memory(const ForecastSettings& s) {
   const double bars = seconds_per_day / static_cast<double>(s.bar), longest = 512.0 * bars, zero = 1560.0 * bars,
-               shortest = 4.0 * mean_bars(s.horizon);
+               shortest = 4.0 * s.horizon.mean();
   std::vector<Averages::Memory> memories;
   double sum = 0.0;
   for (double time = shortest; time <= std::max(longest, shortest); time *= std::sqrt(2.0)) {
@@ -356,6 +337,17 @@ Forecaster make_garch(const ForecastSettings& s, bool student) {
 Forecaster make_gjr_garch(const ForecastSettings& s) { return make_garch(s, true); }
 Forecaster make_fhs(const ForecastSettings& s) { return make_garch(s, false); }
 
+// ---- all assets -----------------------------------------------------------------------------------------------------
+
+/// The deviation now, times the tail of what all assets lost beyond theirs while haircuts were in force.
+Forecaster make_pooled_memory(const ForecastSettings& s) {
+  const std::size_t before = s.pool->row_of(s.first - s.bar);  // of the price before the first return
+  return [s, before](std::span<const double> past) {
+    const std::size_t row = before + past.size();
+    return scaled(s.pool->tail(row), s.pool->deviation(s.asset, row));
+  };
+}
+
 // ---- several at once ------------------------------------------------------------------------------------------------
 
 /// The mean of what other models say, each equally: no weights that would have to be estimated from the few losses that
@@ -389,9 +381,28 @@ constexpr ForecastModel models[] = {
     {"gjr_garch", "GJR-GARCH, Student-t residuals", make_gjr_garch},
     {"fhs", "GJR-GARCH, residuals drawn in blocks (filtered historical simulation)", make_fhs},
     {"combined", "mean of fhs and long_memory", make_combined},
+    {"pooled_memory", "variances of all memories, falls weighing more, tail of all assets' losses in force",
+     make_pooled_memory, true},
 };
 
 }  // namespace
+
+double Horizon::mean() const {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < bars.size(); ++i) sum += weight[i] * bars[i];
+  return sum;
+}
+
+int Horizon::at(double u) const {
+  double below = 0.0;
+  for (std::size_t i = 0; i + 1 < bars.size(); ++i) {
+    below += weight[i];
+    if (u < below) return bars[i];
+  }
+  return bars.back();
+}
+
+double Horizon::spread(std::size_t i) { return std::fmod(0.5 + 0.6180339887498949 * static_cast<double>(i), 1.0); }
 
 TailForecast empirical_tail(std::vector<double>& highest, const std::vector<double>& confidence, std::size_t of) {
   TailForecast tail;

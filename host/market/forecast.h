@@ -17,7 +17,15 @@ namespace proofload {
 struct Horizon {
   std::vector<int> bars;       ///< ascending, at least 1
   std::vector<double> weight;  ///< probabilities
+
+  double mean() const;
+  int at(double u) const;  ///< the number of bars at probability u
+  /// The i-th of evenly spread probabilities (multiples of the golden section): every stretch of i has all horizons in
+  /// their shares.
+  static double spread(std::size_t i);
 };
+
+class PooledLosses;
 
 struct ForecastSettings {
   Horizon horizon;
@@ -26,7 +34,9 @@ struct ForecastSettings {
   std::int64_t bar = 0;               ///< seconds
   std::int64_t first = 0;             ///< time at which the first return ends, seconds since 1970 UTC
   std::uint64_t seed = 1;
-  std::size_t paths = 20000;  ///< of a forecast that must be simulated
+  std::size_t paths = 20000;           ///< of a forecast that must be simulated
+  std::size_t asset = 0;               ///< column of `pool`
+  const PooledLosses* pool = nullptr;  ///< of all assets; for the models that say `pooled`
 };
 
 /// Of the log loss -ln(S(t + delay) / S(t)): a loss of 1 - exp(-quantile) of the value is the haircut.
@@ -43,6 +53,7 @@ struct ForecastModel {
   const char* name;
   const char* summary;  ///< one line, for tables
   Forecaster (*make)(const ForecastSettings&);
+  bool pooled = false;  ///< it looks at the losses of all assets
 };
 /// The first is the Gaussian baseline.
 std::span<const ForecastModel> forecast_models();

@@ -1,0 +1,61 @@
+/// pooled_losses.h -- what all assets of a history lost over a delay, each loss divided by the deviation that was known
+/// when its haircut was set: the tail that a haircut needs for as long as it is in force.
+///
+/// A 99.9 % quantile of one asset's last months rests on a handful of losses, and of losses right after a forecast it
+/// knows nothing of haircuts that are a week old. Here losses of all assets and of the whole past are one sample, and
+/// each is divided by what was known at several ages of its haircut, evenly spread over the time in force.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "input/prices.h"
+#include "market/forecast.h"
+
+namespace proofload {
+
+/// What is asked of a history. `horizon` and `in_force` in bars; refit in seconds, counted from 1970 UTC.
+struct PoolSettings {
+  Horizon horizon;
+  std::size_t in_force = 0;
+  std::int64_t refit = 86400;
+  std::vector<double> confidence;
+};
+
+/// Exponentially weighted variances of many memories, each sqrt(2) times the one before, with weights that fall with the
+/// logarithm of the memory, to zero at 1560 days (RiskMetrics 2006, Zumbach 2007); falls count for more than rises. The
+/// shortest memory is the mean horizon h times (1 + in_force / h)^(1/4), the longest 512 days: the longer a haircut
+/// stays, the less today says of it.
+class MemoryScale {
+ public:
+  /// `bars`: of a day.
+  MemoryScale(double mean_bars, std::size_t in_force, double bars);
+  void add(double log_return);  ///< of the next bar; NaN: unknown, and left out
+  double deviation() const;     ///< of a bar's log return; 0 before the first
+
+ private:
+  std::vector<double> weight_, keep_, sums_, norms_;
+};
+
+/// Made once from a history and read by the forecasts of all its assets; what it says at a row is of rows up to then.
+class PooledLosses {
+ public:
+  PooledLosses(const PriceHistory&, PoolSettings);
+
+  std::size_t row_of(std::int64_t time) const { return static_cast<std::size_t>((time - start_) / bar_); }
+  /// Forecast deviation of the asset's log return over the mean horizon, known at `row`; 0 before its first return.
+  double deviation(std::size_t asset, std::size_t row) const { return deviation_[asset][row]; }
+  /// Of losses divided by their deviation, as they were known at the last multiple of `refit` up to `row`. Quantiles are
+  /// those of a sample that is smaller by the losses that say nothing new, because they overlap or share their time: of
+  /// N losses the one with (1 - c) N - c k others above, k the bars of a delay times the ages of a loss. Empty without
+  /// a loss.
+  const TailForecast& tail(std::size_t row) const { return tails_[epoch_[row]]; }
+
+ private:
+  std::int64_t start_, bar_;
+  std::vector<std::vector<double>> deviation_;
+  std::vector<std::size_t> epoch_;  ///< [row]: of tails_
+  std::vector<TailForecast> tails_;
+};
+
+}  // namespace proofload
