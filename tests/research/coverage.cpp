@@ -455,7 +455,8 @@ int measure_all(const std::vector<Size>& sizes, const std::string& part) {
                                    pair("atoms", atoms(0.005), atoms(0.006))};
   Table figures, differences;
   for (const auto& size : sizes) {
-    const auto paths = size.first, seeds = size.second;  // no bindings: lambdas have them
+    const std::uint64_t paths = size.paths;  // no bindings: lambdas have them
+    const int seeds = size.seeds;
     for (const Case& c : cases) {
       if (part == "differences") break;
       const Runner run(c.text);
