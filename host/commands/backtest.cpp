@@ -14,6 +14,8 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/quantity.h"
+#include "base/suggestion.h"
 #include "base/words.h"
 #include "base/write_file.h"
 #include "commands/options.h"
@@ -33,7 +35,7 @@ struct BacktestArguments {
   std::vector<std::string> prices, models = {"gaussian", "student_t", "historical", "gjr_garch", "fhs", "recommended"},
                                    assets;
   std::string delta, window = "90d", refit = "1d", floor = "3650d", phase, bar, from, to, json, in_force, policy,
-                     windows;
+                     windows, stamps = "closing";
   bool force = false, any_time = false;
   double buffer = 0.25, stressed_weight = 0.25;
   std::uint64_t seed = 1;
@@ -144,6 +146,10 @@ std::string heading(const Scenario& scenario, const BacktestArguments& a, const 
   say(fmt::format("{} of {} from {} to {}; fitted to {}, every {}", counted(prices.rows(), "bar"),
                   duration_text(double(prices.bar)), time_text(prices.start), time_text(prices.time(prices.rows() - 1)),
                   a.window, a.refit));
+  say(a.stamps == "opening"
+          ? "Bars bear the time of their opening in the file; times here are those at which they close."
+          : "Times of bars are taken for those of their closes; where they are those of their openings, as Binance's "
+            "are, say --stamps opening.");
   say("Loss of the price alone over windows that do not overlap: no failures, basis or sale costs.");
   if (scenario.stress.delays != 1.0 && a.delta.empty())
     say(fmt::format("Delays are {:g} times the scenario's, as its [stress] says; the rest of it plays no part.",
@@ -178,7 +184,13 @@ void backtest(const BacktestArguments& a) {
   options.window = duration_given("--window", a.window);
   options.refit = duration_given("--refit", a.refit);
   options.look_back = duration_given("--floor", a.floor);
-  if (!a.phase.empty()) options.phase = duration_given("--phase", a.phase);
+  if (!a.phase.empty() && a.phase != "0") options.phase = duration_given("--phase", a.phase);
+  if (a.stamps != "opening" && a.stamps != "closing") {
+    throw Error(
+        fmt::format("--stamps {} (a bar's time is that of its opening or that of its closing) write opening, as "
+                    "Binance has it, or closing",
+                    in_quotes(a.stamps)));
+  }
   options.seed = a.seed;
   options.paths = a.paths;
   options.threads = a.threads > 0 ? a.threads : usable_threads();
@@ -208,6 +220,7 @@ void backtest(const BacktestArguments& a) {
   PriceHistory prices = read_prices(sources, distinct(assets), {a.any_time});
   if (!a.bar.empty())
     prices = resample(prices, static_cast<std::int64_t>(std::llround(duration_given("--bar", a.bar))));
+  if (a.stamps == "opening") prices.start += prices.bar;  // a close is known when its bar ends
   if (options.window < 60.0 * double(prices.bar)) {
     throw Error(fmt::format("--window {} (it holds fewer than 60 bars of {}, which tell nothing of a tail) lengthen it",
                             a.window, duration_text(double(prices.bar))));
@@ -223,16 +236,36 @@ void backtest(const BacktestArguments& a) {
     throw Error("--phase (windows of random lengths begin where the one before ends) give --delta, or leave it out");
   }
   if (policy) options.in_force = least_in_force(*policy);
-  const auto walked = walk(prices, tracks, subjects, options);
+  // a day that begins at midnight is one of many: over a day and more the hour matters, and all are looked at
+  const int length = tracks[0].horizon.bars[0];
+  options.every_phase = !a.delta.empty() && a.phase.empty() && length > 1 && length * prices.bar >= seconds_per_day;
+  auto walked = walk(prices, tracks, subjects, options);
+  std::vector<std::vector<SubjectHistory>> phases;
+  if (options.every_phase) {
+    phases = split_phases(walked, length, prices.bar);
+    for (std::size_t i = 0; i < walked.size(); ++i) {  // what was left out was counted for all phases together
+      auto& first = phases.front()[i];
+      first.missing = walked[i].missing;
+      first.warm_up = walked[i].warm_up;
+      first.sparse = walked[i].sparse;
+      first.still = walked[i].still;
+      walked[i] = first;
+    }
+    for (auto& phase : phases) std::erase_if(phase, [](const SubjectHistory& s) { return s.start.empty(); });
+  }
   std::vector<SubjectHistory> tested = walked;
   std::erase_if(tested, [](const SubjectHistory& s) { return s.start.empty(); });
+  if (tested.empty())
+    throw Error("--delta (no window of its length begins at its multiples) give --phase, or a longer history");
   if (policy) {
     check_span(a, *policy, tested, prices.bar);
     hold(tested, *policy, static_cast<std::int64_t>(options.phase));
     if (policy->takes_all()) judging.in_force = policy->review;
     judging.block_days = 30.0;  // what a haircut in force goes through is as long as a crisis
+    for (std::size_t p = 0; p < phases.size(); ++p) hold(phases[p], *policy, static_cast<std::int64_t>(p) * prices.bar);
   }
-  const Verdict verdict = judge(tested, options.confidence, judging);
+  Verdict verdict = judge(tested, options.confidence, judging);
+  verdict.phases = coverage_of_phases(phases, options.confidence, judging.block_days, judging.level, judging.seed);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   if (!a.json.empty()) {
     nlohmann::ordered_json j;
@@ -279,12 +312,13 @@ void add_backtest(CLI::App& app, int&) {
   app.add_flag("--any-time", a->any_time, "times before 1990 and after tomorrow are no mistakes");
   app.add_option("PRICES", a->prices, "CSV files (-: standard input), or NAME=file:column")->required();
   std::string names;
-  for (const auto& m : forecast_models()) names += (names.empty() ? "" : ", ") + std::string(m.name);
-  names += fmt::format("; recommended is {}", recommended_model);
+  for (const auto& m : forecast_models()) names += (names.empty() ? "" : " ") + std::string(m.name);
+  names += " (recommended)";  // the last
   app.add_option("--models", a->models, names)->delimiter(',');
   app.add_option("--assets", a->assets, "only these (default: the scenario's collateral)")->delimiter(',');
   app.add_option("--delta", a->delta, "one delay for all: 20m (default: the routes' laws)");
-  app.add_option("--phase", a->phase, "with --delta: begin so long after its multiples (0)");
+  app.add_option("--phase", a->phase, "begin so long after multiples of --delta");
+  app.add_option("--stamps", a->stamps, "bars bear the time of their opening, or closing");
   app.add_option("--in-force", a->in_force, "haircuts stay set so long: 7d (default: a window)");
   app.add_option("--policy", a->policy, "how they may move: a file, proofload:NAME");
   app.add_option("--window", a->window, "history that models are fitted to (90d)");

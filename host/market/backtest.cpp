@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "input/times.h"
 #include "market/backtest_statistics.h"
 #include "market/pooled_losses.h"
 #include "plan/compile.h"
@@ -218,6 +219,11 @@ std::vector<SubjectHistory> walk(const PriceHistory& prices, const std::vector<D
     // windows of one given length begin at multiples of it since 1970: whole days at midnight, whatever the first row
     // is
     std::size_t first = 0;
+    if (options.every_phase && tracks[t].horizon.bars.size() == 1) {
+      auto& all = windows.emplace_back();
+      for (std::size_t row = 0; row < prices.rows(); ++row) all.push_back({row, tracks[t].horizon.bars[0]});
+      continue;
+    }
     if (tracks[t].horizon.bars.size() == 1) {
       const auto bars = static_cast<std::size_t>(tracks[t].horizon.bars[0]);
       const auto length = static_cast<std::int64_t>(bars) * prices.bar,
@@ -260,6 +266,37 @@ std::vector<SubjectHistory> walk(const PriceHistory& prices, const std::vector<D
                        s.subject.name, s.warm_up, options.window / 86400.0, s.missing, more)});
     }
     throw Error(std::move(problems));
+  }
+  return out;
+}
+
+std::vector<std::vector<SubjectHistory>> split_phases(const std::vector<SubjectHistory>& all, int bars,
+                                                      std::int64_t bar) {
+  std::vector<std::vector<SubjectHistory>> out(static_cast<std::size_t>(bars), std::vector<SubjectHistory>(all.size()));
+  for (std::size_t a = 0; a < all.size(); ++a) {
+    const SubjectHistory& from = all[a];
+    for (auto& phase : out) {
+      phase[a].subject = from.subject;
+      phase[a].stressed.resize(from.stressed.size());
+      for (const ModelHistory& m : from.models) phase[a].models.push_back(empty_history(m.model, m.haircut.size()));
+    }
+    for (std::size_t i = 0; i < from.start.size(); ++i) {
+      const std::int64_t length = bars * bar, late = from.start[i] - floor_divided(from.start[i], length) * length;
+      SubjectHistory& to = out[static_cast<std::size_t>(late / bar)][a];
+      to.start.push_back(from.start[i]);
+      to.bars.push_back(from.bars[i]);
+      to.loss.push_back(from.loss[i]);
+      to.long_run.push_back(from.long_run[i]);
+      for (std::size_t c = 0; c < from.stressed.size(); ++c) to.stressed[c].push_back(from.stressed[c][i]);
+      for (std::size_t m = 0; m < from.models.size(); ++m) {
+        to.models[m].stdev.push_back(from.models[m].stdev[i]);
+        for (std::size_t c = 0; c < from.models[m].haircut.size(); ++c) {
+          to.models[m].haircut[c].push_back(from.models[m].haircut[c][i]);
+          to.models[m].quantile[c].push_back(from.models[m].quantile[c][i]);
+          to.models[m].shortfall[c].push_back(from.models[m].shortfall[c][i]);
+        }
+      }
+    }
   }
   return out;
 }

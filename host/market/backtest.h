@@ -35,8 +35,9 @@ struct BacktestOptions {
   std::uint64_t seed = 1;
   std::size_t paths = 20000;  ///< of a forecast that must be simulated
   int threads = 2;
-  double in_force = 0.0;  ///< seconds that haircuts stay set, for the models that are made for it
-  double phase = 0.0;     ///< windows of one given length begin this many seconds after multiples of it since 1970
+  double in_force = 0.0;     ///< seconds that haircuts stay set, for the models that are made for it
+  bool every_phase = false;  ///< windows of one given length begin at every bar, and overlap: split_phases()
+  double phase = 0.0;  ///< else windows of one given length begin this many seconds after multiples of it since 1970
   /// Only windows with from <= start < to are tested, seconds since 1970 UTC; what lies before `from` still serves to
   /// fit.
   std::int64_t from = std::numeric_limits<std::int64_t>::min(), to = std::numeric_limits<std::int64_t>::max();
@@ -93,5 +94,9 @@ inline constexpr std::size_t least_moves = 10;
 /// A subject without a window says why by what was left out. Throws Error when no subject has one.
 std::vector<SubjectHistory> walk(const PriceHistory&, const std::vector<DelayTrack>&,
                                  const std::vector<BacktestSubject>&, const BacktestOptions&);
+
+/// Windows that begin at every bar, taken apart into histories whose windows do not overlap: [phase][subject], a phase
+/// for each bar of `bars`, of windows that begin so many bars after multiples of their length since 1970.
+std::vector<std::vector<SubjectHistory>> split_phases(const std::vector<SubjectHistory>&, int bars, std::int64_t bar);
 
 }  // namespace proofload

@@ -39,6 +39,33 @@ std::string pooled_table(const Verdict& v, double confidence) {
   return fmt::format("\nAll collaterals at {}\n", confidence_text(confidence)) + table.text();
 }
 
+/// Who loses less than whom: p-values of row against column, marked where the row is the worse one.
+std::string model_table(const Verdict& v, double confidence) {
+  std::vector<std::string> head = {"model", "may be best"};
+  std::size_t many = 0;
+  for (const auto& p : v.pooled) {
+    if (p.confidence != confidence) continue;
+    head.push_back(p.model);
+    ++many;
+  }
+  if (many < 2) return "";
+  Table table(std::move(head));
+  for (const auto& p : v.pooled) {
+    if (p.confidence != confidence) continue;
+    std::vector<std::string> row = {p.model, p_text(p.best_p)};
+    for (const auto& each : p.against_each)
+      row.push_back(each.error > 0.0 ? (each.mean > 0.0 ? "worse " : "") + p_text(each.p) : "-");
+    table.row(std::move(row));
+  }
+  return "\n" +
+         wrapped(
+             fmt::format("Models against each other at {} by pinball loss: Diebold-Mariano p of row against column; "
+                         "may be best: p of the model confidence set",
+                         confidence_text(confidence)),
+             2) +
+         table.text();
+}
+
 std::string cell_table(const Verdict& v, double confidence) {
   Table table({"collateral", "model", "hits", "ratio", "POF p", "ind. p", "cc p", "Holm", "light", "Z2", "tail", "mean",
                "peak", "pinball", "DM p"},
@@ -91,6 +118,26 @@ std::string miss_table(const Verdict& v, std::int64_t bar) {
                percent(m.loss, 2), percent(m.haircut, 2)});
   }
   return "\nWorst misses, in %\n" + table.text();
+}
+
+std::string phase_table(const Verdict& v) {
+  if (v.phases.empty()) return "";
+  Table table({"model", "at", "ratio", "interval", "least", "most", "pinball"}, 2);
+  for (const auto& p : v.phases) {
+    const auto base = std::find_if(v.phases.begin(), v.phases.end(), [&](const PhaseCoverage& b) {
+      return b.model == v.options.baseline && b.confidence == p.confidence;
+    });
+    const bool compared = base != v.phases.end() && base->model != p.model && base->pinball > 0.0;
+    table.row({p.model, confidence_text(p.confidence), ratio(p.coverage.ratio), interval_text(p.coverage),
+               ratio(p.least), ratio(p.most),
+               relative_text(compared ? std::optional(p.pinball / base->pinball) : std::nullopt)});
+  }
+  return "\n" +
+         wrapped(fmt::format("Hits / expected over all {} times at which windows can begin (the other tables are those "
+                             "of the first); least, most: of a single one",
+                             v.phases.front().phases),
+                 2) +
+         table.text();
 }
 
 /// A row an age, a column a model; the last row is all ages together, with its interval below.
@@ -172,6 +219,8 @@ std::string verdict_table(const Verdict& v, const std::string& head, std::int64_
   }
   std::string text = head + legend(v);
   for (const double c : confidences) text += pooled_table(v, c);
+  text += phase_table(v);
+  for (const double c : confidences) text += model_table(v, c);
   for (const double c : confidences) text += cell_table(v, c);
   for (const double c : confidences) text += age_table(v, c);
   return text + rise_table(v) + miss_table(v, bar) + rule_table(v) + power_table(v);
@@ -225,7 +274,11 @@ nlohmann::ordered_json verdict_json(const Verdict& v) {
          {"equal_coverage_scale", json_number(p.scale)},
          {"pinball", json_number(p.pinball)},
          {"pinball_relative", json_number(p.relative)},
-         {"diebold_mariano", against_json(p.against, p.relative)}});
+         {"diebold_mariano", against_json(p.against, p.relative)},
+         {"model_confidence_set_p", p.best_p}});
+    for (const auto& each : p.against_each)
+      j["pooled"].back()["diebold_mariano_each"].push_back(
+          against_json(each, each.error > 0.0 ? std::optional(1.0) : std::nullopt));
   }
   j["cells"] = Json::array();
   for (const auto& c : v.cells) {
@@ -264,6 +317,19 @@ nlohmann::ordered_json verdict_json(const Verdict& v) {
                            {"bars", m.bars},
                            {"loss", m.loss},
                            {"haircut", m.haircut}});
+  }
+  j["phases"] = Json::array();
+  for (const auto& p : v.phases) {
+    j["phases"].push_back(
+        {{"model", p.model},
+         {"confidence", p.confidence},
+         {"phases", p.phases},
+         {"hits", p.coverage.hits},
+         {"expected", p.coverage.expected},
+         {"ratio", {{"estimate", p.coverage.ratio}, {"low", p.coverage.low}, {"high", p.coverage.high}}},
+         {"ratio_least", p.least},
+         {"ratio_most", p.most},
+         {"pinball", json_number(p.pinball)}});
   }
   j["by_age"] = Json::array();
   for (const auto& a : v.ages) {

@@ -7,6 +7,7 @@
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace proofload {
@@ -243,6 +244,61 @@ DieboldMariano diebold_mariano(std::span<const double> difference, int lag) {
   dm.statistic = dm.mean / dm.error;
   dm.p = 2.0 * boost::math::cdf(boost::math::complement(boost::math::students_t(count - 1.0), std::abs(dm.statistic)));
   return dm;
+}
+
+std::vector<double> model_confidence_set(const std::vector<std::vector<double>>& losses, double mean_block_days,
+                                         std::size_t draws, std::uint64_t seed) {
+  std::vector<std::size_t> like(losses.size()), in;  // one of several equal models stands for them
+  for (std::size_t m = 0; m < losses.size(); ++m) {
+    like[m] = static_cast<std::size_t>(std::find(losses.begin(), losses.end(), losses[m]) - losses.begin());
+    if (like[m] == m) in.push_back(m);
+  }
+  std::vector<double> p(losses.size(), 1.0), mean(losses.size(), 0.0);
+  const std::size_t days = losses.empty() ? 0 : losses.front().size();
+  if (days == 0) return p;
+  for (const std::size_t m : in)
+    mean[m] = std::accumulate(losses[m].begin(), losses[m].end(), 0.0) / static_cast<double>(days);
+  // [draw][model]: means of a resampled history less those of the real one
+  std::vector<std::vector<double>> drawn(draws, std::vector<double>(losses.size(), 0.0));
+  Draws random{seed};
+  const double leave = 1.0 / std::max(mean_block_days, 1.0);
+  for (auto& of : drawn) {
+    std::size_t day = 0;
+    for (std::size_t i = 0; i < days; ++i) {
+      day = i == 0 || random.uniform() < leave ? random.below(days) : (day + 1) % days;
+      for (const std::size_t m : in) of[m] += losses[m][day];
+    }
+    for (const std::size_t m : in) of[m] = of[m] / static_cast<double>(days) - mean[m];
+  }
+  double largest = 0.0;  // p-values never fall from one elimination to the next
+  while (in.size() > 1) {
+    const double many = static_cast<double>(in.size());
+    std::vector<double> squares(losses.size(), 0.0), all(draws, 0.0);
+    double middle = 0.0;
+    for (const std::size_t m : in) middle += mean[m] / many;
+    for (std::size_t b = 0; b < draws; ++b) {
+      for (const std::size_t m : in) all[b] += drawn[b][m] / many;
+      for (const std::size_t m : in) squares[m] += (drawn[b][m] - all[b]) * (drawn[b][m] - all[b]);
+    }
+    const auto error = [&](std::size_t m) { return std::sqrt(squares[m] / static_cast<double>(draws)); };
+    std::size_t worst = in.front();
+    double most = -std::numeric_limits<double>::infinity();
+    for (const std::size_t m : in) {
+      const double t = error(m) > 0.0 ? (mean[m] - middle) / error(m) : 0.0;
+      if (t > most) worst = m, most = t;
+    }
+    std::size_t beyond = 0;
+    for (std::size_t b = 0; b < draws; ++b) {
+      double at = -std::numeric_limits<double>::infinity();
+      for (const std::size_t m : in) at = std::max(at, error(m) > 0.0 ? (drawn[b][m] - all[b]) / error(m) : 0.0);
+      beyond += at > most;
+    }
+    largest = std::max(largest, static_cast<double>(beyond) / static_cast<double>(draws));
+    p[worst] = largest;
+    std::erase(in, worst);
+  }
+  for (std::size_t m = 0; m < p.size(); ++m) p[m] = p[like[m]];
+  return p;
 }
 
 Coverage coverage_by_days(std::span<const double> hits, std::span<const double> windows, double p,

@@ -3,7 +3,7 @@
 ///
 /// A hit is a loss beyond its forecast; `p` is the probability that a hit should have, 1 - confidence. Formulas and the
 /// published values that the tests compare with: Kupiec (1995), Christoffersen (1998), Basel Committee (1996), Acerbi
-/// and Szekely (2014), Diebold and Mariano (1995), Newey and West (1987), Holm (1979), Politis and Romano (1994).
+/// and Szekely (2014), Diebold and Mariano (1995), Newey and West (1987), Holm (1979), Politis and Romano (1994), Hansen, Lunde and Nason (2011).
 #pragma once
 #include <array>
 #include <cstddef>
@@ -101,6 +101,13 @@ struct DieboldMariano {
   double mean = 0.0, error = 0.0, statistic = 0.0, p = 1.0;  ///< p two-sided, Student-t(n - 1)
 };
 DieboldMariano diebold_mariano(std::span<const double> difference, int lag = -1);
+
+/// The model confidence set (Hansen, Lunde and Nason 2011; t-statistics of each model against the mean of all, T_max,
+/// stationary bootstrap): p-value of each model, in the order given; those of at least a level are the set that holds
+/// the best model with probability 1 - level. `losses`: [model][day]; models whose losses are all the same as another's
+/// have its p-value.
+std::vector<double> model_confidence_set(const std::vector<std::vector<double>>& losses, double mean_block_days,
+                                         std::size_t draws, std::uint64_t seed);
 
 /// Hits over expected hits, with an interval that lets days and assets depend on each other: days are resampled in
 /// blocks of geometric length (stationary bootstrap), whole, with everything that happened on them.

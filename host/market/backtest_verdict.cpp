@@ -44,7 +44,7 @@ std::vector<double> values(const Days& days) {
 
 /// What is added up over the collaterals of a model at one confidence.
 struct Pool {
-  Days hits, windows, difference;
+  Days hits, windows, difference, lost;
   std::vector<double> ratios, haircuts;
   double pinball = 0.0, baseline = 0.0;
 };
@@ -79,6 +79,7 @@ CellVerdict judge_cell(const SubjectHistory& s, const ModelHistory& m, const Mod
     const auto at = floor_divided(s.start[i], seconds_per_day);
     pool.hits[at] += hit;
     pool.windows[at] += 1.0;
+    pool.lost[at] += lost;
     if (baseline == nullptr) continue;
     const double there = pinball(s.loss[i], baseline->haircut[c][i], confidence);
     other += there;
@@ -158,6 +159,19 @@ PooledVerdict judge_pool(const Pool& pool, const std::vector<CellVerdict>& cells
     v.against = diebold_mariano(values(pool.difference));
   }
   return v;
+}
+
+/// Models against each other at one confidence: `lost` are their pinball losses by day.
+void compare_models(const std::vector<std::vector<double>>& lost, PooledVerdict* first, const VerdictOptions& options) {
+  const auto best = model_confidence_set(lost, options.block_days, 2000, options.seed);
+  for (std::size_t m = 0; m < lost.size(); ++m) {
+    first[m].best_p = best[m];
+    for (const auto& other : lost) {
+      std::vector<double> difference(lost[m]);
+      for (std::size_t day = 0; day < difference.size(); ++day) difference[day] -= other[day];
+      first[m].against_each.push_back(&other == &lost[m] ? DieboldMariano{} : diebold_mariano(difference));
+    }
+  }
 }
 
 /// Both tests of all cells of one model, at all confidences, are one family.
@@ -273,6 +287,7 @@ Verdict judge(const std::vector<SubjectHistory>& subjects, const std::vector<dou
   for (std::size_t m = 0; m < models.size(); ++m) base = models[m].model == options.baseline ? m : base;
   for (std::size_t c = 0; c < confidence.size(); ++c) {
     const Context context{options, confidence[c], c, nulls};
+    std::vector<std::vector<double>> lost;
     for (std::size_t m = 0; m < models.size(); ++m) {
       Pool pool;
       std::vector<CellVerdict> cells;
@@ -281,10 +296,12 @@ Verdict judge(const std::vector<SubjectHistory>& subjects, const std::vector<dou
         cells.push_back(judge_cell(s, s.models[m], compared ? &s.models[base] : nullptr, context, pool));
       v.pooled.push_back(judge_pool(pool, cells, compared, context));
       v.pooled.back().model = models[m].model;
+      lost.push_back(values(pool.lost));
       v.cells.insert(v.cells.end(), cells.begin(), cells.end());
       for (const char* rule : rules) v.rules.push_back(judge_rule(rule, subjects, m, c, confidence[c], options));
       if (c + 1 == confidence.size()) find_misses(subjects, m, c, confidence[c], options.misses, v.misses);
     }
+    compare_models(lost, &v.pooled[v.pooled.size() - models.size()], options);
     for (const auto& s : subjects)
       v.powers.push_back(power_row(s.subject.name, confidence[c], static_cast<double>(s.loss.size())));
     for (const auto& pool : v.pooled) {

@@ -46,6 +46,9 @@ struct PooledVerdict {
   double mean = 0.0, peak = 0.0, scale = 1.0, pinball = 0.0;
   std::optional<double> relative;
   DieboldMariano against;
+  double best_p = 1.0;  ///< of the model confidence set: whether it may be the best of all by its pinball loss
+  /// Diebold-Mariano by days against each model in their order; itself: p 1. Below 0: this one loses less.
+  std::vector<DieboldMariano> against_each;
 };
 
 struct Miss {
@@ -90,6 +93,7 @@ struct Verdict {
   std::vector<CellVerdict> cells;
   std::vector<PooledVerdict> pooled;
   std::vector<Miss> misses;
+  std::vector<PhaseCoverage> phases;  ///< filled in by whoever has several
   std::vector<AgeCoverage> ages;
   std::vector<Rise> rises;
   std::vector<RuleVerdict> rules;

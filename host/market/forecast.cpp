@@ -424,6 +424,8 @@ TailForecast empirical_tail(std::vector<double>& highest, const std::vector<doub
   return tail;
 }
 
+static_assert(std::string_view(std::end(models)[-1].name) == recommended_model, "--help says that it is the last");
+
 std::span<const ForecastModel> forecast_models() { return models; }
 
 const ForecastModel& forecast_model(const std::string& name) {

@@ -59,7 +59,7 @@ struct ForecastModel {
 std::span<const ForecastModel> forecast_models();
 /// What to use where nothing speaks for another: chosen by backtests on 2017 to 2023, so years after these are its
 /// test.
-inline constexpr const char* recommended_model = "long_memory";
+inline constexpr const char* recommended_model = "pooled_memory";
 /// "recommended" is one of them by another name. Throws Error naming the models there are.
 const ForecastModel& forecast_model(const std::string& name);
 

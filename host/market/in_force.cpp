@@ -136,6 +136,43 @@ std::vector<AgeCoverage> coverage_by_age(const std::vector<SubjectHistory>& held
   return out;
 }
 
+std::vector<PhaseCoverage> coverage_of_phases(const std::vector<std::vector<SubjectHistory>>& held,
+                                              const std::vector<double>& confidence, double block_days, double level,
+                                              std::uint64_t seed) {
+  std::vector<PhaseCoverage> out;
+  const std::size_t many = held.empty() || held.front().empty() ? 0 : held.front().front().models.size();
+  for (std::size_t c = 0; c < confidence.size(); ++c) {
+    for (std::size_t m = 0; m < many; ++m) {
+      PhaseCoverage of{held.front().front().models[m].model, confidence[c], held.size(), {}, INFINITY, 0.0, 0.0};
+      ByDay days;
+      double windows = 0.0;
+      for (const auto& phase : held) {
+        double hits = 0.0, losses = 0.0;
+        for (const SubjectHistory& s : phase) {
+          const auto& haircut = s.models[m].haircut[c];
+          for (std::size_t i = 0; i < s.loss.size(); ++i) {
+            const double hit = s.loss[i] > haircut[i] ? 1.0 : 0.0;
+            const auto day = floor_divided(s.start[i], seconds_per_day);
+            days.hits[day] += hit / static_cast<double>(held.size());
+            days.losses[day] += 1.0 / static_cast<double>(held.size());
+            of.pinball += pinball(s.loss[i], haircut[i], confidence[c]);
+            hits += hit;
+            losses += 1.0;
+          }
+        }
+        windows += losses;
+        const double ratio = losses > 0.0 ? hits / losses / (1.0 - confidence[c]) : 0.0;
+        of.least = std::min(of.least, ratio);
+        of.most = std::max(of.most, ratio);
+      }
+      of.pinball /= std::max(windows, 1.0);
+      of.coverage = days.coverage(1.0 - confidence[c], block_days, level, seed);
+      out.push_back(std::move(of));
+    }
+  }
+  return out;
+}
+
 std::vector<Rise> rises(const std::vector<SubjectHistory>& held, const std::vector<double>& confidence,
                         std::size_t most) {
   std::vector<Rise> out;

@@ -30,6 +30,20 @@ inline constexpr int ages_of_force = 8;  ///< parts of the time in force that ar
 std::vector<AgeCoverage> coverage_by_age(const std::vector<SubjectHistory>& held, const std::vector<double>& confidence,
                                          double in_force, double block_days, double level, std::uint64_t seed);
 
+/// All phases of a backtest together (split_phases, each held): hits of every one by day, so that the interval knows
+/// that they share their days.
+struct PhaseCoverage {
+  std::string model;
+  double confidence = 0.0;
+  std::size_t phases = 0;
+  Coverage coverage;
+  double least = 0.0, most = 0.0;  ///< ratios of single phases
+  double pinball = 0.0;            ///< mean
+};
+std::vector<PhaseCoverage> coverage_of_phases(const std::vector<std::vector<SubjectHistory>>& held,
+                                              const std::vector<double>& confidence, double block_days, double level,
+                                              std::uint64_t seed);
+
 /// A time in which the haircut in force was below what the model asked for.
 struct Rise {
   std::string subject, model;

@@ -981,6 +981,16 @@ def check_backtest(folder):
         changes = len({(r["collateral"], r["haircut_0.999"]) for r in rows})
         check(f"backtest in force {name}: haircuts stay", 4 < changes < 100, changes)
         fits(f"backtest in force {name}", asked)
+    starts = []
+    for option in ((), ("--stamps", "opening"), ("--phase", "0")):
+        day = (*command[:3], "--delta", "24h", "--window", "20d", "--models", "gaussian")
+        asked = run(folder, *day, *option, "--windows", "day.csv", "--json", "day.json", "--force")
+        rows = list(csv.DictReader(io.StringIO((folder / "day.csv").read_text())))
+        starts.append({r["start"][11:] for r in rows})
+        phases = {p["phases"] for p in json.loads((folder / "day.json").read_text())["phases"]}
+        wanted = set() if option == ("--phase", "0") else {24}
+        check(f"backtest of days {option}: starting hours", asked.returncode == 0 and phases == wanted, phases)
+    check("backtest of days: at midnight, whatever bars are stamped with", starts == [{"00:00:00Z"}] * 3, starts)
     never = 'schema = 1\nname = "p"\nup = { step = 0.01, delay = "200d" }\ndown = "never"\n'
     (folder / "slow.toml").write_text(never)
     (folder / "none.toml").write_text(never.replace("200d", "-2d"))
@@ -1003,6 +1013,7 @@ def check_backtest(folder):
         refused(f"backtest {' '.join(arguments)}", folder, *held, *arguments, holds=holds)
     for arguments, holds in {
         ("--delta", "0h"): ["--delta"],
+        ("--delta", "1h", "--stamps", "middle"): ["--stamps", "opening"],
         ("--delta", "1 parsec"): ["--delta"],
         ("--delta", "60d"): ["window"],
         ("--window", "1h"): ["--window"],

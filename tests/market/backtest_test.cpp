@@ -358,6 +358,31 @@ TEST(Walk, ForecastsDoNotSeeTheFuture) {
   }
 }
 
+/// Windows that begin at every bar hold those of every phase; the pooled forecast goes by the clock, so it is the same
+/// to the bit whichever windows are asked for.
+TEST(Walk, EveryPhaseIsThatPhaseByItself) {
+  PriceHistory h = history({garch(24 * 60, 1e-4, 0.05, 0.05, 0.9, 5), garch(24 * 60, 1e-4, 0.05, 0.05, 0.9, 6)});
+  h.start += 5 * hour;
+  h.price[1][24 * 45] = NAN;
+  const std::vector<DelayTrack> tracks = {{"24h", fixed_horizon(86400.0, hour)}};
+  BacktestOptions options = options_of({"pooled_memory"}, 32);
+  options.every_phase = true;
+  const auto phases = split_phases(walk(h, tracks, all_assets(h), options), 24, hour);
+  ASSERT_EQ(phases.size(), 24u);
+  options.every_phase = false;
+  for (const std::size_t phase : {0u, 1u, 7u, 23u}) {
+    options.phase = double(phase) * hour;
+    const auto alone = walk(h, tracks, all_assets(h), options);
+    for (std::size_t a = 0; a < 2; ++a) {
+      ASSERT_GT(alone[a].start.size(), 20u);
+      EXPECT_EQ(phases[phase][a].start, alone[a].start) << phase;
+      EXPECT_EQ(phases[phase][a].loss, alone[a].loss) << phase;
+      EXPECT_EQ(phases[phase][a].models[0].haircut, alone[a].models[0].haircut) << phase;
+      EXPECT_EQ(phases[phase][a].models[0].shortfall, alone[a].models[0].shortfall) << phase;
+    }
+  }
+}
+
 TEST(Walk, ThreadsDoNotMatter) {
   const PriceHistory h =
       history({independent(24 * 40, 0.01, 5), independent(24 * 40, 0.02, 6), independent(24 * 40, 0.03, 7)});

@@ -159,6 +159,29 @@ TEST(CoverageByAge, IsThatOfAVolatilityThatWanders) {
   EXPECT_GT(rows[7].coverage.ratio, 2.5);
 }
 
+TEST(CoverageOfPhases, IsTheMeanOfTheirsAndHasTheirDaysOnce) {
+  // two phases of 400 windows with 8 and 2 hits: 1.25 times the 1 % that are allowed
+  std::vector<std::vector<SubjectHistory>> phases;
+  for (const std::size_t hits : {8u, 2u}) {
+    std::vector<double> loss(400, 0.0);
+    for (std::size_t i = 0; i < hits; ++i) loss[i * 50] = 0.2;
+    phases.push_back({subject(loss, std::vector<double>(400, 0.1))});
+  }
+  const auto found = coverage_of_phases(phases, {0.99}, 1.0, 0.95, 1);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].phases, 2u);
+  EXPECT_NEAR(found[0].coverage.hits, 5.0, 1e-9);
+  EXPECT_NEAR(found[0].coverage.expected, 4.0, 1e-9);
+  EXPECT_NEAR(found[0].coverage.ratio, 1.25, 1e-9);
+  EXPECT_NEAR(found[0].least, 0.5, 1e-9);
+  EXPECT_NEAR(found[0].most, 2.0, 1e-9);
+  // .1 below its haircut: .01 of it; a hit: .99 of .1
+  EXPECT_NEAR(found[0].pinball, (790 * 0.01 * 0.1 + 10 * 0.99 * 0.1) / 800.0, 1e-12);
+  EXPECT_LE(found[0].coverage.low, 0.5);  // five hits are worth no more than five
+  EXPECT_GE(found[0].coverage.high, 2.5);
+  EXPECT_TRUE(coverage_of_phases({}, {0.99}, 1.0, 0.95, 1).empty());
+}
+
 TEST(Rises, TellWhatAStewardCouldNotFollow) {
   // calm, a jump to twice the haircut with a loss beyond what is held, and calm again
   std::vector<double> haircut(24 * 30, 0.10), loss(24 * 30, 0.0);
