@@ -188,16 +188,25 @@ std::string rise_table(const Verdict& v) {
 }
 
 std::string power_table(const Verdict& v) {
-  Table table({"what", "at", "windows", "0.5", "0.75", "1.5", "2"}, 2);
+  std::vector<std::string> head = {"what", "at", "windows"};
+  for (const double x : power_ratios) head.push_back(fmt::format("x{:g}", x));
+  for (const double x : cluster_ratios) head.push_back(fmt::format("ind. x{:g}", x));
+  for (const double x : loss_ratios) head.push_back(fmt::format("Z2 x{:g}", x));
+  Table table(std::move(head), 2);
   for (const auto& p : v.powers) {
     std::vector<std::string> row = {p.what, confidence_text(p.confidence), fmt::format("{:.0f}", p.windows)};
     for (const double power : p.power) row.push_back(fmt::format("{:.2f}", power));
+    for (const auto& two : {p.independence, p.shortfall})
+      for (std::size_t i = 0; i < 2; ++i) row.push_back(two ? fmt::format("{:.2f}", (*two)[i]) : "-");
     table.row(std::move(row));
   }
   return "\n" +
          wrapped(
-             "Power: probability that Kupiec rejects at 5 % when the true ratio is the one above; all: with as many "
-             "independent windows as the blocks of dates are worth",
+             "Power at 5 %: of Kupiec when the true ratio of hits is x; of Christoffersen (ind.) when a hit is x times "
+             "as "
+             "likely right after one; of Z2 when losses are x times as large as forecast. all: with as many "
+             "independent "
+             "windows as the blocks of dates are worth",
              2) +
          table.text();
 }
@@ -370,6 +379,11 @@ nlohmann::ordered_json verdict_json(const Verdict& v) {
   for (const auto& p : v.powers) {
     Json row{{"what", p.what}, {"confidence", p.confidence}, {"windows", p.windows}};
     for (std::size_t i = 0; i < power_ratios.size(); ++i) row[fmt::format("ratio_{:g}", power_ratios[i])] = p.power[i];
+    for (std::size_t i = 0; i < 2; ++i) {
+      row[fmt::format("after_hit_{:g}", cluster_ratios[i])] =
+          p.independence ? json_number((*p.independence)[i]) : nullptr;
+      row[fmt::format("loss_{:g}", loss_ratios[i])] = p.shortfall ? json_number((*p.shortfall)[i]) : nullptr;
+    }
     j["power"].push_back(row);
   }
   return j;

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 namespace proofload {
 namespace {
@@ -32,14 +33,17 @@ double binomial_cdf(double x, double n, double p) {
 }
 
 /// Follows the gaps between hits instead of the windows: a million windows with a hundred hits cost a hundred draws.
-HitCounts random_hits(std::uint64_t windows, double p, Draws& draws) {
+/// `again`: probability of a hit right after one; p where it is absent.
+HitCounts random_hits(std::uint64_t windows, double p, Draws& draws, std::optional<double> again = std::nullopt) {
   HitCounts c;
   c.windows = windows;
   const double scale = 1.0 / std::log1p(-p);
   std::uint64_t next = 0, after_hit = 0;  // after_hit: hits that are not in the last window
   bool first = false, before = false;
   for (;;) {
-    const double gap = std::floor(std::log(draws.uniform()) * scale);
+    const bool at_once = again && c.hits > 0 && draws.uniform() < *again;
+    double gap = at_once ? 0.0 : std::floor(std::log(draws.uniform()) * scale);
+    if (again && c.hits > 0 && !at_once) gap += 1.0;
     before = c.hits > 0 && gap == 0.0;
     if (gap >= static_cast<double>(windows - next)) break;
     next += static_cast<std::uint64_t>(gap);
@@ -104,6 +108,17 @@ NullRatios simulate_null_ratios(std::uint64_t windows, double p, std::size_t dra
   return null;
 }
 
+double independence_power(std::uint64_t windows, double p, double ratio, double critical, std::size_t draws,
+                          std::uint64_t seed) {
+  const double again = std::min(0.99, ratio * p),
+               anew = p * (1.0 - again) / (1.0 - p);  // hits have probability p still
+  Draws random{seed};
+  std::size_t rejected = 0;
+  for (std::size_t i = 0; i < draws && windows > 0; ++i)
+    rejected += christoffersen_independence(random_hits(windows, anew, random, again)) > critical;
+  return static_cast<double>(rejected) / static_cast<double>(std::max<std::size_t>(draws, 1));
+}
+
 double monte_carlo_p(const std::vector<double>& ascending, double value) {
   // Ratios are sums of logarithms: ones that are equal by theory may differ in their last bits, and count as equal.
   const auto at = std::lower_bound(ascending.begin(), ascending.end(), value - 1e-9 * (1.0 + std::abs(value)));
@@ -161,17 +176,19 @@ double acerbi_szekely(std::span<const double> loss, std::span<const double> quan
 }
 
 std::vector<double> simulate_acerbi_szekely(std::uint64_t windows, double p, double dof, std::size_t draws,
-                                            std::uint64_t seed) {
+                                            std::uint64_t seed, double larger) {
   // Only the tail beyond the quantile counts: its quantile function as a table over ln(u / p), exact at the nodes, so
   // that a draw costs a logarithm. Nodes reach to u = p * e^-20, about 1e-11 of the windows at 99 %.
   constexpr int nodes = 2000;
   constexpr double deepest = 20.0;
   std::vector<double> tail(nodes + 1);
   const double shortfall = student_shortfall(dof, p);
-  for (int i = 0; i <= nodes; ++i) tail[i] = student_quantile(dof, p * std::exp(-deepest * i / nodes)) / shortfall;
+  const double hit = larger == 1.0 ? p : student_beyond(dof, student_quantile(dof, p) / larger);
+  for (int i = 0; i <= nodes; ++i)
+    tail[i] = larger * student_quantile(dof, hit * std::exp(-deepest * i / nodes)) / shortfall;
   std::vector<double> z(draws);
   Draws random{seed};
-  const double scale = 1.0 / std::log1p(-p), expected = p * static_cast<double>(windows);
+  const double scale = 1.0 / std::log1p(-hit), expected = p * static_cast<double>(windows);
   for (double& value : z) {
     double sum = 0.0, at = 0.0;
     for (;;) {
@@ -190,6 +207,11 @@ std::vector<double> simulate_acerbi_szekely(std::uint64_t windows, double p, dou
 double lower_p(const std::vector<double>& ascending, double value) {
   const auto at = std::upper_bound(ascending.begin(), ascending.end(), value);
   return (1.0 + static_cast<double>(at - ascending.begin())) / (1.0 + static_cast<double>(ascending.size()));
+}
+
+double student_beyond(double dof, double x) {
+  if (!std::isfinite(dof)) return boost::math::cdf(boost::math::complement(boost::math::normal(), x));
+  return boost::math::cdf(boost::math::complement(student(dof), x));
 }
 
 double student_quantile(double dof, double p) {

@@ -75,19 +75,26 @@ const char* light_text(Light);
 /// Probability that Kupiec's chi-square test at `level` rejects when hits have probability p * ratio.
 double kupiec_power(double windows, double p, double ratio, double level = 0.05);
 
+/// Probability that Christoffersen's test of independence rejects, its ratio being above `critical`, when hits have
+/// probability p, and right after a hit `ratio` times that: by simulation.
+double independence_power(std::uint64_t windows, double p, double ratio, double critical, std::size_t draws,
+                          std::uint64_t seed);
+
 /// Acerbi and Szekely's second statistic: 1 - sum over hits of loss / shortfall / (windows * p). 0 is expected,
 /// negative is too little; `shortfall`: the forecast expected shortfall at the same confidence.
 double acerbi_szekely(std::span<const double> loss, std::span<const double> quantile, std::span<const double> shortfall,
                       double p);
-/// Its law when losses are independent Student-t with `dof` (infinite: normal) and the forecasts are right: ascending.
+/// Its law when losses are independent Student-t with `dof` (infinite: normal) and the forecasts are right, or `scale`
+/// times too small: ascending.
 std::vector<double> simulate_acerbi_szekely(std::uint64_t windows, double p, double dof, std::size_t draws,
-                                            std::uint64_t seed);
+                                            std::uint64_t seed, double scale = 1.0);
 /// Share of `ascending` at or below `value`, as (1 + count) / (1 + size): the one-sided p-value of too little.
 double lower_p(const std::vector<double>& ascending, double value);
 
 /// Upper p-quantile of a standard Student-t (infinite dof: normal), its expected shortfall, and the dof (in [1.05,
 /// infinity]) at which shortfall / quantile is `ratio`: the tail that a forecast implies, whatever model made it.
 double student_quantile(double dof, double p);
+double student_beyond(double dof, double x);  ///< P(T > x), what that is the inverse of
 double student_shortfall(double dof, double p);
 double dof_of_tail(double ratio, double p);
 

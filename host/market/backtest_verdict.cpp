@@ -228,11 +228,35 @@ RuleVerdict judge_rule(const std::string& rule, const std::vector<SubjectHistory
 }
 
 PowerRow power_row(const std::string& what, double confidence, double windows) {
-  PowerRow row{what, confidence, windows, {}};
+  PowerRow row;
+  row.what = what;
+  row.confidence = confidence;
+  row.windows = windows;
   for (std::size_t i = 0; i < power_ratios.size(); ++i) {
     row.power[i] = windows >= 1.0 ? kupiec_power(windows, 1.0 - confidence, power_ratios[i], rejection) : 0.0;
   }
   return row;
+}
+
+/// The other tests' of one collateral; `dof`: of the tail that its forecasts have.
+void add_powers(PowerRow& row, std::uint64_t windows, double dof, const Context& context) {
+  const double p = 1.0 - row.confidence;
+  const auto draws = context.options.draws / 10, at = draws / 20;  // of 5 %
+  const std::uint64_t seed = context.options.seed + 1;
+  const auto null = simulate_null_ratios(windows, p, draws, seed);
+  const auto z2 = simulate_acerbi_szekely(windows, p, dof, draws, seed);
+  if (null.independence.size() <= at) return;
+  row.independence.emplace();
+  row.shortfall.emplace();
+  for (std::size_t i = 0; i < cluster_ratios.size(); ++i) {
+    const double critical = null.independence[null.independence.size() - 1 - at];
+    (*row.independence)[i] = independence_power(windows, p, cluster_ratios[i], critical, draws, seed + 1);
+  }
+  for (std::size_t i = 0; i < loss_ratios.size(); ++i) {
+    const auto drawn = simulate_acerbi_szekely(windows, p, dof, draws, seed + 1, loss_ratios[i]);
+    const auto below = std::lower_bound(drawn.begin(), drawn.end(), z2[at]) - drawn.begin();
+    (*row.shortfall)[i] = static_cast<double>(below) / static_cast<double>(draws);
+  }
 }
 
 void find_misses(const std::vector<SubjectHistory>& subjects, std::size_t m, std::size_t c, double confidence,
@@ -302,8 +326,12 @@ Verdict judge(const std::vector<SubjectHistory>& subjects, const std::vector<dou
       if (c + 1 == confidence.size()) find_misses(subjects, m, c, confidence[c], options.misses, v.misses);
     }
     compare_models(lost, &v.pooled[v.pooled.size() - models.size()], options);
-    for (const auto& s : subjects)
+    for (const auto& s : subjects) {
       v.powers.push_back(power_row(s.subject.name, confidence[c], static_cast<double>(s.loss.size())));
+      const auto cell = std::find_if(v.cells.rbegin(), v.cells.rend(),
+                                     [&](const CellVerdict& of) { return of.subject == s.subject.name; });
+      add_powers(v.powers.back(), s.loss.size(), cell->tail_dof, context);
+    }
     for (const auto& pool : v.pooled) {
       if (pool.confidence != confidence[c]) continue;
       v.powers.push_back(power_row("all, " + pool.model, confidence[c],

@@ -70,9 +70,13 @@ struct RuleVerdict {
 struct PowerRow {
   std::string what;
   double confidence = 0.0, windows = 0.0;  ///< windows: effective ones where days and assets depend on each other
-  std::array<double, 4> power{};           ///< for true ratios power_ratios
+  std::array<double, 4> power{};           ///< of Kupiec's test, for true ratios power_ratios
+  /// Of Christoffersen's when a hit is so many times as likely right after one, and of Acerbi and Szekely's when losses
+  /// are so many times as large as forecast; absent for models over all collaterals.
+  std::optional<std::array<double, 2>> independence, shortfall;
 };
 inline constexpr std::array<double, 4> power_ratios = {0.5, 0.75, 1.5, 2.0};
+inline constexpr std::array<double, 2> cluster_ratios = {5.0, 20.0}, loss_ratios = {1.1, 1.25};
 
 struct VerdictOptions {
   std::string baseline = "gaussian";
