@@ -264,8 +264,7 @@ void backtest(const BacktestArguments& a) {
     judging.block_days = 30.0;  // what a haircut in force goes through is as long as a crisis
     for (std::size_t p = 0; p < phases.size(); ++p) hold(phases[p], *policy, static_cast<std::int64_t>(p) * prices.bar);
   }
-  Verdict verdict = judge(tested, options.confidence, judging);
-  verdict.phases = coverage_of_phases(phases, options.confidence, judging.block_days, judging.level, judging.seed);
+  const Verdict verdict = judge(tested, options.confidence, judging, phases);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   if (!a.json.empty()) {
     nlohmann::ordered_json j;

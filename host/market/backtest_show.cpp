@@ -36,7 +36,10 @@ std::string pooled_table(const Verdict& v, double confidence) {
                percent(p.mean * p.scale, 2), percent(p.peak * p.scale, 1), relative_text(p.relative),
                p.relative ? p_text(p.against.p) : "-"});
   }
-  return fmt::format("\nAll collaterals at {}\n", confidence_text(confidence)) + table.text();
+  const char* over = !v.phases.empty() ? ", hits over all times of day"
+                     : !v.ages.empty() ? ", hits over all times of resets"
+                                       : "";
+  return fmt::format("\nAll collaterals at {}{}\n", confidence_text(confidence), over) + table.text();
 }
 
 /// Who loses less than whom: p-values of row against column, marked where the row is the worse one.

@@ -302,7 +302,7 @@ std::vector<double> under_rule(const std::string& rule, const SubjectHistory& s,
 }
 
 Verdict judge(const std::vector<SubjectHistory>& subjects, const std::vector<double>& confidence,
-              const VerdictOptions& options) {
+              const VerdictOptions& options, const std::vector<std::vector<SubjectHistory>>& phases) {
   Verdict v;
   v.options = options;
   std::map<std::pair<std::uint64_t, double>, NullRatios> nulls;
@@ -342,6 +342,17 @@ Verdict judge(const std::vector<SubjectHistory>& subjects, const std::vector<dou
   const bool held = !models.front().target.empty();
   if (held && options.in_force > 0.0)
     v.ages = coverage_by_age(subjects, confidence, options.in_force, options.block_days, options.level, options.seed);
+  v.phases = coverage_of_phases(phases, confidence, options.block_days, options.level, options.seed);
+  for (PooledVerdict& pool : v.pooled) {
+    const auto same = [&](const auto& of) { return of.model == pool.model && of.confidence == pool.confidence; };
+    const auto phase = std::find_if(v.phases.begin(), v.phases.end(), same);
+    const auto all = std::find_if(v.ages.rbegin(), v.ages.rend(), same);  // the last age of a model is all of them
+    if (phase != v.phases.end()) {
+      pool.coverage = phase->coverage;
+    } else if (all != v.ages.rend()) {
+      pool.coverage = all->coverage;
+    }
+  }
   if (held && options.in_force == 0.0) v.rises = rises(subjects, confidence, options.rises);
   return v;
 }

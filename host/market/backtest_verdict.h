@@ -97,14 +97,18 @@ struct Verdict {
   std::vector<CellVerdict> cells;
   std::vector<PooledVerdict> pooled;
   std::vector<Miss> misses;
-  std::vector<PhaseCoverage> phases;  ///< filled in by whoever has several
+  std::vector<PhaseCoverage> phases;
   std::vector<AgeCoverage> ages;
   std::vector<Rise> rises;
   std::vector<RuleVerdict> rules;
   std::vector<PowerRow> powers;
 };
 
-Verdict judge(const std::vector<SubjectHistory>&, const std::vector<double>& confidence, const VerdictOptions&);
+/// `phases`: all phases of the same backtest (split_phases), held as the subjects are. Where there are some, or haircuts
+/// stay in force, what is said of all collaterals together is the coverage over all of them, or over all times at which
+/// haircuts may have been set; collaterals by themselves are those of the subjects' windows.
+Verdict judge(const std::vector<SubjectHistory>&, const std::vector<double>& confidence, const VerdictOptions&,
+              const std::vector<std::vector<SubjectHistory>>& phases = {});
 
 /// Haircuts under a rule: "none", "buffer", "stressed weight", "floor". Only the past of each window is used.
 std::vector<double> under_rule(const std::string& rule, const SubjectHistory&, const ModelHistory&,
