@@ -3,7 +3,8 @@
 ///
 /// A hit is a loss beyond its forecast; `p` is the probability that a hit should have, 1 - confidence. Formulas and the
 /// published values that the tests compare with: Kupiec (1995), Christoffersen (1998), Basel Committee (1996), Acerbi
-/// and Szekely (2014), Diebold and Mariano (1995), Newey and West (1987), Holm (1979), Politis and Romano (1994), Hansen, Lunde and Nason (2011).
+/// and Szekely (2014), Diebold and Mariano (1995), Newey and West (1987), Holm (1979), Politis and Romano (1994),
+/// Hansen, Lunde and Nason (2011).
 #pragma once
 #include <array>
 #include <cstddef>

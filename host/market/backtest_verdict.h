@@ -104,9 +104,9 @@ struct Verdict {
   std::vector<PowerRow> powers;
 };
 
-/// `phases`: all phases of the same backtest (split_phases), held as the subjects are. Where there are some, or haircuts
-/// stay in force, what is said of all collaterals together is the coverage over all of them, or over all times at which
-/// haircuts may have been set; collaterals by themselves are those of the subjects' windows.
+/// `phases`: all phases of the same backtest (split_phases), held as the subjects are. Where there are some, or
+/// haircuts stay in force, what is said of all collaterals together is the coverage over all of them, or over all times
+/// at which haircuts may have been set; collaterals by themselves are those of the subjects' windows.
 Verdict judge(const std::vector<SubjectHistory>&, const std::vector<double>& confidence, const VerdictOptions&,
               const std::vector<std::vector<SubjectHistory>>& phases = {});
 
