@@ -15,10 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-from program import PROGRAM, check, complaint, end, refused, run, workplace
+from program import PROGRAM, SANITIZED, check, complaint, end, refused, run, workplace
 
 BUILD = Path(os.path.abspath(os.environ.get("PROOFLOAD_BUILD", "build")))
-SANITIZED = b"__asan_init" in Path(PROGRAM).read_bytes()
 IN_PROCESS = int(sys.argv[1]) if len(sys.argv) > 1 else 600
 FOR_EACH = int(sys.argv[2]) if len(sys.argv) > 2 else 4 if SANITIZED else 40
 SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 1

@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path.cwd()
 PROGRAM = os.path.abspath(os.environ.get("PROOFLOAD", "build/proofload"))
+SANITIZED = Path(PROGRAM).exists() and b"__asan_init" in Path(PROGRAM).read_bytes()  # ten times as slow
 COMMANDS = (
     "run",
     "show",
