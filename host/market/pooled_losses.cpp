@@ -13,7 +13,6 @@ namespace {
 constexpr double longest_memory = 512.0, no_memory = 1560.0;  // days (Zumbach 2007)
 constexpr double tilt = 0.3;                                  // falls count 1.3 times, rises 0.7 times
 constexpr std::size_t ages_of_loss = 8;
-constexpr std::size_t burn_in = 30;  // days of an asset whose deviation is not yet one
 
 /// Bars from when a haircut is set to a loss: whole horizons, evenly spread over the time in force.
 std::vector<std::size_t> ages_of(std::size_t in_force, double mean) {
@@ -111,7 +110,6 @@ double MemoryScale::deviation() const {
 PooledLosses::PooledLosses(const PriceHistory& prices, PoolSettings s) : start_(prices.start), bar_(prices.bar) {
   const std::size_t rows = prices.rows();
   const double mean = s.horizon.mean(), day = double(seconds_per_day) / static_cast<double>(prices.bar);
-  const auto burn = static_cast<std::size_t>(static_cast<double>(burn_in) * day);
   std::vector<std::size_t> bars(rows);
   for (std::size_t i = 0; i < rows; ++i) bars[i] = static_cast<std::size_t>(s.horizon.at(Horizon::spread(i)));
   const auto ages = ages_of(s.in_force, mean);
@@ -129,7 +127,7 @@ PooledLosses::PooledLosses(const PriceHistory& prices, PoolSettings s) : start_(
     }
     const auto losses = losses_of(returns, bars);
     for (const std::size_t age : ages)
-      for (std::size_t i = first + burn + age; i < rows; ++i)
+      for (std::size_t i = first + s.burn_in + age; i < rows; ++i)
         if (std::isfinite(losses[i]) && deviation[i - age] > 0.0)
           sample.push_back({losses[i] / deviation[i - age], i + bars[i]});
     deviation_.push_back(std::move(deviation));

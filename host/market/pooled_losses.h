@@ -20,7 +20,10 @@ struct PoolSettings {
   std::size_t in_force = 0;
   std::int64_t refit = 86400;
   std::vector<double> confidence;
+  /// Bars of an asset after its first price in which its deviation is not yet one: nothing is divided by it.
+  std::size_t burn_in = 0;
 };
+inline constexpr double longest_burn_in = 30.0 * 86400.0;  ///< seconds
 
 /// Exponentially weighted variances of many memories, each sqrt(2) times the one before, with weights that fall with
 /// the logarithm of the memory, to zero at 1560 days (RiskMetrics 2006, Zumbach 2007); falls count for more than rises.

@@ -89,7 +89,7 @@ struct ByHand {
 
 void compare(const PriceHistory& h, int bars, std::size_t in_force, const std::vector<std::size_t>& ages) {
   const std::vector<double> confidence = {0.9, 0.99, 0.9999};
-  const PooledLosses pool(h, {{{bars}, {1.0}}, in_force, 86400, confidence});
+  const PooledLosses pool(h, {{{bars}, {1.0}}, in_force, 86400, confidence, 30 * 24});
   const ByHand hand(h, bars, in_force);
   std::vector<std::vector<double>> scale(h.assets.size());
   for (std::size_t a = 0; a < h.assets.size(); ++a)
@@ -128,7 +128,7 @@ TEST(PooledLosses, AreTheirDefinition) {
 
 TEST(PooledLosses, SayNothingBeforeALossIsKnown) {
   const PriceHistory h = history(1400);
-  const PooledLosses pool(h, {{{1}, {1.0}}, 24, 86400, {0.99}});
+  const PooledLosses pool(h, {{{1}, {1.0}}, 24, 86400, {0.99}, 30 * 24});
   EXPECT_TRUE(pool.tail(0).quantile.empty());
   EXPECT_TRUE(pool.tail(30 * 24).quantile.empty());  // 30 days of the oldest asset, and the age of a haircut
   EXPECT_FALSE(pool.tail(32 * 24).quantile.empty());
@@ -141,7 +141,7 @@ TEST(PooledLosses, DoNotSeeTheFutureOfAnyAsset) {
   const std::size_t cut = 1200;
   for (auto& price : after.price)
     for (std::size_t i = cut + 1; i < price.size(); ++i) price[i] *= i % 2 == 0 ? 3.0 : 0.4;
-  const PoolSettings s{{{1, 5}, {0.5, 0.5}}, 48, 86400, {0.99, 0.999}};
+  const PoolSettings s{{{1, 5}, {0.5, 0.5}}, 48, 86400, {0.99, 0.999}, 30 * 24};
   const PooledLosses a(before, s), b(after, s);
   for (std::size_t row = 0; row < 1400; ++row) {
     const bool same = a.tail(row).quantile == b.tail(row).quantile && a.tail(row).shortfall == b.tail(row).shortfall;
