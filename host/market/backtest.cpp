@@ -241,7 +241,7 @@ std::vector<SubjectHistory> walk(const PriceHistory& prices, const std::vector<D
   for_each_parallel(pooled ? tracks.size() : 0, options.threads, [&](std::size_t t) {
     pools[t] = std::make_unique<PooledLosses>(
         prices, PoolSettings{tracks[t].horizon, static_cast<std::size_t>(options.in_force / double(prices.bar)),
-                             static_cast<std::int64_t>(options.refit), options.confidence,
+                             std::max<std::int64_t>(1, std::llround(options.refit)), options.confidence,
                              in_bars(std::min(longest_burn_in, options.window / 3.0), prices.bar)});
   });
   std::vector<SubjectHistory> out(subjects.size());

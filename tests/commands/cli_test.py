@@ -967,6 +967,8 @@ def check_backtest(folder):
     check("backtest: delays of the scenario's law", good == [True], drawn.stderr[-300:])
     held = (*command[:3], "--delta", "6h", "--window", "20d", "--models", "gaussian")
     (folder / "desk.toml").write_text('schema = 1\nname = "desk"\nup = { step = 0.01, delay = "2d" }\ndown = { delay = "2d" }\n')
+    often = run(folder, *command[:3], "--delta", "6h", "--window", "20d", "--models", "recommended", "--refit", "0.1s")
+    check("backtest: refits more often than there are bars", often.returncode == 0, often.stderr[-300:])
     for name, option in (("for a week", ("--in-force", "7d")), ("under a policy", ("--policy", "desk.toml"))):
         asked = run(folder, *held, *option, "--json", "held.json", "--windows", "held.csv", "--force")
         found = json.loads((folder / "held.json").read_text()) if asked.returncode == 0 else {}

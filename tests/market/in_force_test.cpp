@@ -121,8 +121,9 @@ TEST(CoverageByAge, CountsEveryPairOfAResetAndALoss) {
 }
 
 /// Losses s_j z_j with a volatility that wanders as exp(0.1 W): a haircut set k windows ago is hit with probability
-/// E[P(z > q exp(-0.1 sqrt(k) x))]. After two days that is 4.9 times what was promised. A ratio that is wrong by 12 % is
-/// seen (the error of each is about 3 %); an age that is off by an eighth makes 52 % at the first and 12 % at the fifth.
+/// E[P(z > q exp(-0.1 sqrt(k) x))]. After two days that is 4.9 times what was promised. A ratio that is wrong by 12 %
+/// is seen (the error of each is about 3 %); an age that is off by an eighth makes 52 % at the first and 12 % at the
+/// fifth.
 TEST(CoverageByAge, IsThatOfAVolatilityThatWanders) {
   constexpr double step = 0.1, q = 2.3263478740408408;  // 99 %
   constexpr int windows = 60, subjects = 12000;
