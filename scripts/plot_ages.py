@@ -16,6 +16,8 @@ def lines_of(path, confidence, models):
     try:
         with open(path, encoding="utf-8") as file:
             rows = json.load(file)["by_age"]
+    except OSError as problem:
+        sys.exit(f"{path} (it cannot be read: {problem.strerror}) name what proofload backtest --json wrote")
     except (ValueError, KeyError, TypeError):
         rows = []
     if not rows:
@@ -28,12 +30,11 @@ def lines_of(path, confidence, models):
             if one not in known:
                 sys.exit(f"{option} {one} (the backtest has {', '.join(map(str, known))}) give one of these")
     confidence = confidence if confidence is not None else max(r["confidence"] for r in rows)
-    longest = max(r["to_seconds"] for r in rows)
     lines = {}
     for r in rows:
         if r["confidence"] != confidence or (models and r["model"] not in models):
             continue
-        if r["from_seconds"] == 0 and r["to_seconds"] == longest:
+        if r["all"]:
             continue
         middle, ratio = (r["from_seconds"] + r["to_seconds"]) / 2, r["ratio"]
         lines.setdefault(r["model"], []).append((middle, ratio["estimate"], ratio["low"], ratio["high"]))
@@ -66,7 +67,10 @@ def main():
     axis.grid(True, alpha=0.2)
     axis.legend()
     figure.tight_layout()
-    figure.savefig(arguments.picture, dpi=120)
+    try:
+        figure.savefig(arguments.picture, dpi=120)
+    except (OSError, ValueError) as problem:
+        sys.exit(f"{arguments.picture} (the picture cannot be written: {problem}) name a PNG, SVG or PDF in a folder that is there")
 
 
 if __name__ == "__main__":

@@ -103,36 +103,53 @@ std::string horizon_text(const DelayTrack& track, std::int64_t bar) {
                      mean * minutes, track.horizon.bars.back() * minutes);
 }
 
+/// "0", "0h", ...: a duration that duration_given() would refuse.
+bool is_zero(const std::string& text) { return text == "0" || parse_duration(text, true) == 0.0; }
+
 /// How haircuts stay set; nothing where every window has its own.
 std::optional<HaircutPolicy> policy_of(const BacktestArguments& a) {
   if (!a.in_force.empty() && !a.policy.empty())
     throw Error("--in-force and --policy (both say how often a haircut is set) write review in the policy");
   if (!a.policy.empty()) return read_policy(a.policy);
-  if (a.in_force.empty() || a.in_force == "0") return std::nullopt;
+  if (a.in_force.empty() || is_zero(a.in_force)) return std::nullopt;
   return renewed_every(duration_given("--in-force", a.in_force));
 }
 
 /// Seconds that a haircut stays at least, once it is set: what models of haircuts in force are made for.
-double least_in_force(const HaircutPolicy& p) { return std::max(p.review, std::min(p.up.delay, p.down.delay)); }
+double least_in_force(const HaircutPolicy& p) {
+  if (p.up.never || p.down.never) return std::max(p.review, p.up.never ? p.down.delay : p.up.delay);
+  return std::max(p.review, std::min(p.up.delay, p.down.delay));
+}
 
-/// A haircut that could not move once in all the windows would be a test of the first forecast alone.
-void check_span(const BacktestArguments& a, const HaircutPolicy& policy, const std::vector<SubjectHistory>& tested,
-                std::int64_t bar) {
-  std::int64_t span = 0;
-  for (const auto& s : tested) span = std::max(span, s.start.back() - s.start.front());
-  const auto days = static_cast<double>(span);
+nlohmann::ordered_json policy_json(const HaircutPolicy& p) {
+  const auto move = [](const HaircutMove& m) {
+    return nlohmann::ordered_json{{"never", m.never}, {"step", json_number(m.step)}, {"delay_seconds", m.delay}};
+  };
+  return {{"name", p.name},   {"review_seconds", p.review}, {"multiple", p.multiple},
+          {"up", move(p.up)}, {"down", move(p.down)},       {"says", policy_text(p)}};
+}
+
+/// A haircut that could not move once in all the windows, which span so many seconds, would be a test of the first
+/// forecast alone.
+void check_span(const BacktestArguments& a, const HaircutPolicy& policy, double span, std::int64_t bar) {
   const std::string option = a.policy.empty() ? "--in-force " + a.in_force : "--policy " + a.policy;
-  const auto slow = [&](const HaircutMove& m) { return m.never || m.delay >= days; };
-  if (policy.review >= days || (slow(policy.up) && slow(policy.down))) {
+  const auto slow = [&](const HaircutMove& m) { return m.never || m.delay >= span; };
+  if (policy.review >= span || (slow(policy.up) && slow(policy.down))) {
     throw Error(
         fmt::format("{} (the windows that can be tested span {}, in which no haircut would be set twice) give a "
                     "longer history or less time",
-                    option, rounded_duration(days)));
+                    option, rounded_duration(std::max(span, 0.0))));
   }
   if (policy.review > 0.0 && policy.review < static_cast<double>(bar)) {
     throw Error(fmt::format("{} (prices are {} apart, so nothing is known to set it so often) give {} or more", option,
                             duration_text(double(bar)), duration_text(double(bar))));
   }
+}
+
+/// A day that begins at midnight is one of many: over a day and more the hour matters, and all are looked at.
+bool every_phase(const BacktestArguments& a, const std::vector<DelayTrack>& tracks, std::int64_t bar) {
+  const int length = tracks[0].horizon.bars[0];
+  return !a.delta.empty() && a.phase.empty() && length > 1 && length * bar >= seconds_per_day;
 }
 
 /// What was tested, on what, and what was left out.
@@ -150,7 +167,9 @@ std::string heading(const Scenario& scenario, const BacktestArguments& a, const 
           ? "Bars bear the time of their opening in the file; times here are those at which they close."
           : "Times of bars are taken for those of their closes; where they are those of their openings, as Binance's "
             "are, say --stamps opening.");
-  say("Loss of the price alone over windows that do not overlap: no failures, basis or sale costs.");
+  const bool days = every_phase(a, tracks, prices.bar);
+  say(fmt::format("Loss of the price alone over windows that do not overlap{}: no failures, basis or sale costs.",
+                  days ? ", from each time of day at which one can begin" : ""));
   if (scenario.stress.delays != 1.0 && a.delta.empty())
     say(fmt::format("Delays are {:g} times the scenario's, as its [stress] says; the rest of it plays no part.",
                     scenario.stress.delays));
@@ -184,7 +203,7 @@ void backtest(const BacktestArguments& a) {
   options.window = duration_given("--window", a.window);
   options.refit = duration_given("--refit", a.refit);
   options.look_back = duration_given("--floor", a.floor);
-  if (!a.phase.empty() && a.phase != "0") options.phase = duration_given("--phase", a.phase);
+  if (!a.phase.empty() && !is_zero(a.phase)) options.phase = duration_given("--phase", a.phase);
   if (a.stamps != "opening" && a.stamps != "closing") {
     throw Error(
         fmt::format("--stamps {} (a bar's time is that of its opening or that of its closing) write opening, as "
@@ -218,9 +237,9 @@ void backtest(const BacktestArguments& a) {
   std::vector<PriceSource> sources;
   for (const std::string& price : a.prices) sources.push_back(price_source(price));
   PriceHistory prices = read_prices(sources, distinct(assets), {a.any_time});
+  if (a.stamps == "opening") prices.start += prices.bar;  // a close is known when its bar ends
   if (!a.bar.empty())
     prices = resample(prices, static_cast<std::int64_t>(std::llround(duration_given("--bar", a.bar))));
-  if (a.stamps == "opening") prices.start += prices.bar;  // a close is known when its bar ends
   if (options.window < 60.0 * double(prices.bar)) {
     throw Error(fmt::format("--window {} (it holds fewer than 60 bars of {}, which tell nothing of a tail) lengthen it",
                             a.window, duration_text(double(prices.bar))));
@@ -235,14 +254,17 @@ void backtest(const BacktestArguments& a) {
       std::none_of(tracks.begin(), tracks.end(), [](const DelayTrack& t) { return t.horizon.bars.size() == 1; })) {
     throw Error("--phase (windows of random lengths begin where the one before ends) give --delta, or leave it out");
   }
-  if (policy) options.in_force = least_in_force(*policy);
-  // a day that begins at midnight is one of many: over a day and more the hour matters, and all are looked at
-  const int length = tracks[0].horizon.bars[0];
-  options.every_phase = !a.delta.empty() && a.phase.empty() && length > 1 && length * prices.bar >= seconds_per_day;
+  if (policy) {
+    // at most: what lies before the first window, and outside of --from and --to, is looked at when they are known
+    check_span(a, *policy, static_cast<double>(prices.time(prices.rows() - 1) - prices.start) - options.window,
+               prices.bar);
+    options.in_force = least_in_force(*policy);
+  }
+  options.every_phase = every_phase(a, tracks, prices.bar);
   auto walked = walk(prices, tracks, subjects, options);
   std::vector<std::vector<SubjectHistory>> phases;
   if (options.every_phase) {
-    phases = split_phases(walked, length, prices.bar);
+    phases = split_phases(walked, tracks[0].horizon.bars[0], prices.bar);
     for (std::size_t i = 0; i < walked.size(); ++i) {  // what was left out was counted for all phases together
       auto& first = phases.front()[i];
       first.missing = walked[i].missing;
@@ -256,9 +278,13 @@ void backtest(const BacktestArguments& a) {
   std::vector<SubjectHistory> tested = walked;
   std::erase_if(tested, [](const SubjectHistory& s) { return s.start.empty(); });
   if (tested.empty())
-    throw Error("--delta (no window of its length begins at its multiples) give --phase, or a longer history");
+    throw Error(
+        "--delta (between --from and --to no window of its length begins at its multiples) give --phase, or a "
+        "longer history");
   if (policy) {
-    check_span(a, *policy, tested, prices.bar);
+    std::int64_t span = 0;
+    for (const auto& s : tested) span = std::max(span, s.start.back() - s.start.front());
+    check_span(a, *policy, static_cast<double>(span), prices.bar);
     hold(tested, *policy, static_cast<std::int64_t>(options.phase));
     if (policy->takes_all()) judging.in_force = policy->review;
     judging.block_days = 30.0;  // what a haircut in force goes through is as long as a crisis
@@ -276,10 +302,11 @@ void backtest(const BacktestArguments& a) {
                    {"first", time_text(prices.start)},
                    {"last", time_text(prices.time(prices.rows() - 1))},
                    {"repairs", prices.repairs}};
-    j["in_force"] =
-        policy ? nlohmann::ordered_json(
-                     {{"name", policy->name}, {"review_seconds", policy->review}, {"says", policy_text(*policy)}})
-               : nullptr;
+    j["stamps"] = a.stamps;
+    j["phase"] = options.every_phase ? nullptr : nlohmann::ordered_json(options.phase);
+    j["from"] = a.from.empty() ? nullptr : nlohmann::ordered_json(time_text(options.from));
+    j["to"] = a.to.empty() ? nullptr : nlohmann::ordered_json(time_text(options.to));
+    j["in_force"] = policy ? policy_json(*policy) : nullptr;
     j["window"] = a.window;
     j["refit"] = a.refit;
     j["delays"] = nlohmann::ordered_json::array();
@@ -299,7 +326,10 @@ void backtest(const BacktestArguments& a) {
     j.update(verdict_json(verdict));
     write_file(a.json, json_text(j) + "\n", "the backtest");
   }
-  if (!a.windows.empty()) write_file(a.windows, windows_csv(tested, options.confidence, prices.bar), "the windows");
+  if (!a.windows.empty()) {
+    if (phases.empty()) phases.push_back(tested);
+    write_file(a.windows, windows_csv(phases, options.confidence, prices.bar), "the windows");
+  }
   print(verdict_table(verdict, heading(scenario, a, prices, tracks, walked, policy, seconds), prices.bar));
 }
 

@@ -221,7 +221,8 @@ std::vector<SubjectHistory> walk(const PriceHistory& prices, const std::vector<D
     std::size_t first = 0;
     if (options.every_phase && tracks[t].horizon.bars.size() == 1) {
       auto& all = windows.emplace_back();
-      for (std::size_t row = 0; row < prices.rows(); ++row) all.push_back({row, tracks[t].horizon.bars[0]});
+      const int bars = tracks[t].horizon.bars[0];
+      for (std::size_t row = 0; row + static_cast<std::size_t>(bars) < prices.rows(); ++row) all.push_back({row, bars});
       continue;
     }
     if (tracks[t].horizon.bars.size() == 1) {
@@ -239,6 +240,7 @@ std::vector<SubjectHistory> walk(const PriceHistory& prices, const std::vector<D
                                   [](const std::string& name) { return forecast_model(name).pooled; });
   std::vector<std::unique_ptr<PooledLosses>> pools(tracks.size());
   for_each_parallel(pooled ? tracks.size() : 0, options.threads, [&](std::size_t t) {
+    if (std::none_of(subjects.begin(), subjects.end(), [&](const BacktestSubject& s) { return s.track == t; })) return;
     pools[t] = std::make_unique<PooledLosses>(
         prices, PoolSettings{tracks[t].horizon, static_cast<std::size_t>(options.in_force / double(prices.bar)),
                              std::max<std::int64_t>(1, std::llround(options.refit)), options.confidence,

@@ -51,6 +51,7 @@ struct ModelHistory {
   std::vector<std::vector<double>> haircut;              ///< of the simple loss
   std::vector<std::vector<double>> quantile, shortfall;  ///< of the log loss
   std::vector<std::vector<double>> target;  ///< the haircut that it would set anew; empty: that is in force
+  std::vector<std::vector<double>> age;     ///< seconds since it was set, under a policy since it changed; empty: none
 };
 
 /// One collateral's windows with both prices, in order.
@@ -59,7 +60,6 @@ struct SubjectHistory {
   std::vector<std::int64_t> start;  ///< seconds since 1970 UTC
   std::vector<int> bars;
   std::vector<double> loss;  ///< 1 - S(end) / S(start)
-  std::vector<double> age;   ///< seconds since the haircut in force was last looked at; empty: none
   /// standard deviation of the log return over the look-back up to then, scaled to the horizon
   std::vector<double> long_run;
   /// [confidence]: haircut from the most volatile stretch of `window` up to then

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/json_number.h"
@@ -36,10 +37,10 @@ std::string pooled_table(const Verdict& v, double confidence) {
                percent(p.mean * p.scale, 2), percent(p.peak * p.scale, 1), relative_text(p.relative),
                p.relative ? p_text(p.against.p) : "-"});
   }
-  const char* over = !v.phases.empty() ? ", hits over all times of day"
-                     : !v.ages.empty() ? ", hits over all times of resets"
-                                       : "";
-  return fmt::format("\nAll collaterals at {}{}\n", confidence_text(confidence), over) + table.text();
+  const char* over = !v.phases.empty()          ? "; hits over all times of day, all else as windows begin at midnight"
+                     : v.options.in_force > 0.0 ? "; hits over all times of resets, all else by those of the clock"
+                                                : "";
+  return "\n" + wrapped(fmt::format("All collaterals at {}{}", confidence_text(confidence), over), 2) + table.text();
 }
 
 /// Who loses less than whom: p-values of row against column, marked where the row is the worse one.
@@ -98,6 +99,7 @@ std::string legend(const Verdict& v) {
 }
 
 std::string rule_table(const Verdict& v) {
+  if (v.rules.empty()) return "";
   Table table({"model", "at", "rule", "ratio", "mean", "peak", "rise in 5 d"}, 3);
   for (const auto& r : v.rules) {
     table.row({r.model, confidence_text(r.confidence), r.rule, ratio(r.ratio), percent(r.mean, 2), percent(r.peak, 1),
@@ -136,8 +138,8 @@ std::string phase_table(const Verdict& v) {
                relative_text(compared ? std::optional(p.pinball / base->pinball) : std::nullopt)});
   }
   return "\n" +
-         wrapped(fmt::format("Hits / expected over all {} times at which windows can begin (the other tables are those "
-                             "of the first); least, most: of a single one",
+         wrapped(fmt::format("Hits / expected over all {} times at which windows can begin (other tables are of the "
+                             "first, but for hits of all collaterals); least, most: of a single one",
                              v.phases.front().phases),
                  2) +
          table.text();
@@ -146,29 +148,32 @@ std::string phase_table(const Verdict& v) {
 /// A row an age, a column a model; the last row is all ages together, with its interval below.
 std::string age_table(const Verdict& v, double confidence) {
   std::vector<std::string> head = {"age"}, all = {"all"}, interval = {""};
-  std::vector<std::vector<std::string>> rows;
-  std::size_t at = 0;
+  std::map<double, std::vector<std::string>> rows;
+  for (const auto& a : v.ages) {
+    if (a.confidence == confidence && !a.all) rows[a.to] = {"to " + compact_duration(a.to)};
+  }
   for (const auto& a : v.ages) {
     if (a.confidence != confidence) continue;
-    if (a.from == 0.0 && a.to == v.options.in_force) {
-      head.push_back(a.model);
-      all.push_back(ratio(a.coverage.ratio));
-      interval.push_back(interval_text(a.coverage));
-      at = 0;
+    if (!a.all) {
+      rows[a.to].push_back(ratio(a.coverage.ratio));
       continue;
     }
-    if (head.size() == 1) rows.push_back({"to " + compact_duration(a.to)});
-    rows[at++].push_back(ratio(a.coverage.ratio));
+    head.push_back(a.model);
+    all.push_back(ratio(a.coverage.ratio));
+    interval.push_back(interval_text(a.coverage));
+    for (auto& [to, row] : rows) row.resize(head.size(), "-");  // no loss had that age
   }
   if (head.size() == 1) return "";
-  rows.push_back(std::move(all));
-  rows.push_back(std::move(interval));
   Table table(std::move(head));
-  for (auto& row : rows) table.row(std::move(row));
+  for (auto& [to, row] : rows) table.row(std::move(row));
+  table.row(std::move(all));
+  table.row(std::move(interval));
+  const char* what = v.options.in_force > 0.0 ? "was set, over all times at which it may have been; all: a call at "
+                                                "a random time, with its"
+                                              : "last changed; all: with its";
   return "\n" +
-         wrapped(fmt::format("Hits / expected at {} by the time since the haircut was set, over all times at which it "
-                             "may have been set; all: a call at a random time, with its {} interval",
-                             confidence_text(confidence), share_text(v.options.level, 4)),
+         wrapped(fmt::format("Hits / expected at {} by the time since the haircut in force {} {} interval",
+                             confidence_text(confidence), what, share_text(v.options.level, 4)),
                  2) +
          table.text();
 }
@@ -207,7 +212,8 @@ std::string power_table(const Verdict& v) {
          wrapped(
              "Power at 5 %: of Kupiec when the true ratio of hits is x; of Christoffersen (ind.) when a hit is x times "
              "as "
-             "likely right after one; of Z2 when losses are x times as large as forecast. all: with as many "
+             "likely right after one; of Z2 when losses are x times as large as forecast, with the tail of the last "
+             "model. all: with as many "
              "independent "
              "windows as the blocks of dates are worth",
              2) +
@@ -238,24 +244,28 @@ std::string verdict_table(const Verdict& v, const std::string& head, std::int64_
   return text + rise_table(v) + miss_table(v, bar) + rule_table(v) + power_table(v);
 }
 
-std::string windows_csv(const std::vector<SubjectHistory>& subjects, const std::vector<double>& confidence,
+std::string windows_csv(const std::vector<std::vector<SubjectHistory>>& phases, const std::vector<double>& confidence,
                         std::int64_t bar) {
-  const bool held = std::any_of(subjects.begin(), subjects.end(), [](const auto& s) { return !s.age.empty(); });
+  const bool held = !phases.empty() && !phases.front().empty() && !phases.front().front().models.front().target.empty();
   std::string text = "start,collateral,asset,delay_minutes,model,loss";
-  if (held) text += ",age_seconds";
-  for (const double c : confidence) text += fmt::format(",haircut_{0},hit_{0}", c);
+  for (const double c : confidence) text += fmt::format(",haircut_{0},hit_{0},log_shortfall_{0}", c);
+  for (const double c : confidence)
+    if (held) text += fmt::format(",asked_{0},age_seconds_{0}", c);
   text += '\n';
   auto to = std::back_inserter(text);
-  for (const auto& s : subjects) {
-    const std::string names = csv_cell(s.subject.name) + ',' + csv_cell(s.subject.asset);
-    for (std::size_t i = 0; i < s.loss.size(); ++i) {
-      for (const auto& m : s.models) {
-        fmt::format_to(to, "{},{},{},{},{}", time_text(s.start[i]), names, static_cast<double>(s.bars[i] * bar) / 60.0,
-                       m.model, s.loss[i]);
-        if (held) fmt::format_to(to, ",{}", s.age[i]);
-        for (std::size_t c = 0; c < confidence.size(); ++c)
-          fmt::format_to(to, ",{},{}", m.haircut[c][i], s.loss[i] > m.haircut[c][i] ? 1 : 0);
-        text += '\n';
+  for (const auto& phase : phases) {
+    for (const auto& s : phase) {
+      const std::string names = csv_cell(s.subject.name) + ',' + csv_cell(s.subject.asset);
+      for (std::size_t i = 0; i < s.loss.size(); ++i) {
+        for (const auto& m : s.models) {
+          fmt::format_to(to, "{},{},{},{},{}", time_text(s.start[i]), names,
+                         static_cast<double>(s.bars[i] * bar) / 60.0, m.model, s.loss[i]);
+          for (std::size_t c = 0; c < confidence.size(); ++c)
+            fmt::format_to(to, ",{},{},{}", m.haircut[c][i], s.loss[i] > m.haircut[c][i] ? 1 : 0, m.shortfall[c][i]);
+          for (std::size_t c = 0; held && c < confidence.size(); ++c)
+            fmt::format_to(to, ",{},{}", m.target[c][i], m.age[c][i]);
+          text += '\n';
+        }
       }
     }
   }
@@ -287,7 +297,7 @@ nlohmann::ordered_json verdict_json(const Verdict& v) {
          {"pinball", json_number(p.pinball)},
          {"pinball_relative", json_number(p.relative)},
          {"diebold_mariano", against_json(p.against, p.relative)},
-         {"model_confidence_set_p", p.best_p}});
+         {"model_confidence_set_p", json_number(p.best_p)}});
     for (const auto& each : p.against_each)
       j["pooled"].back()["diebold_mariano_each"].push_back(
           against_json(each, each.error > 0.0 ? std::optional(1.0) : std::nullopt));
@@ -350,6 +360,7 @@ nlohmann::ordered_json verdict_json(const Verdict& v) {
          {"confidence", a.confidence},
          {"from_seconds", a.from},
          {"to_seconds", a.to},
+         {"all", a.all},
          {"hits", a.coverage.hits},
          {"expected", a.coverage.expected},
          {"ratio", {{"estimate", a.coverage.ratio}, {"low", a.coverage.low}, {"high", a.coverage.high}}}});

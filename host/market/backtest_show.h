@@ -13,9 +13,11 @@ namespace proofload {
 std::string verdict_table(const Verdict&, const std::string& head, std::int64_t bar);
 nlohmann::ordered_json verdict_json(const Verdict&);
 
-/// CSV, a row for each window and model: start, collateral, asset, minutes of the delay, model, loss, seconds since the
-/// haircut was set (where haircuts stay set), and for each confidence the haircut in force and whether it was hit (1 or
-/// 0). `bar` in seconds.
-std::string windows_csv(const std::vector<SubjectHistory>&, const std::vector<double>& confidence, std::int64_t bar);
+/// CSV, a row for each window and model, phase after phase: start, collateral, asset, minutes of the delay, model,
+/// loss, and for each confidence the haircut in force, whether it was hit (1 or 0), the forecast shortfall of the log
+/// loss and, where haircuts stay set, the haircut that was asked for then and the seconds since that in force was set
+/// (under a policy: since it changed). What the tests need to be done again. `bar` in seconds.
+std::string windows_csv(const std::vector<std::vector<SubjectHistory>>& phases, const std::vector<double>& confidence,
+                        std::int64_t bar);
 
 }  // namespace proofload

@@ -303,16 +303,21 @@ std::vector<double> model_confidence_set(const std::vector<std::vector<double>>&
       for (const std::size_t m : in) squares[m] += (drawn[b][m] - all[b]) * (drawn[b][m] - all[b]);
     }
     const auto error = [&](std::size_t m) { return std::sqrt(squares[m] / static_cast<double>(draws)); };
+    // a difference without an error is as large as can be
+    const auto t_of = [&](double difference, double of) {
+      if (of > 0.0) return difference / of;
+      return difference == 0.0 ? 0.0 : std::copysign(std::numeric_limits<double>::infinity(), difference);
+    };
     std::size_t worst = in.front();
     double most = -std::numeric_limits<double>::infinity();
     for (const std::size_t m : in) {
-      const double t = error(m) > 0.0 ? (mean[m] - middle) / error(m) : 0.0;
+      const double t = t_of(mean[m] - middle, error(m));
       if (t > most) worst = m, most = t;
     }
     std::size_t beyond = 0;
     for (std::size_t b = 0; b < draws; ++b) {
       double at = -std::numeric_limits<double>::infinity();
-      for (const std::size_t m : in) at = std::max(at, error(m) > 0.0 ? (drawn[b][m] - all[b]) / error(m) : 0.0);
+      for (const std::size_t m : in) at = std::max(at, t_of(drawn[b][m] - all[b], error(m)));
       beyond += at > most;
     }
     largest = std::max(largest, static_cast<double>(beyond) / static_cast<double>(draws));

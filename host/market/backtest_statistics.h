@@ -85,10 +85,10 @@ double independence_power(std::uint64_t windows, double p, double ratio, double 
 /// negative is too little; `shortfall`: the forecast expected shortfall at the same confidence.
 double acerbi_szekely(std::span<const double> loss, std::span<const double> quantile, std::span<const double> shortfall,
                       double p);
-/// Its law when losses are independent Student-t with `dof` (infinite: normal) and the forecasts are right, or `scale`
+/// Its law when losses are independent Student-t with `dof` (infinite: normal) and the forecasts are right, or `larger`
 /// times too small: ascending.
 std::vector<double> simulate_acerbi_szekely(std::uint64_t windows, double p, double dof, std::size_t draws,
-                                            std::uint64_t seed, double scale = 1.0);
+                                            std::uint64_t seed, double larger = 1.0);
 /// Share of `ascending` at or below `value`, as (1 + count) / (1 + size): the one-sided p-value of too little.
 double lower_p(const std::vector<double>& ascending, double value);
 

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <numeric>
+#include <span>
 
 #include "base/quantity.h"
 #include "input/times.h"
@@ -163,9 +164,11 @@ PooledVerdict judge_pool(const Pool& pool, const std::vector<CellVerdict>& cells
 
 /// Models against each other at one confidence: `lost` are their pinball losses by day.
 void compare_models(const std::vector<std::vector<double>>& lost, PooledVerdict* first, const VerdictOptions& options) {
-  const auto best = model_confidence_set(lost, options.block_days, 2000, options.seed);
+  const bool enough = static_cast<double>(lost.front().size()) >= fewest_blocks_of_dates * options.block_days;
+  std::vector<double> best;
+  if (enough) best = model_confidence_set(lost, options.block_days, 2000, options.seed);
   for (std::size_t m = 0; m < lost.size(); ++m) {
-    first[m].best_p = best[m];
+    if (enough) first[m].best_p = best[m];
     for (const auto& other : lost) {
       std::vector<double> difference(lost[m]);
       for (std::size_t day = 0; day < difference.size(); ++day) difference[day] -= other[day];
@@ -307,6 +310,7 @@ Verdict judge(const std::vector<SubjectHistory>& subjects, const std::vector<dou
   v.options = options;
   std::map<std::pair<std::uint64_t, double>, NullRatios> nulls;
   const auto& models = subjects.front().models;
+  const bool held = !models.front().target.empty();
   std::size_t base = models.size();
   for (std::size_t m = 0; m < models.size(); ++m) base = models[m].model == options.baseline ? m : base;
   for (std::size_t c = 0; c < confidence.size(); ++c) {
@@ -322,7 +326,8 @@ Verdict judge(const std::vector<SubjectHistory>& subjects, const std::vector<dou
       v.pooled.back().model = models[m].model;
       lost.push_back(values(pool.lost));
       v.cells.insert(v.cells.end(), cells.begin(), cells.end());
-      for (const char* rule : rules) v.rules.push_back(judge_rule(rule, subjects, m, c, confidence[c], options));
+      for (const char* rule : held ? std::span<const char* const>{} : std::span<const char* const>(rules))
+        v.rules.push_back(judge_rule(rule, subjects, m, c, confidence[c], options));
       if (c + 1 == confidence.size()) find_misses(subjects, m, c, confidence[c], options.misses, v.misses);
     }
     compare_models(lost, &v.pooled[v.pooled.size() - models.size()], options);
@@ -339,8 +344,7 @@ Verdict judge(const std::vector<SubjectHistory>& subjects, const std::vector<dou
     }
   }
   for (const auto& m : models) adjust(v.cells, v.pooled, m.model);
-  const bool held = !models.front().target.empty();
-  if (held && options.in_force > 0.0)
+  if (held)
     v.ages = coverage_by_age(subjects, confidence, options.in_force, options.block_days, options.level, options.seed);
   v.phases = coverage_of_phases(phases, confidence, options.block_days, options.level, options.seed);
   for (PooledVerdict& pool : v.pooled) {
@@ -349,7 +353,7 @@ Verdict judge(const std::vector<SubjectHistory>& subjects, const std::vector<dou
     const auto all = std::find_if(v.ages.rbegin(), v.ages.rend(), same);  // the last age of a model is all of them
     if (phase != v.phases.end()) {
       pool.coverage = phase->coverage;
-    } else if (all != v.ages.rend()) {
+    } else if (all != v.ages.rend() && options.in_force > 0.0) {
       pool.coverage = all->coverage;
     }
   }

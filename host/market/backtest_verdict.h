@@ -46,10 +46,14 @@ struct PooledVerdict {
   double mean = 0.0, peak = 0.0, scale = 1.0, pinball = 0.0;
   std::optional<double> relative;
   DieboldMariano against;
-  double best_p = 1.0;  ///< of the model confidence set: whether it may be the best of all by its pinball loss
+  /// Of the model confidence set: whether it may be the best of all by its pinball loss; absent where the history holds
+  /// fewer than fewest_blocks_of_dates of them to resample.
+  std::optional<double> best_p;
   /// Diebold-Mariano by days against each model in their order; itself: p 1. Below 0: this one loses less.
   std::vector<DieboldMariano> against_each;
 };
+
+inline constexpr double fewest_blocks_of_dates = 8.0;
 
 struct Miss {
   std::string subject, model;
@@ -59,7 +63,8 @@ struct Miss {
   double loss = 0.0, haircut = 0.0;
 };
 
-/// Anti-procyclicality, EMIR RTS 153/2013 Art. 28: what a rule does to the haircuts of a model.
+/// Anti-procyclicality, EMIR RTS 153/2013 Art. 28: what a rule does to the haircuts of a model. Only where every window
+/// has its own: a policy is a rule itself.
 struct RuleVerdict {
   std::string rule, model;
   double confidence = 0.0;
@@ -106,7 +111,7 @@ struct Verdict {
 
 /// `phases`: all phases of the same backtest (split_phases), held as the subjects are. Where there are some, or
 /// haircuts stay in force, what is said of all collaterals together is the coverage over all of them, or over all times
-/// at which haircuts may have been set; collaterals by themselves are those of the subjects' windows.
+/// at which haircuts may have been set; all else, also what stands beside it, is of the subjects' windows.
 Verdict judge(const std::vector<SubjectHistory>&, const std::vector<double>& confidence, const VerdictOptions&,
               const std::vector<std::vector<SubjectHistory>>& phases = {});
 

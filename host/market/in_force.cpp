@@ -27,6 +27,20 @@ struct ByDay {
   }
 };
 
+/// Of what was in force, by the age that it had.
+void count_held(const SubjectHistory& s, const std::vector<double>& haircut, const std::vector<double>& age,
+                double longest, std::vector<ByDay>& ages, ByDay& all) {
+  for (std::size_t j = 0; j < s.loss.size(); ++j) {
+    const auto day = floor_divided(s.start[j], seconds_per_day);
+    const auto k = static_cast<std::size_t>(age[j] / longest * ages_of_force);
+    const double hit = s.loss[j] > haircut[j] ? 1.0 : 0.0;
+    for (ByDay* to : {&ages[std::min<std::size_t>(k, ages_of_force - 1)], &all}) {
+      to->hits[day] += hit;
+      to->losses[day] += 1.0;
+    }
+  }
+}
+
 void count_by_age(const SubjectHistory& s, const std::vector<double>& wanted, double in_force, std::vector<ByDay>& ages,
                   ByDay& all) {
   const double part = in_force / ages_of_force;
@@ -90,16 +104,17 @@ void hold(std::vector<SubjectHistory>& subjects, const HaircutPolicy& policy, st
   for (SubjectHistory& s : subjects) {
     for (ModelHistory& m : s.models) {
       m.target = m.haircut;
+      m.age.assign(m.haircut.size(), std::vector<double>(s.start.size(), 0.0));
       const std::vector<double> stdev = m.stdev;
       for (std::size_t c = 0; c < m.haircut.size(); ++c) {
         HaircutInForce in_force(policy, phase);
         const auto quantile = m.quantile[c], shortfall = m.shortfall[c];
         std::size_t reviewed = 0;
-        s.age.resize(s.start.size());
         for (std::size_t i = 0; i < s.start.size(); ++i) {
           const double held = in_force.at(s.start[i], m.target[c][i]);
           if (in_force.reviewed() == s.start[i]) reviewed = i;
-          s.age[i] = static_cast<double>(s.start[i] - s.start[reviewed]);
+          const std::int64_t set = policy.takes_all() ? s.start[reviewed] : in_force.changed();
+          m.age[c][i] = static_cast<double>(s.start[i] - set);
           m.haircut[c][i] = held;
           m.stdev[i] = stdev[reviewed];
           // What was set then has the tail that was forecast then; a haircut that a policy held back keeps its shape.
@@ -117,20 +132,31 @@ std::vector<AgeCoverage> coverage_by_age(const std::vector<SubjectHistory>& held
                                          double in_force, double block_days, double level, std::uint64_t seed) {
   std::vector<AgeCoverage> out;
   const std::size_t many = held.empty() ? 0 : held.front().models.size();
+  double longest = in_force;
+  for (const SubjectHistory& s : held)
+    for (const ModelHistory& m : s.models)
+      for (const auto& age : m.age)
+        if (in_force == 0.0) longest = std::max(longest, *std::max_element(age.begin(), age.end()) + 1.0);
   for (std::size_t c = 0; c < confidence.size(); ++c) {
     for (std::size_t m = 0; m < many; ++m) {
       std::vector<ByDay> ages(ages_of_force);
       ByDay all;
-      for (const SubjectHistory& s : held) count_by_age(s, s.models[m].target[c], in_force, ages, all);
+      for (const SubjectHistory& s : held) {
+        if (in_force > 0.0) {
+          count_by_age(s, s.models[m].target[c], in_force, ages, all);
+        } else {
+          count_held(s, s.models[m].haircut[c], s.models[m].age[c], longest, ages, all);
+        }
+      }
       const std::string& model = held.front().models[m].model;
       const double p = 1.0 - confidence[c];
       for (int k = 0; k < ages_of_force; ++k) {
         const ByDay& age = ages[static_cast<std::size_t>(k)];
         if (age.losses.empty()) continue;
-        out.push_back({model, confidence[c], in_force * k / ages_of_force, in_force * (k + 1) / ages_of_force,
+        out.push_back({model, confidence[c], longest * k / ages_of_force, longest * (k + 1) / ages_of_force, false,
                        age.coverage(p, block_days, level, seed)});
       }
-      out.push_back({model, confidence[c], 0.0, in_force, all.coverage(p, block_days, level, seed)});
+      out.push_back({model, confidence[c], 0.0, longest, true, all.coverage(p, block_days, level, seed)});
     }
   }
   return out;
@@ -143,7 +169,7 @@ std::vector<PhaseCoverage> coverage_of_phases(const std::vector<std::vector<Subj
   const std::size_t many = held.empty() || held.front().empty() ? 0 : held.front().front().models.size();
   for (std::size_t c = 0; c < confidence.size(); ++c) {
     for (std::size_t m = 0; m < many; ++m) {
-      PhaseCoverage of{held.front().front().models[m].model, confidence[c], held.size(), {}, INFINITY, 0.0, 0.0};
+      PhaseCoverage of{held.front().front().models[m].model, confidence[c], 0, {}, INFINITY, 0.0, 0.0};
       ByDay days;
       double windows = 0.0;
       for (const auto& phase : held) {
@@ -160,8 +186,10 @@ std::vector<PhaseCoverage> coverage_of_phases(const std::vector<std::vector<Subj
             losses += 1.0;
           }
         }
+        if (losses == 0.0) continue;  // nothing begins at that time of day
+        ++of.phases;
         windows += losses;
-        const double ratio = losses > 0.0 ? hits / losses / (1.0 - confidence[c]) : 0.0;
+        const double ratio = hits / losses / (1.0 - confidence[c]);
         of.least = std::min(of.least, ratio);
         of.most = std::max(of.most, ratio);
       }

@@ -19,6 +19,7 @@ void hold(std::vector<SubjectHistory>&, const HaircutPolicy&, std::int64_t phase
 struct AgeCoverage {
   std::string model;
   double confidence = 0.0, from = 0.0, to = 0.0;
+  bool all = false;  ///< of every age
   Coverage coverage;
 };
 inline constexpr int ages_of_force = 8;  ///< parts of the time in force that are told apart
@@ -26,7 +27,8 @@ inline constexpr int ages_of_force = 8;  ///< parts of the time in force that ar
 /// Of haircuts that stay in force for so many seconds, over all times at which they may have been set: each loss is
 /// judged against every haircut of the windows of the last `in_force` seconds, and counts once, so the figure does not
 /// hang on the hour or the weekday of a reset. Per model and confidence: the ages that windows have, then all of them
-/// together (a call at a random time). `held`: after hold(). Blocks of dates of `block_days` on average.
+/// together (a call at a random time). With `in_force` 0, as a policy leaves it open: of what was in force, by the time
+/// since it last changed. `held`: after hold(). Blocks of dates of `block_days` on average.
 std::vector<AgeCoverage> coverage_by_age(const std::vector<SubjectHistory>& held, const std::vector<double>& confidence,
                                          double in_force, double block_days, double level, std::uint64_t seed);
 

@@ -162,7 +162,8 @@ PooledLosses::PooledLosses(const PriceHistory& prices, PoolSettings s) : start_(
   for (std::size_t row = 0; row < rows; ++row) {
     for (; n < order.size() && sample[order[n]].known <= row; ++n) ranks.add(order[n]);
     const std::int64_t time = prices.time(row);
-    if (floor_divided(time, s.refit) != floor_divided(time - prices.bar, s.refit)) tails_.push_back(forecast());
+    const bool due = floor_divided(time, s.refit) != floor_divided(time - prices.bar, s.refit);
+    if (n > 0 && (due || tails_.size() == 1)) tails_.push_back(forecast());
     epoch_[row] = tails_.size() - 1;
   }
 }

@@ -48,10 +48,10 @@ class PooledLosses {
   std::size_t row_of(std::int64_t time) const { return static_cast<std::size_t>((time - start_) / bar_); }
   /// Forecast deviation of the asset's log return over the mean horizon, known at `row`; 0 before its first return.
   double deviation(std::size_t asset, std::size_t row) const { return deviation_[asset][row]; }
-  /// Of losses divided by their deviation, as they were known at the last multiple of `refit` up to `row`. Quantiles
-  /// are those of a sample that is smaller by the losses that say nothing new, because they overlap or share their
-  /// time: of N losses the one with (1 - c) N - c k others above, k the bars of a delay times the ages of a loss. Empty
-  /// without a loss.
+  /// Of losses divided by their deviation, as they were known at the last multiple of `refit` up to `row`, or first.
+  /// Quantiles are those of a sample that is smaller by the losses that say nothing new, because they overlap or share
+  /// their time: of N losses the one with (1 - c) N - c k others above, k the bars of a delay times the ages of a loss.
+  /// Empty without a loss.
   const TailForecast& tail(std::size_t row) const { return tails_[epoch_[row]]; }
 
  private:

@@ -43,7 +43,8 @@ void read_move(const Table& t, const char* key, HaircutMove& move) {
     return;
   const Table inner{t.report, *n, path};
   inner.allow({"step", "delay"});
-  inner.read("step", move.step, {0.0, 1.0, Open::low, "the most that a haircut moves at once, a fraction", "0.005"});
+  inner.read("step", move.step,
+             {least_step, 1.0, Open::neither, "the most that a haircut moves at once, a fraction", "0.005"});
   inner.read("delay", move.delay,
              {0.0, input::century, Open::neither, "the time that must pass since the last change", "72h", true});
 }
@@ -146,7 +147,9 @@ double HaircutInForce::at(std::int64_t time, double wanted) {
   const double step = policy_.multiple > 0.0 && std::isfinite(move.step)
                           ? whole_multiples(move.step, policy_.multiple, std::floor)
                           : move.step;
-  const double next = std::clamp(wanted, held_ - step, held_ + step);
+  double next = std::clamp(wanted, held_ - step, held_ + step);
+  // sums of decimal fractions are off by a last digit, which is no move
+  if (policy_.multiple > 0.0) next = std::min(1.0, std::round(next / policy_.multiple) * policy_.multiple);
   if (next != held_) changed_ = time;
   return held_ = next;
 }

@@ -46,6 +46,7 @@ class HaircutInForce {
   /// would set then. The first is set as it is wanted.
   double at(std::int64_t time, double wanted);
   std::int64_t reviewed() const { return reviewed_; }  ///< when it was last looked at
+  std::int64_t changed() const { return changed_; }    ///< when it last took another value
 
  private:
   HaircutPolicy policy_;

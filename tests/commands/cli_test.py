@@ -978,22 +978,25 @@ def check_backtest(folder):
         hits = {c["collateral"]: c["hits"] for c in found.get("cells", []) if c["confidence"] == 0.99}
         counted = {n: sum(int(r["hit_0.99"]) for r in rows if r["collateral"] == n) for n in hits}
         check(f"backtest in force {name}: hits of the windows", hits == counted and len(rows) == 638, (hits, counted))
-        ages = {float(r["age_seconds"]) for r in rows}
-        longest = 7 * 86400 - 6 * 3600 if option[1] == "7d" else 0
-        check(f"backtest in force {name}: ages", max(ages, default=-1) == longest and min(ages, default=-1) == 0, ages)
+        ages = {float(r["age_seconds_0.999"]) for r in rows}
+        longest = max(ages, default=-1)
+        right = longest == 7 * 86400 - 6 * 3600 if option[1] == "7d" else longest >= 2 * 86400 - 6 * 3600
+        check(f"backtest in force {name}: ages", right and min(ages, default=-1) == 0, ages)
         changes = len({(r["collateral"], r["haircut_0.999"]) for r in rows})
         check(f"backtest in force {name}: haircuts stay", 4 < changes < 100, changes)
         fits(f"backtest in force {name}", asked)
     starts = []
-    for option in ((), ("--stamps", "opening"), ("--phase", "0")):
+    for option in ((), ("--stamps", "opening"), ("--phase", "0"), ("--phase", "0h", "--stamps", "opening", "--bar", "2h")):
         day = (*command[:3], "--delta", "24h", "--window", "20d", "--models", "gaussian")
         asked = run(folder, *day, *option, "--windows", "day.csv", "--json", "day.json", "--force")
         rows = list(csv.DictReader(io.StringIO((folder / "day.csv").read_text())))
         starts.append({r["start"][11:] for r in rows})
         phases = {p["phases"] for p in json.loads((folder / "day.json").read_text())["phases"]}
-        wanted = set() if option == ("--phase", "0") else {24}
+        wanted = set() if "--phase" in option else {24}
         check(f"backtest of days {option}: starting hours", asked.returncode == 0 and phases == wanted, phases)
-    check("backtest of days: at midnight, whatever bars are stamped with", starts == [{"00:00:00Z"}] * 3, starts)
+    hours = {f"{h:02}:00:00Z" for h in range(24)}
+    right = starts == [hours, hours, {"00:00:00Z"}, {"00:00:00Z"}]
+    check("backtest of days: every hour, or midnight, whatever bars are stamped with", right, starts)
     never = 'schema = 1\nname = "p"\nup = { step = 0.01, delay = "200d" }\ndown = "never"\n'
     (folder / "slow.toml").write_text(never)
     (folder / "none.toml").write_text(never.replace("200d", "-2d"))
@@ -1002,6 +1005,7 @@ def check_backtest(folder):
         ("--in-force", "a week"): ["--in-force"],
         ("--in-force", "200d"): ["--in-force", "span"],
         ("--in-force", "10m"): ["--in-force"],
+        ("--in-force", "90y", "--models", "recommended"): ["--in-force", "span"],
         ("--in-force", "7d", "--policy", "desk.toml"): ["--policy", "review"],
         ("--policy", "slow.toml"): ["slow.toml", "span"],
         ("--policy", "none.toml"): ["none.toml:3: ", "up.delay"],

@@ -27,7 +27,7 @@ def ages_drawn(folder):
     backtest, picture = folder / "week.json", folder / "ages.png"
 
     def row(model, confidence, first, last, ratio):
-        return {"model": model, "confidence": confidence, "from_seconds": first, "to_seconds": last,
+        return {"model": model, "confidence": confidence, "from_seconds": first, "to_seconds": last, "all": last - first > 43200,
                 "ratio": {"estimate": ratio, "low": ratio / 2, "high": ratio * 2}}  # fmt: skip
 
     rows = [row(m, c, *ages) for m in ("a", "b") for c in (0.99, 0.999)

@@ -296,6 +296,9 @@ TEST(ModelConfidenceSet, IsThatOfArch) {
   EXPECT_EQ(again[5], p[1]);
   EXPECT_EQ(model_confidence_set({losses[0]}, 10.0, 100, 1), std::vector<double>{1.0});
   EXPECT_TRUE(model_confidence_set({}, 10.0, 100, 1).empty());
+  const auto sure =
+      model_confidence_set({{1.0}, {2.0}, {3.0}}, 10.0, 100, 1);  // one day has no error: the least is best
+  EXPECT_EQ(sure, (std::vector<double>{1.0, 0.0, 0.0}));
 }
 
 /// Days on which all five assets are hit together: an interval of independent windows would hold the truth far less

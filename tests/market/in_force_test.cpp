@@ -55,7 +55,7 @@ TEST(Hold, TheHaircutOfTheLastResetIsInForceWithItsTail) {
     ASSERT_EQ(s.models[0].shortfall[0][i], before.shortfall[0][reset]);
     ASSERT_EQ(s.models[0].stdev[i], before.stdev[reset]);
     ASSERT_EQ(s.models[0].target[0][i], haircut[i]);
-    ASSERT_EQ(s.age[i], double((i - reset) * hour));
+    ASSERT_EQ(s.models[0].age[0][i], double((i - reset) * hour));
   }
 }
 
@@ -203,15 +203,41 @@ TEST(Rises, TellWhatAStewardCouldNotFollow) {
   EXPECT_NEAR(found[0].worst, 0.15 - 0.105, 1e-12);
 }
 
-TEST(WindowsFile, HasWhatWasInForceAndWhetherItWasHit) {
+/// Under a policy by the time since the haircut changed: two steps of a day and a half, then nothing.
+TEST(CoverageByAge, UnderAPolicyCountsFromTheLastChange) {
+  std::vector<double> haircut(24 * 8, 0.20), loss(24 * 8, 0.0);
+  haircut[0] = 0.10;
+  loss[30] = loss[80] = loss[190] = 0.5;
+  std::vector<SubjectHistory> held = {subject(loss, haircut)};
+  hold(held, parse_policy("schema = 1\nname = \"p\"\nup = { step = 0.05, delay = \"36h\" }", "p.toml"));
+  const auto& age = held[0].models[0].age[0];
+  for (std::size_t i = 0; i < 24 * 8; ++i) {
+    const std::size_t changed = i < 36 ? 0 : i < 72 ? 36 : 72;
+    ASSERT_EQ(age[i], double((i - changed) * hour)) << i;
+  }
+  const auto rows = coverage_by_age(held, {0.99}, 0.0, 30.0, 0.95, 1);
+  ASSERT_EQ(rows.size(), 9u);  // eighths of the 119 hours of the last value
+  EXPECT_EQ(rows[8].all, true);
+  EXPECT_NEAR(rows[8].coverage.ratio, 3.0 / 192.0 / 0.01, 1e-9);
+  const double hits[] = {1, 0, 1, 0, 0, 0, 0, 1};  // after 8, 30 and 118 hours
+  for (std::size_t k = 0; k < 8; ++k) EXPECT_NEAR(rows[k].coverage.hits, hits[k], 1e-9) << k;
+}
+
+TEST(WindowsFile, HasWhatWasInForceAndWhatTheTestsNeed) {
   std::vector<SubjectHistory> held = {subject({0.02, 0.06}, {0.05, 0.07}, "=A,B")};
-  const std::string before = windows_csv(held, {0.99}, hour);
+  for (double& q : held[0].models[0].shortfall[0]) q = 0.125;
+  const std::string before = windows_csv({held}, {0.99}, hour);
+  EXPECT_EQ(before.substr(0, before.find('\n')),
+            "start,collateral,asset,delay_minutes,model,loss,haircut_0.99,hit_0.99,log_shortfall_0.99");
   hold(held, renewed_every(1.0 * day));
-  EXPECT_EQ(windows_csv(held, {0.99}, hour),
-            "start,collateral,asset,delay_minutes,model,loss,age_seconds,haircut_0.99,hit_0.99\n"
-            "2020-01-01T00:00:00Z,\"'=A,B\",\"'=A,B\",60,gaussian,0.02,0,0.05,0\n"
-            "2020-01-01T01:00:00Z,\"'=A,B\",\"'=A,B\",60,gaussian,0.06,3600,0.05,1\n");
-  EXPECT_EQ(before.find("age"), std::string::npos);
+  EXPECT_EQ(windows_csv({held, held}, {0.99}, hour).size(), 2 * windows_csv({held}, {0.99}, hour).size() -
+                                                                windows_csv({}, {0.99}, hour).size() -
+                                                                std::string(",asked_0.99,age_seconds_0.99").size());
+  EXPECT_EQ(windows_csv({held}, {0.99}, hour),
+            "start,collateral,asset,delay_minutes,model,loss,haircut_0.99,hit_0.99,log_shortfall_0.99,asked_0.99,"
+            "age_seconds_0.99\n"
+            "2020-01-01T00:00:00Z,\"'=A,B\",\"'=A,B\",60,gaussian,0.02,0.05,0,0.125,0.05,0\n"
+            "2020-01-01T01:00:00Z,\"'=A,B\",\"'=A,B\",60,gaussian,0.06,0.05,1,0.125,0.07,3600\n");
 }
 
 }  // namespace

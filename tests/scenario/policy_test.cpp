@@ -45,6 +45,20 @@ TEST(Policy, AaveStewardByHand) {
               {0.1001, 0.1001, 0.1001, 0.1051, 0.1051, 0.1051, 0.1101, 0.1101, 0.1101, 0.1051, 0.1051});
 }
 
+/// 0.01 + 0.005 is not the double nearest to 0.015: had that been a move, the next would have had to wait.
+TEST(Policy, RoundingIsNoMove) {
+  const HaircutPolicy steward = read_policy("proofload:aave-v3-steward");
+  for (int points = 0; points < 2000; ++points) {
+    const double h = points * 0.0001, up = (points + 50) * 0.0001, further = (points + 100) * 0.0001;
+    HaircutInForce in_force(steward);
+    in_force.at(0, h);
+    in_force.at(3 * day, further);
+    EXPECT_NEAR(in_force.at(6 * day, up), up, 1e-12) << points;  // asked for what is held
+    EXPECT_EQ(in_force.changed(), 3 * day) << points;
+    EXPECT_NEAR(in_force.at(7 * day, further), further, 1e-12) << points;
+  }
+}
+
 TEST(Policy, UpAndDownAreApart) {
   // up at once and by any step, down by a point a day at most, as a clearing house has it
   const auto p = policy("down = { step = 0.01, delay = \"2d\" }");
@@ -81,6 +95,7 @@ TEST(Policy, WhatCanNeverBeMeantIsAnError) {
   const std::vector<std::pair<std::string, std::string>> wrong = {
       {"up = \"never\"\ndown = \"never\"", "could never move again"},
       {"up = { step = 0.0 }", "up.step"},
+      {"up = { step = 1e-300 }", "up.step"},
       {"up = { step = -0.1 }", "up.step"},
       {"down = { step = 2 }", "down.step"},
       {"down = { step = 0.01, delay = \"-3d\" }", "down.delay"},
