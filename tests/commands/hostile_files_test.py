@@ -18,7 +18,7 @@ from pathlib import Path
 from program import PROGRAM, SANITIZED, check, complaint, end, refused, run, workplace
 
 BUILD = Path(os.path.abspath(os.environ.get("PROOFLOAD_BUILD", "build")))
-IN_PROCESS = int(sys.argv[1]) if len(sys.argv) > 1 else 600
+IN_PROCESS = int(sys.argv[1]) if len(sys.argv) > 1 else 150 if SANITIZED else 600
 FOR_EACH = int(sys.argv[2]) if len(sys.argv) > 2 else 4 if SANITIZED else 40
 SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 1
 TRAILER = 53  # bytes: "\nproofload-xxh3-128 ", 32 hex digits, "\n"
