@@ -349,7 +349,7 @@ void add_backtest(CLI::App& app, int&) {
   app.add_option("--phase", a->phase, "begin so long after multiples of --delta");
   app.add_option("--stamps", a->stamps, "bars bear the time of their opening, or closing");
   app.add_option("--in-force", a->in_force, "haircuts stay set so long: 7d (default: a window)");
-  app.add_option("--policy", a->policy, "how they may move: a file, proofload:NAME");
+  app.add_option("--policy", a->policy, "how they may move: a file, proofload:NAME")->check(named());
   app.add_option("--window", a->window, "history that models are fitted to (90d)");
   app.add_option("--refit", a->refit, "time between fits (1d); variances follow every bar");
   app.add_option("--bar", a->bar, "use every so many of the prices (default: all)");
@@ -362,8 +362,8 @@ void add_backtest(CLI::App& app, int&) {
   app.add_option("--stressed-weight", a->stressed_weight, "Art. 28 (b): weight of the worst window (0.25)");
   app.add_option("--floor", a->floor, "Art. 28 (c): look-back of the floor (3650d)");
   add_force(app, a->force);
-  app.add_option("--windows", a->windows, "write every window to this CSV file");
-  app.add_option("--json", a->json, "write everything to this file too");
+  app.add_option("--windows", a->windows, "write every window to this CSV file")->check(named());
+  app.add_option("--json", a->json, "write everything to this file too")->check(named());
   app.callback([a] { backtest(*a); });
 }
 

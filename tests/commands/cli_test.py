@@ -1010,6 +1010,8 @@ def check_backtest(folder):
         ("--policy", "slow.toml"): ["slow.toml", "span"],
         ("--policy", "none.toml"): ["none.toml:3: ", "up.delay"],
         ("--policy", "nowhere.toml"): ["nowhere.toml"],
+        ("--policy", ""): ["--policy"],
+        ("--windows", ""): ["--windows"],
         ("--policy", "proofload:aave"): ["aave-v3-steward"],
         ("--policy", "base.toml"): ["base.toml", "unknown key"],
         ("--policy", "prices.csv"): ["prices.csv"],
