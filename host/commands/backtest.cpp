@@ -27,7 +27,6 @@
 namespace proofload {
 namespace {
 
-constexpr std::string_view windows_mark = "start,collateral,asset,";
 constexpr std::uint64_t delay_paths = 1 << 18;  // of the scenario, for the law of its delays
 
 struct BacktestArguments {

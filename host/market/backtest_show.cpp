@@ -211,17 +211,20 @@ std::string power_table(const Verdict& v) {
   return "\n" +
          wrapped(
              "Power at 5 %: of Kupiec when the true ratio of hits is x; of Christoffersen (ind.) when a hit is x times "
-             "as "
-             "likely right after one; of Z2 when losses are x times as large as forecast, with the tail of the last "
-             "model. all: with as many "
-             "independent "
-             "windows as the blocks of dates are worth",
+             "as likely right after one; of Z2 when losses are x times as large as forecast, with the tail of the last "
+             "model. all: with as many independent windows as the blocks of dates are worth",
              2) +
          table.text();
 }
 
-Json against_json(const DieboldMariano& dm, std::optional<double> relative) {
-  if (!relative) return nullptr;
+void add_coverage(Json& to, const Coverage& c) {
+  to["hits"] = c.hits;
+  to["expected"] = c.expected;
+  to["ratio"] = {{"estimate", c.ratio}, {"low", c.low}, {"high", c.high}};
+}
+
+Json against_json(const DieboldMariano& dm, bool compared) {
+  if (!compared) return nullptr;
   return {{"mean_difference", json_number(dm.mean)},
           {"error", json_number(dm.error)},
           {"statistic", json_number(dm.statistic)},
@@ -247,7 +250,8 @@ std::string verdict_table(const Verdict& v, const std::string& head, std::int64_
 std::string windows_csv(const std::vector<std::vector<SubjectHistory>>& phases, const std::vector<double>& confidence,
                         std::int64_t bar) {
   const bool held = !phases.empty() && !phases.front().empty() && !phases.front().front().models.front().target.empty();
-  std::string text = "start,collateral,asset,delay_minutes,model,loss";
+  std::string text(windows_mark);
+  text += "delay_minutes,model,loss";
   for (const double c : confidence) text += fmt::format(",haircut_{0},hit_{0},log_shortfall_{0}", c);
   for (const double c : confidence)
     if (held) text += fmt::format(",asked_{0},age_seconds_{0}", c);
@@ -296,11 +300,10 @@ nlohmann::ordered_json verdict_json(const Verdict& v) {
          {"equal_coverage_scale", json_number(p.scale)},
          {"pinball", json_number(p.pinball)},
          {"pinball_relative", json_number(p.relative)},
-         {"diebold_mariano", against_json(p.against, p.relative)},
+         {"diebold_mariano", against_json(p.against, p.relative.has_value())},
          {"model_confidence_set_p", json_number(p.best_p)}});
     for (const auto& each : p.against_each)
-      j["pooled"].back()["diebold_mariano_each"].push_back(
-          against_json(each, each.error > 0.0 ? std::optional(1.0) : std::nullopt));
+      j["pooled"].back()["diebold_mariano_each"].push_back(against_json(each, each.error > 0.0));
   }
   j["cells"] = Json::array();
   for (const auto& c : v.cells) {
@@ -328,7 +331,7 @@ nlohmann::ordered_json verdict_json(const Verdict& v) {
          {"equal_coverage_scale", json_number(c.scale)},
          {"pinball", json_number(c.pinball)},
          {"pinball_relative", json_number(c.relative)},
-         {"diebold_mariano", against_json(c.against, c.relative)}});
+         {"diebold_mariano", against_json(c.against, c.relative.has_value())}});
   }
   j["misses"] = Json::array();
   for (const auto& m : v.misses) {
@@ -342,28 +345,22 @@ nlohmann::ordered_json verdict_json(const Verdict& v) {
   }
   j["phases"] = Json::array();
   for (const auto& p : v.phases) {
-    j["phases"].push_back(
-        {{"model", p.model},
-         {"confidence", p.confidence},
-         {"phases", p.phases},
-         {"hits", p.coverage.hits},
-         {"expected", p.coverage.expected},
-         {"ratio", {{"estimate", p.coverage.ratio}, {"low", p.coverage.low}, {"high", p.coverage.high}}},
-         {"ratio_least", p.least},
-         {"ratio_most", p.most},
-         {"pinball", json_number(p.pinball)}});
+    j["phases"].push_back({{"model", p.model},
+                           {"confidence", p.confidence},
+                           {"phases", p.phases},
+                           {"ratio_least", p.least},
+                           {"ratio_most", p.most},
+                           {"pinball", json_number(p.pinball)}});
+    add_coverage(j["phases"].back(), p.coverage);
   }
   j["by_age"] = Json::array();
   for (const auto& a : v.ages) {
-    j["by_age"].push_back(
-        {{"model", a.model},
-         {"confidence", a.confidence},
-         {"from_seconds", a.from},
-         {"to_seconds", a.to},
-         {"all", a.all},
-         {"hits", a.coverage.hits},
-         {"expected", a.coverage.expected},
-         {"ratio", {{"estimate", a.coverage.ratio}, {"low", a.coverage.low}, {"high", a.coverage.high}}}});
+    j["by_age"].push_back({{"model", a.model},
+                           {"confidence", a.confidence},
+                           {"from_seconds", a.from},
+                           {"to_seconds", a.to},
+                           {"all", a.all}});
+    add_coverage(j["by_age"].back(), a.coverage);
   }
   j["rises"] = Json::array();
   for (const auto& r : v.rises) {

@@ -372,4 +372,14 @@ Coverage coverage_by_days(std::span<const double> hits, std::span<const double> 
   return c;
 }
 
+Coverage coverage_by_days(const Days& hits, const Days& windows, double p, double mean_block_days, double level,
+                          std::size_t draws, std::uint64_t seed) {
+  const auto first = windows.begin()->first;
+  // one entry per calendar day, so that blocks of dates are blocks of time
+  std::vector<double> x(static_cast<std::size_t>(windows.rbegin()->first - first + 1), 0.0), n(x.size(), 0.0);
+  for (const auto& [day, many] : windows) n[static_cast<std::size_t>(day - first)] = many;
+  for (const auto& [day, many] : hits) x[static_cast<std::size_t>(day - first)] = many;
+  return coverage_by_days(std::span<const double>(x), n, p, mean_block_days, level, draws, seed);
+}
+
 }  // namespace proofload

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -128,5 +129,10 @@ struct Coverage {
 /// hits are few.
 Coverage coverage_by_days(std::span<const double> hits, std::span<const double> windows, double p,
                           double mean_block_days, double level, std::size_t draws, std::uint64_t seed);
+
+/// The same from sums by day (days since 1970); days between them had no windows. At least one day.
+using Days = std::map<std::int64_t, double>;
+Coverage coverage_by_days(const Days& hits, const Days& windows, double p, double mean_block_days, double level,
+                          std::size_t draws, std::uint64_t seed);
 
 }  // namespace proofload

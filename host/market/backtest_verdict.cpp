@@ -18,9 +18,6 @@ namespace {
 constexpr double rejection = 0.05;
 constexpr const char* rules[] = {"none", "buffer", "stressed weight", "floor"};
 
-/// Values by day, summed; days without any are absent.
-using Days = std::map<std::int64_t, double>;
-
 /// The constant that haircuts must be multiplied by to have as many hits as expected: that order statistic of loss over
 /// haircut.
 double equal_coverage(std::vector<double> loss_over_haircut, double p) {
@@ -137,13 +134,8 @@ PooledVerdict judge_pool(const Pool& pool, const std::vector<CellVerdict>& cells
   const double p = 1.0 - context.confidence;
   v.confidence = context.confidence;
   v.windows = pool.haircuts.size();
-  // one entry per calendar day, so that blocks of dates are blocks of time
-  const auto first = pool.windows.begin()->first, last = pool.windows.rbegin()->first;
-  std::vector<double> hits(static_cast<std::size_t>(last - first + 1), 0.0), windows(hits.size(), 0.0);
-  for (const auto& [at, n] : pool.windows) windows[static_cast<std::size_t>(at - first)] = n;
-  for (const auto& [at, x] : pool.hits) hits[static_cast<std::size_t>(at - first)] = x;
-  v.coverage =
-      coverage_by_days(hits, windows, p, context.options.block_days, context.options.level, 2000, context.options.seed);
+  v.coverage = coverage_by_days(pool.hits, pool.windows, p, context.options.block_days, context.options.level, 2000,
+                                context.options.seed);
   v.cells = cells.size();
   v.tested = static_cast<std::size_t>(
       std::count_if(cells.begin(), cells.end(), [](const CellVerdict& cell) { return cell.coverage_p.has_value(); }));

@@ -18,6 +18,7 @@
 #include "market/bar_forecast.h"
 #include "market/fit.h"
 #include "market/garch_step.h"
+#include "market/memories.h"
 #include "market/pooled_losses.h"
 
 namespace proofload {
@@ -44,19 +45,12 @@ double root_mean_square(std::span<const double> returns) {
 /// (empty: 1).
 std::vector<double> horizon_losses(std::span<const double> returns, const Horizon& horizon,
                                    std::span<const double> scale = {}) {
-  std::vector<double> total(returns.size() + 1, 0.0);
-  std::vector<std::size_t> gaps(returns.size() + 1, 0);
-  for (std::size_t i = 0; i < returns.size(); ++i) {
-    total[i + 1] = total[i] + (known(returns[i]) ? returns[i] : 0.0);
-    gaps[i + 1] = gaps[i] + (known(returns[i]) ? 0 : 1);
-  }
+  const auto all = losses_over(returns, horizon);
   std::vector<double> losses;
-  losses.reserve(returns.size());
-  for (std::size_t i = 0; i < returns.size(); ++i) {
-    const std::size_t end = i + static_cast<std::size_t>(horizon.at(Horizon::spread(i)));
-    if (end > returns.size() || gaps[end] != gaps[i]) continue;
+  losses.reserve(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
     const double s = scale.empty() ? 1.0 : scale[i];
-    if (s > 0.0) losses.push_back((total[i] - total[end]) / s);
+    if (known(all[i]) && s > 0.0) losses.push_back(all[i] / s);
   }
   return losses;
 }
@@ -182,40 +176,9 @@ Forecaster make_historical(const ForecastSettings& s) {
 
 // ---- exponentially weighted variances, tail of what they left unexplained -------------------------------------------
 
-/// A weighted sum of exponentially weighted variances, each with its own memory (1 / e after `time` bars).
-class Averages {
- public:
-  struct Memory {
-    double time, weight;  ///< bars; weights sum to 1
-  };
-  explicit Averages(const std::vector<Memory>& memories)
-      : memories_(memories), sums_(memories.size()), norms_(memories.size()) {
-    for (const auto& m : memories) keep_.push_back(std::exp(-1.0 / m.time));
-  }
-
-  void add(double r) {
-    if (!known(r)) return;
-    for (std::size_t k = 0; k < memories_.size(); ++k) {
-      sums_[k] = keep_[k] * sums_[k] + r * r;
-      norms_[k] = keep_[k] * norms_[k] + 1.0;  // so that a short history counts as what it is, not as zeros before it
-    }
-  }
-  double deviation() const {
-    double variance = 0.0;
-    for (std::size_t k = 0; k < memories_.size(); ++k) {
-      if (norms_[k] > 0.0) variance += memories_[k].weight * sums_[k] / norms_[k];
-    }
-    return std::sqrt(variance);
-  }
-
- private:
-  std::vector<Memory> memories_;
-  std::vector<double> keep_, sums_, norms_;
-};
-
 /// Losses over the horizon divided by the deviation forecast at their start (Hull and White 1998), at the horizon
 /// itself: nothing is scaled by the square root of time.
-Forecaster make_standardised(const ForecastSettings& s, const std::vector<Averages::Memory>& memories) {
+Forecaster make_standardised(const ForecastSettings& s, const std::vector<Memory>& memories) {
   return [s, averages = Averages(memories), schedule = Schedule(s.refit), scale = std::vector<double>(1, 0.0),
           tail = TailForecast{}](std::span<const double> past) mutable {
     for (std::size_t i = scale.size() - 1; i < past.size(); ++i) {  // scale[i]: after i returns
@@ -237,19 +200,9 @@ Forecaster make_ewma(const ForecastSettings& s) {
   return make_standardised(s, {{2.0 * seconds_per_day / static_cast<double>(s.bar) / std::log(2.0), 1.0}});
 }
 
-/// RiskMetrics 2006 (Zumbach 2007): memories from four horizons to 512 days, each sqrt(2) times the one before, with
-/// weights that fall with the logarithm of the memory, to zero at 1560 days. Nothing is estimated.
+/// The shortest memory is four horizons.
 Forecaster make_long_memory(const ForecastSettings& s) {
-  const double bars = seconds_per_day / static_cast<double>(s.bar), longest = 512.0 * bars, zero = 1560.0 * bars,
-               shortest = 4.0 * s.horizon.mean();
-  std::vector<Averages::Memory> memories;
-  double sum = 0.0;
-  for (double time = shortest; time <= std::max(longest, shortest); time *= std::sqrt(2.0)) {
-    memories.push_back({time, std::max(1e-3, std::log(zero / time) / std::log(zero / shortest))});
-    sum += memories.back().weight;
-  }
-  for (auto& m : memories) m.weight /= sum;
-  return make_standardised(s, memories);
+  return make_standardised(s, long_memories(4.0 * s.horizon.mean(), seconds_per_day / static_cast<double>(s.bar)));
 }
 
 // ---- GJR-GARCH ------------------------------------------------------------------------------------------------------
@@ -386,23 +339,6 @@ constexpr ForecastModel models[] = {
 };
 
 }  // namespace
-
-double Horizon::mean() const {
-  double sum = 0.0;
-  for (std::size_t i = 0; i < bars.size(); ++i) sum += weight[i] * bars[i];
-  return sum;
-}
-
-int Horizon::at(double u) const {
-  double below = 0.0;
-  for (std::size_t i = 0; i + 1 < bars.size(); ++i) {
-    below += weight[i];
-    if (u < below) return bars[i];
-  }
-  return bars.back();
-}
-
-double Horizon::spread(std::size_t i) { return std::fmod(0.5 + 0.6180339887498949 * static_cast<double>(i), 1.0); }
 
 TailForecast empirical_tail(std::vector<double>& highest, const std::vector<double>& confidence, std::size_t of) {
   TailForecast tail;

@@ -11,19 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "market/horizon.h"
+
 namespace proofload {
-
-/// The law of the number of bars until the sale: one number, or a delay law rounded up to bars.
-struct Horizon {
-  std::vector<int> bars;       ///< ascending, at least 1
-  std::vector<double> weight;  ///< probabilities
-
-  double mean() const;
-  int at(double u) const;  ///< the number of bars at probability u
-  /// The i-th of evenly spread probabilities (multiples of the golden section): every stretch of i has all horizons in
-  /// their shares.
-  static double spread(std::size_t i);
-};
 
 class PooledLosses;
 

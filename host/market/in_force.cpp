@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
 
 #include "base/quantity.h"
 #include "input/times.h"
@@ -15,15 +14,10 @@ double log_of(double haircut) { return -std::log1p(-haircut); }
 
 /// Hits and losses of one range of ages by day: fractions of a loss, since each counts once.
 struct ByDay {
-  std::map<std::int64_t, double> hits, losses;
+  Days hits, losses;
 
   Coverage coverage(double p, double block_days, double level, std::uint64_t seed) const {
-    if (losses.empty()) return {};
-    const auto first = losses.begin()->first;
-    std::vector<double> x(static_cast<std::size_t>(losses.rbegin()->first - first + 1), 0.0), n(x.size(), 0.0);
-    for (const auto& [day, many] : losses) n[static_cast<std::size_t>(day - first)] = many;
-    for (const auto& [day, many] : hits) x[static_cast<std::size_t>(day - first)] = many;
-    return coverage_by_days(x, n, p, block_days, level, 2000, seed);
+    return losses.empty() ? Coverage{} : coverage_by_days(hits, losses, p, block_days, level, 2000, seed);
   }
 };
 

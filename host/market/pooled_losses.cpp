@@ -6,12 +6,12 @@
 
 #include "base/quantity.h"
 #include "input/times.h"
+#include "market/memories.h"
 
 namespace proofload {
 namespace {
 
-constexpr double longest_memory = 512.0, no_memory = 1560.0;  // days (Zumbach 2007)
-constexpr double tilt = 0.3;                                  // falls count 1.3 times, rises 0.7 times
+constexpr double tilt = 0.3;  // falls count 1.3 times, rises 0.7 times
 constexpr std::size_t ages_of_loss = 8;
 
 /// Bars from when a haircut is set to a loss: whole horizons, evenly spread over the time in force.
@@ -59,77 +59,31 @@ class Ranks {
   std::size_t top_ = 1;
 };
 
-/// Losses that begin at each row of one asset; NaN where a return on the way is unknown.
-std::vector<double> losses_of(const std::vector<double>& returns, const std::vector<std::size_t>& bars) {
-  const std::size_t n = returns.size();
-  std::vector<double> total(n + 1, 0.0), out(n, NAN);
-  std::vector<std::size_t> gaps(n + 1, 0);
-  for (std::size_t i = 0; i < n; ++i) {
-    const bool known = std::isfinite(returns[i]);
-    total[i + 1] = total[i] + (known ? returns[i] : 0.0);
-    gaps[i + 1] = gaps[i] + (known ? 0 : 1);
-  }
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::size_t end = i + bars[i];
-    if (end < n && gaps[end + 1] == gaps[i + 1]) out[i] = total[i + 1] - total[end + 1];
-  }
-  return out;
-}
-
 }  // namespace
-
-MemoryScale::MemoryScale(double mean, std::size_t in_force, double bars) {
-  const double shortest = mean * std::pow(1.0 + static_cast<double>(in_force) / mean, 0.25),
-               longest = std::max(longest_memory * bars, shortest), zero = no_memory * bars;
-  for (double time = shortest; time <= longest; time *= std::sqrt(2.0)) {
-    weight_.push_back(std::max(1e-3, std::log(zero / time) / std::log(zero / shortest)));
-    keep_.push_back(std::exp(-1.0 / time));
-  }
-  const double sum = std::accumulate(weight_.begin(), weight_.end(), 0.0);
-  for (double& w : weight_) w /= sum;
-  sums_.resize(weight_.size());
-  norms_.resize(weight_.size());
-}
-
-void MemoryScale::add(double r) {
-  if (!std::isfinite(r)) return;
-  const double square = r * r * (r < 0.0 ? 1.0 + tilt : 1.0 - tilt);
-  for (std::size_t k = 0; k < keep_.size(); ++k) {
-    sums_[k] = keep_[k] * sums_[k] + square;
-    norms_[k] = keep_[k] * norms_[k] + 1.0;  // so that a short history counts as what it is, not as zeros before it
-  }
-}
-
-double MemoryScale::deviation() const {
-  double variance = 0.0;
-  for (std::size_t k = 0; k < keep_.size(); ++k)
-    if (norms_[k] > 0.0) variance += weight_[k] * sums_[k] / norms_[k];
-  return std::sqrt(variance);
-}
 
 PooledLosses::PooledLosses(const PriceHistory& prices, PoolSettings s) : start_(prices.start), bar_(prices.bar) {
   const std::size_t rows = prices.rows();
   const double mean = s.horizon.mean(), day = double(seconds_per_day) / static_cast<double>(prices.bar);
-  std::vector<std::size_t> bars(rows);
-  for (std::size_t i = 0; i < rows; ++i) bars[i] = static_cast<std::size_t>(s.horizon.at(Horizon::spread(i)));
+  const auto memories = long_memories(mean * std::pow(1.0 + static_cast<double>(s.in_force) / mean, 0.25), day);
   const auto ages = ages_of(s.in_force, mean);
   std::vector<Loss> sample;
   for (std::size_t a = 0; a < prices.assets.size(); ++a) {
     const auto& price = prices.price[a];
     const auto first = static_cast<std::size_t>(
         std::find_if(price.begin(), price.end(), [](double p) { return std::isfinite(p); }) - price.begin());
-    std::vector<double> returns(rows, NAN), deviation(rows, 0.0);
-    MemoryScale scale(mean, s.in_force, day);
+    std::vector<double> returns, deviation(rows, 0.0);  // of the bar that begins at a row; known at a row
+    Averages scale(memories, tilt);
     for (std::size_t i = 1; i < rows; ++i) {
-      returns[i] = prices.log_return(a, i);
-      scale.add(returns[i]);
+      returns.push_back(prices.log_return(a, i));
+      scale.add(returns.back());
       deviation[i] = scale.deviation() * std::sqrt(mean);
     }
-    const auto losses = losses_of(returns, bars);
+    const auto losses = losses_over(returns, s.horizon);
     for (const std::size_t age : ages)
-      for (std::size_t i = first + s.burn_in + age; i < rows; ++i)
+      for (std::size_t i = first + s.burn_in + age; i < losses.size(); ++i)
         if (std::isfinite(losses[i]) && deviation[i - age] > 0.0)
-          sample.push_back({losses[i] / deviation[i - age], i + bars[i]});
+          sample.push_back(
+              {losses[i] / deviation[i - age], i + static_cast<std::size_t>(s.horizon.at(Horizon::spread(i)))});
     deviation_.push_back(std::move(deviation));
   }
   // Where a value stands among all is known beforehand; which of them are in the sample, row by row.

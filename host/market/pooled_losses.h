@@ -25,22 +25,9 @@ struct PoolSettings {
 };
 inline constexpr double longest_burn_in = 30.0 * 86400.0;  ///< seconds
 
-/// Exponentially weighted variances of many memories, each sqrt(2) times the one before, with weights that fall with
-/// the logarithm of the memory, to zero at 1560 days (RiskMetrics 2006, Zumbach 2007); falls count for more than rises.
-/// The shortest memory is the mean horizon h times (1 + in_force / h)^(1/4), the longest 512 days: the longer a haircut
-/// stays, the less today says of it.
-class MemoryScale {
- public:
-  /// `bars`: of a day.
-  MemoryScale(double mean_bars, std::size_t in_force, double bars);
-  void add(double log_return);  ///< of the next bar; NaN: unknown, and left out
-  double deviation() const;     ///< of a bar's log return; 0 before the first
-
- private:
-  std::vector<double> weight_, keep_, sums_, norms_;
-};
-
 /// Made once from a history and read by the forecasts of all its assets; what it says at a row is of rows up to then.
+/// Deviations are of long memories (memories.h), falls counting 1.3 times and rises 0.7 times; the shortest memory is
+/// the mean horizon h times (1 + in_force / h)^(1/4): the longer a haircut stays, the less today says of it.
 class PooledLosses {
  public:
   PooledLosses(const PriceHistory&, PoolSettings);

@@ -25,7 +25,7 @@ struct HaircutPolicy {
   bool takes_all() const;
 };
 
-/// For people: "looked at every 7 d; up by at most 0.5 % and not within 3 d of the last change; ...".
+/// For people: "set every 7d; up by at most 0.5 %, not within 72h of a change; never down".
 std::string policy_text(const HaircutPolicy&);
 
 /// Set anew every so many seconds, and free to take any value then.

@@ -155,7 +155,9 @@ TEST(CoverageByAge, IsThatOfAVolatilityThatWanders) {
     double expected = 0.0;
     for (int k = 6 * age; k < 6 * (age + 1); ++k) expected += theory(k) / 6.0;
     EXPECT_NEAR(rows[std::size_t(age)].coverage.ratio / expected, 1.0, 0.12) << age;
-    EXPECT_GT(std::abs(theory(6.0 * age + 8.5) / expected - 1.0), 0.05);  // the next age is another number
+    if (age < 3) {  // planted: an age that is off by one is seen
+      EXPECT_GT(std::abs(rows[std::size_t(age) + 1].coverage.ratio / expected - 1.0), 0.12) << age;
+    }
   }
   EXPECT_GT(rows[7].coverage.ratio, 2.5);
 }
