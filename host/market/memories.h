@@ -1,4 +1,5 @@
-/// memories.h -- a variance that remembers: exponentially weighted averages of squared returns, with one memory or many.
+/// memories.h -- a variance that remembers: exponentially weighted averages of squared returns, with one memory or
+/// many.
 #pragma once
 #include <vector>
 
