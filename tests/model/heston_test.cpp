@@ -490,7 +490,7 @@ INSTANTIATE_TEST_SUITE_P(Quick, Unasked, ::testing::Values(&unasked[0], &unasked
 class UnaskedInFull : public ::testing::TestWithParam<const Case*> {};
 /// 1e8 draws of each: standard errors of 0.03, 0.1 and 0.32 % of P.
 TEST_P(UnaskedInFull, StepsHaveABiasOfOnePerCentAtMost) { expect_small_bias(*GetParam(), 25'000'000, 0.0); }
-INSTANTIATE_TEST_SUITE_P(Slow, UnaskedInFull, ::testing::Values(&unasked[0], &unasked[1], &unasked[2], &unasked[3]),
+INSTANTIATE_TEST_SUITE_P(Release, UnaskedInFull, ::testing::Values(&unasked[0], &unasked[1], &unasked[2], &unasked[3]),
                          case_name);
 
 }  // namespace

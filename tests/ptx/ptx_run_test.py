@@ -39,7 +39,7 @@ FEW, MANY = 8_001, 400_001
 
 def compile_kernel(kernel, folder, compiler):
     """A library of the kernel; nothing is done when it is there already."""
-    flags = ["-std=c++20", "-O1", "-ffp-contract=off", "-shared", "-fPIC", f"-I{HERE}"]
+    flags = ["-std=c++20", "-Og", "-ffp-contract=off", "-shared", "-fPIC", f"-I{HERE}"]
     if re.search(r"\bfma\b", pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")):
         flags.append("-mfma")
     code = kernel.cpp()
