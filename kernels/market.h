@@ -125,9 +125,33 @@ struct Heston {
       x[i] = broadcast<F>(0.0f);
       u[i] = parameter(initial, i);
     }
+    if (plan.warm_up != 0) run_in(paths);
   }
   PROOFLOAD_FN F parameter(int plane, int i) const {
     return planar<F>(tables, plan.dynamics, limit::walked_assets, plane, i);
+  }
+
+  /// Whole steps before the call, of the variance alone: what it may be by a call that comes later than the forecast.
+  PROOFLOAD_FN void run_in(const Paths<F>& paths) {
+    const F one = broadcast<F>(1.0f), step = to_float(broadcast_word<F>(plan.grid));
+    const Stream<F> prices(paths, address(Purpose::price, 1)), variances(paths, address(Purpose::variance, 1));
+    for (std::uint32_t rank = 0; rank < plan.warm_up; ++rank) {
+      F w[A];
+      PROOFLOAD_UNROLL
+      for (int i = 0; i < A; ++i) w[i] = broadcast<F>(0.0f);
+      correlated(plan, prices, rank, one, w);
+      PROOFLOAD_UNROLL
+      for (int q = 0; q < A / 4; ++q) {
+        F z[4];
+        normals(variances.draw(rank << 4 | static_cast<std::uint32_t>(q)), one, z);
+        PROOFLOAD_UNROLL
+        for (int j = 0; j < 4; ++j) {
+          const int i = 4 * q + j;
+          const F shock = fma(parameter(rotation_cos, i), w[i], parameter(rotation_sin, i) * z[j]);
+          u[i] = variance_after(i, parameter(mean_reversion, i) * step, shock);
+        }
+      }
+    }
   }
 
   PROOFLOAD_FN void move(std::uint32_t rank, F dt, F) {
@@ -220,7 +244,8 @@ struct Bars {
   /// floor(word / 2^32 * row_starts)
   PROOFLOAD_FN U any_row(U word) const { return narrow(high(product(widen(word), plan.row_starts))); }
 
-  /// Whole bars before the call: from the long-run variance into the stationary law.
+  /// Whole bars before the call: from the long-run variance into the stationary law, or from a forecast to a later
+  /// call.
   PROOFLOAD_FN void run_in() {
     const F bar = to_float(broadcast_word<F>(plan.grid));
     const U zero = broadcast_word<F>(0);

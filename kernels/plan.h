@@ -218,7 +218,7 @@ struct Plan {
   /// Student-t: law of the mixing variance, mean 1; count 0: none. Several components: one each for what dof may be.
   Law mixer;
   std::uint32_t factors;     ///< Process::factors: how many
-  std::uint32_t warm_up;     ///< bars that run before the call, for a start in the stationary law
+  std::uint32_t warm_up;     ///< steps of the variance before the call: into its stationary law, or to a later call
   std::uint32_t rows;        ///< rows of shocks; 0: the shocks are drawn
   std::uint32_t first_row;   ///< where the path begins; `absent`: anywhere in [0, row_starts)
   std::uint32_t row_starts;  ///< rows that a path or a block may begin at

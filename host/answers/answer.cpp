@@ -9,59 +9,25 @@
 #include <map>
 #include <stdexcept>
 
+#include "answers/loss_histogram.h"
 #include "answers/margin.h"
 #include "base/counts.h"
 #include "base/error.h"
 #include "base/words.h"
 #include "laws/whole_law.h"
+#include "run/ages.h"
 #include "scenario/words.h"
 
 namespace proofload {
 namespace {
 
-/// A loss that stands for a bin in means.
-double midpoint(int bin) {
-  if (bin == 0) return -1.0;
-  if (bin == loss_bins - 1) return 1.0;
-  return 0.5 * (loss_edge(bin) + loss_edge(bin + 1));
-}
-
-/// Losses of one layer of one collateral, counted in bins.
-struct Histogram {
-  std::vector<std::uint64_t> count, cumulative;
-
-  explicit Histogram(std::vector<std::uint64_t> counts) : count(std::move(counts)), cumulative(count.size()) {
-    std::uint64_t sum = 0;
-    for (std::size_t b = 0; b < count.size(); ++b) cumulative[b] = sum += count[b];
-  }
-  std::uint64_t total() const { return cumulative.back(); }
-  /// The bin of an order statistic, rank from 1 to total().
-  int bin(std::uint64_t rank) const {
-    return static_cast<int>(std::lower_bound(cumulative.begin(), cumulative.end(), rank) - cumulative.begin());
-  }
-  /// Upper edge of the bin of the quantile of order p.
-  std::optional<double> quantile(double p) const {
-    if (total() == 0) return std::nullopt;
-    return loss_edge(bin(rank_of(total(), p)) + 1);
-  }
-  /// Mean after the sale.
-  std::optional<double> mean(const Sale& sale) const {
-    if (total() == 0) return std::nullopt;
-    double sum = 0.0;
-    for (int b = 0; b < loss_bins; ++b) {
-      if (count[b] != 0) sum += static_cast<double>(count[b]) * sale.loss(midpoint(b));
-    }
-    return sum / static_cast<double>(total());
-  }
-};
-
-Histogram histogram(const Tally& tally, std::size_t at) {
+LossHistogram histogram(const Tally& tally, std::size_t at) {
   const auto first = tally.counts.begin() + static_cast<std::ptrdiff_t>(at);
-  return Histogram({first, first + loss_bins});
+  return LossHistogram({first, first + loss_bins});
 }
 
 /// Of the token of collateral k had seizure taken oracle and one block, where its basis is random and was counted.
-std::optional<Histogram> basis_histogram(const Results& r, int k) {
+std::optional<LossHistogram> basis_histogram(const Results& r, int k) {
   for (std::uint32_t i = 0; i < r.tally.layout.based; ++i)
     if (r.compiled.plan.based_at[i].collateral == k)
       return histogram(r.tally, r.tally.layout.basis(static_cast<int>(i)));
@@ -69,137 +35,19 @@ std::optional<Histogram> basis_histogram(const Results& r, int k) {
 }
 
 /// All paths, failures included.
-Histogram with_failures(const Tally& tally, int k) {
+LossHistogram with_failures(const Tally& tally, int k) {
   std::vector<std::uint64_t> count(loss_bins);
   for (std::size_t b = 0; b < count.size(); ++b) count[b] = count_with_failures(tally, k, b);
-  return Histogram(std::move(count));
+  return LossHistogram(std::move(count));
 }
 
 /// The paths on which the layer did not fail.
-Histogram without_failed_paths(const Tally& tally, int k) {
+LossHistogram without_failed_paths(const Tally& tally, int k) {
   std::vector<std::uint64_t> count(loss_bins);
   for (std::size_t b = 0; b < count.size(); ++b) {
     count[b] = tally.counts[tally.layout.latency(k) + b] - tally.counts[tally.layout.spared(k) + b];
   }
-  return Histogram(std::move(count));
-}
-
-/// What a proportion of paths is taken from when a normal interval is drawn around a mean.
-constexpr std::uint64_t few = 10;
-
-/// What is known of failures where losses are counted: how many paths they hit, and the losses of these.
-struct Hits {
-  bool possible = false;
-  std::uint64_t paths = 0;
-  const Histogram* losses = nullptr;  ///< null: not known apart
-};
-
-/// What lies beyond a bin of a histogram: sums over its paths, and the most on one of them.
-struct Excess {
-  double first = 0.0, second = 0.0, largest = 0.0;
-};
-/// Over `from`, losses taken to be where `edge` (0 lower, 1 upper) of their bins is.
-Excess excess_beyond(const Histogram& losses, int at, double from, int edge, const Sale& sale) {
-  Excess sum;
-  for (int b = at + 1; b < loss_bins; ++b) {
-    if (losses.count[b] == 0) continue;
-    const double excess = std::max(0.0, sale.loss(loss_edge(b + edge)) - from),
-                 n = static_cast<double>(losses.count[b]);
-    sum.first += n * excess;
-    sum.second += n * excess * excess;
-    sum.largest = excess;  // bins ascend
-  }
-  return sum;
-}
-/// How much more than what was seen one path may weigh that was not seen: what few paths say of a heavy tail.
-constexpr double beyond_largest = 1.5;
-
-/// Expected shortfall with its interval (DESIGN 1.1): the mean of the worst 1 - p, in which an atom at the quantile
-/// takes part with what is left to it (Acerbi and Tasche 2002). It is the least of q + E[(L - q)+] / (1 - p) over all q
-/// (Rockafellar and Uryasev 2002), so an upper limit holds at any q, and is taken at the quantile; a lower one has to
-/// hold wherever the quantile may be, and is the less of those at it and at the lower end of its interval. The
-/// expectation is a sum of excesses over a Poisson number of paths (weighted_count). Where too few paths beyond the
-/// quantile were hit by a failure, which may be most of the truth, one more may lose everything. Losses are taken where
-/// the edges of their bins are, outward. `low_rank`: of the quantile's interval; 0: it has no lower end.
-struct Shortfall {
-  double value;
-  std::optional<double> low, high;
-};
-Shortfall expected_shortfall(const Histogram& losses, double p, const Sale& sale, double level, std::uint64_t low_rank,
-                             const Hits& hits) {
-  const double paths = static_cast<double>(losses.total()), tail = paths * (1.0 - p);
-  const int at = losses.bin(rank_of(losses.total(), p));
-  const double quantile = sale.loss(loss_edge(at + 1));
-  double sum = 0.0;
-  std::uint64_t struck = hits.losses == nullptr ? hits.paths : 0;
-  for (int b = at + 1; b < loss_bins; ++b) {
-    if (losses.count[b] == 0) continue;
-    sum += static_cast<double>(losses.count[b]) * (sale.loss(midpoint(b)) - quantile);
-    if (hits.losses != nullptr) struck += hits.losses->count[b];
-  }
-  Shortfall out{quantile + sum / tail, {}, {}};
-  if (tail < static_cast<double>(few) - 1e-6) return out;
-  const Excess above = excess_beyond(losses, at, quantile, 1, sale);
-  const double most = std::max(0.0, 1.0 - quantile);
-  const bool anything = (hits.possible && struck < few) || above.first == 0.0;
-  const double largest = anything ? most : std::min(most, beyond_largest * above.largest);
-  out.high = std::min(1.0, quantile + weighted_count(above.first, above.second, largest, level).high / tail);
-  const auto lower_limit = [&](int bin) {
-    const double from = sale.loss(loss_edge(bin + 1)), start = bin > 0 ? sale.loss(loss_edge(bin)) : from;
-    const Excess sure = excess_beyond(losses, bin, from, 0, sale);
-    return start + weighted_count(sure.first, sure.second, 0.0, level).low / tail;
-  };
-  out.low = lower_limit(at);
-  if (low_rank > 0) out.low = std::min(*out.low, lower_limit(losses.bin(low_rank)));
-  return out;
-}
-
-/// Ranks are the same for every collateral: each pair is searched for once.
-using Ranks = std::map<double, std::pair<std::uint64_t, std::uint64_t>>;
-
-HaircutAnswer haircut(const Histogram& losses, double confidence, const Sale& sale, double level, Ranks& ranks,
-                      const Hits& hits) {
-  HaircutAnswer a;
-  a.confidence = confidence;
-  const std::uint64_t n = losses.total(), rank = rank_of(n, confidence);
-  a.value = sale.loss(loss_edge(losses.bin(rank) + 1));
-  const auto found = ranks.try_emplace(confidence);
-  if (found.second) found.first->second = quantile_ranks(n, confidence, level);
-  const auto [low, high] = found.first->second;
-  if (low >= 1 && losses.bin(low) > 0) a.low = sale.loss(loss_edge(losses.bin(low)));
-  if (high <= n) a.high = sale.loss(loss_edge(losses.bin(high) + 1));
-  if (rank < n) {
-    const Shortfall shortfall = expected_shortfall(losses, confidence, sale, level, low, hits);
-    a.expected_shortfall = shortfall.value;
-    a.expected_shortfall_low = shortfall.low;
-    a.expected_shortfall_high = shortfall.high;
-  }
-  return a;
-}
-
-/// Of a function of the loss over counted paths.
-struct Moments {
-  double mean = 0.0, variance = 0.0;
-  double first = 0.0, second = 0.0, largest = 0.0;  ///< sums over paths, and the most on one
-  std::uint64_t positive = 0;                       ///< paths on which it is positive
-  double error(double paths) const { return std::sqrt(variance / paths); }
-};
-template <class Function>
-Moments moments(const Histogram& losses, const Function& f) {
-  Moments m;
-  const double n = static_cast<double>(losses.total());
-  if (losses.total() == 0) return m;
-  for (int b = 0; b < loss_bins; ++b) {
-    if (losses.count[b] == 0) continue;
-    const double x = f(midpoint(b)), count = static_cast<double>(losses.count[b]);
-    if (x > 0.0) m.positive += losses.count[b];
-    m.first += count * x;
-    m.second += count * x * x;
-    m.largest = std::max(m.largest, x);
-  }
-  m.mean = m.first / n;
-  m.variance = std::max(0.0, m.second / n - m.mean * m.mean);
-  return m;
+  return LossHistogram(std::move(count));
 }
 
 /// Whether a layer can fail at all: without a hazard its probability is exactly 0, and no interval is drawn around
@@ -208,7 +56,7 @@ bool can_fail(const Scenario& scenario, std::optional<std::size_t> layer) {
   return layer && layer_hazard(scenario, scenario.layers[*layer]) > 0.0;
 }
 
-RiskRate risk_rate(const Results& r, int k, const Histogram& latency, const Sale& sale) {
+RiskRate risk_rate(const Results& r, int k, const LossHistogram& latency, const Sale& sale) {
   const Tally& tally = r.tally;
   const MarginSpec& margin = r.scenario.margin;
   const CollateralSpec& spec = r.scenario.collateral[k];
@@ -273,7 +121,7 @@ RiskRate risk_rate(const Results& r, int k, const Histogram& latency, const Sale
 
 /// What may be exposed to a layer's failure: the caps, the highest confidence, and how they are bounded.
 void add_exposure(const Results& r, int k, const Sale& sale, CollateralAnswer& a) {
-  const Histogram struck = histogram(r.tally, r.tally.layout.struck(k));
+  const LossHistogram struck = histogram(r.tally, r.tally.layout.struck(k));
   const Estimate& p = a.p_failure;
   const double budget = r.scenario.margin.loss_budget;
   a.highest_priced_confidence = 1.0 - p.high;
@@ -304,15 +152,6 @@ void add_margin(const MarginSpec& margin, HaircutAnswer& h) {
   h.margin_high = required_margin(margin, h.high);
 }
 
-/// Of fewer paths than 1 / (1 - confidence) the order statistic is the largest loss that was seen, which is no
-/// quantile: the truth lies above it as often as below, or more. What is known is that the haircut is not below `low`.
-void leave_out_largest(std::uint64_t paths, HaircutAnswer& h) {
-  if (rank_of(paths, h.confidence) < paths) return;
-  h.value.reset();
-  h.attribution = {};
-  h.efficiency.reset();
-}
-
 CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
   const Tally& tally = r.tally;
   const TallyLayout& at = tally.layout;
@@ -334,7 +173,7 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
     if (at.breaches != 0) a.p_breach = proportion(tally.counts[at.breach(k)], tally.paths, level);
   }
   const std::uint64_t hits = tally.counts[at.hit(k)];
-  const Histogram struck = histogram(tally, at.struck(k));
+  const LossHistogram struck = histogram(tally, at.struck(k));
   a.loss_given_failure = struck.mean(sale);
   if (a.loss_given_failure) {
     const Moments m = moments(struck, [&](double loss) { return sale.loss(loss); });
@@ -352,12 +191,12 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
   }
   a.unresolved = tally.counts[at.late(k)];
 
-  const Histogram price = histogram(tally, at.price(r.compiled.reading_of[k]));
-  const std::optional<Histogram> based = basis_histogram(r, k);
-  const Histogram latency = histogram(tally, at.latency(k));
-  const Histogram failure = with_failures(tally, k);
-  const Histogram spared = without_failed_paths(tally, k);
-  for (const Histogram* h : {&price, based ? &*based : &price, &latency, &failure}) {
+  const LossHistogram price = histogram(tally, at.price(r.compiled.reading_of[k]));
+  const std::optional<LossHistogram> based = basis_histogram(r, k);
+  const LossHistogram latency = histogram(tally, at.latency(k));
+  const LossHistogram failure = with_failures(tally, k);
+  const LossHistogram spared = without_failed_paths(tally, k);
+  for (const LossHistogram* h : {&price, based ? &*based : &price, &latency, &failure}) {
     if (h->total() != tally.paths) {
       throw Error(
           fmt::format("the counts of \"{}\" do not add up to the {} paths ({}: the tally is damaged, or a kernel has a "
@@ -396,9 +235,30 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
   return a;
 }
 
+/// Haircuts by how long they had been set.
+void add_ages(const Results& r, Answers& all) {
+  if (r.ages.paths.empty()) return;
+  const std::vector<double> seconds = seconds_of_ages(r.scenario, r.compiled);
+  for (std::size_t age = 0; age < r.ages.paths.size(); ++age) {
+    if (r.ages.paths[age] == 0) continue;
+    Ranks ranks;
+    for (std::size_t k = 0; k < all.collateral.size(); ++k) {
+      std::vector<std::uint64_t> count(loss_bins);
+      for (std::size_t b = 0; b < count.size(); ++b) count[b] = r.ages.at(age, k, b);
+      const LossHistogram losses(std::move(count));
+      for (HaircutAnswer& h : all.collateral[k].haircuts) {
+        HaircutAnswer one =
+            haircut(losses, h.confidence, sale_of(r.compiled.plan.collateral[k]), r.scenario.run.interval, ranks, {});
+        leave_out_largest(losses.total(), one);
+        h.by_age.push_back({seconds[age], one.value, one.low, one.high});
+      }
+    }
+  }
+}
+
 /// A histogram of the whole book; `what` it holds.
-Histogram book_histogram(const Tally& tally, std::size_t at, const char* what) {
-  Histogram book = histogram(tally, at);
+LossHistogram book_histogram(const Tally& tally, std::size_t at, const char* what) {
+  LossHistogram book = histogram(tally, at);
   if (book.total() != tally.paths) {
     throw Error(
         fmt::format("the counts of {} do not add up to the {} paths ({}: the tally is damaged, or a kernel has a "
@@ -410,7 +270,7 @@ Histogram book_histogram(const Tally& tally, std::size_t at, const char* what) {
 
 CollateralAnswer portfolio_answer(const Results& r, Ranks& ranks) {
   const double level = r.scenario.run.interval;
-  const Histogram book = book_histogram(r.tally, r.tally.layout.book(), "the book");
+  const LossHistogram book = book_histogram(r.tally, r.tally.layout.book(), "the book");
   CollateralAnswer a;
   a.name = "portfolio";
   if (r.scenario.portfolio) {
@@ -439,7 +299,7 @@ CollateralAnswer portfolio_answer(const Results& r, Ranks& ranks) {
 
 MinimumAnswer minimum_answer(const Results& r, Ranks& ranks) {
   const double level = r.scenario.run.interval, haircut_in_force = r.scenario.portfolio->haircut;
-  const Histogram least = book_histogram(r.tally, r.tally.layout.least(), "the book's worst grid date");
+  const LossHistogram least = book_histogram(r.tally, r.tally.layout.least(), "the book's worst grid date");
   std::uint64_t beyond = 0;
   for (int b = loss_bins - 1; b >= 0 && loss_edge(b + 1) > haircut_in_force; --b) beyond += least.count[b];
   MinimumAnswer a;
@@ -644,6 +504,15 @@ std::vector<std::vector<std::optional<ParameterInterval>>> parameter_intervals(c
   return all;
 }
 
+const AgeHaircut* HaircutAnswer::worst_age() const {
+  const AgeHaircut* worst = nullptr;
+  for (const AgeHaircut& one : by_age) {
+    if (!one.value) return nullptr;
+    if (worst == nullptr || *one.value > *worst->value) worst = &one;
+  }
+  return worst;
+}
+
 Answers answer(const Results& r) {
   const Tally& tally = r.tally;
   const TallyLayout& at = tally.layout;
@@ -686,6 +555,7 @@ Answers answer(const Results& r) {
   }
   relate(r, all);
   add_parameter_intervals(r, all);
+  add_ages(r, all);
   if (at.portfolio != 0) all.portfolio = portfolio_answer(r, ranks);
   if (at.lowest != 0) all.minimum = minimum_answer(r, ranks);
   return all;

@@ -32,6 +32,12 @@ struct Sale {
 /// As a plan has it.
 inline Sale sale_of(const Collateral& planned) { return {planned.keep, planned.cost}; }
 
+/// The haircut of calls that come so many seconds after it was set. Absent: as in HaircutAnswer.
+struct AgeHaircut {
+  double age = 0.0;
+  std::optional<double> value, low, high;
+};
+
 /// A haircut at one confidence, with everything the contract shows of it (DESIGN 4.2). Absent: not estimable from these
 /// paths (bounds: no such rank; expected shortfall: no path lies beyond the quantile, and its interval: the haircut has
 /// no upper bound).
@@ -43,6 +49,11 @@ struct HaircutAnswer {
   /// Where it may lie for what is not known of the parameters, from blocks of paths (studies/blocks.h); absent without
   /// an [uncertainty], or with too few blocks or paths in them.
   std::optional<double> parameter_low, parameter_high;
+  /// With run.in_force, where ages differ: `value` is then that of a call at any time of it. Of a book as one: empty.
+  std::vector<AgeHaircut> by_age;
+  /// The largest of them, which holds at every age; of several estimates the largest is a little high by chance. Null
+  /// where there are none, or the paths of an age are too few.
+  const AgeHaircut* worst_age() const;
   bool beyond_cliff = false;  ///< 1 - confidence < p_failure: the haircut prices the loss given failure
   /// Differences of consecutive quantiles, which sum to the haircut. `basis`: absent where a random one was not counted
   /// (results of revision 4 and before), and `latency` holds it.

@@ -145,7 +145,9 @@ class Image {
   void histogram(const std::string& name, const std::vector<std::string>& dimensions, const std::uint64_t* values,
                  const std::string& units, const std::string& long_name) {
     const std::vector<hsize_t> extent = extents(dimensions);
-    const hsize_t bins = extent.back(), rows = extent.size() == 2 ? extent[0] : 1;
+    const hsize_t bins = extent.back();
+    hsize_t rows = 1;
+    for (std::size_t d = 0; d + 1 < extent.size(); ++d) rows *= extent[d];
     std::vector<hsize_t> chunk(extent.size(), 1);
     chunk.back() = std::min(bins, chunk_bins);
     const Id set = dataset(name, file_type<std::uint64_t>(), extent, chunk);
@@ -154,8 +156,10 @@ class Image {
         const std::uint64_t* from = values + row * bins + bin;
         const hsize_t size = std::min(chunk.back(), bins - bin);
         if (std::all_of(from, from + size, [](std::uint64_t n) { return n == 0; })) continue;
-        std::vector<hsize_t> start{bin}, count{size};
-        if (extent.size() == 2) start.insert(start.begin(), row), count.insert(count.begin(), 1);
+        std::vector<hsize_t> start(extent.size()), count(extent.size(), 1);
+        start.back() = bin, count.back() = size;
+        hsize_t left = row;
+        for (std::size_t d = extent.size() - 1; d-- > 0; left /= extent[d]) start[d] = left % extent[d];
         const Id where(H5Dget_space(set), H5Sclose, name);
         checked(H5Sselect_hyperslab(where, H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr), name);
         const Id memory = dataspace({size});

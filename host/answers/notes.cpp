@@ -106,6 +106,26 @@ std::string market_text(const Scenario& scenario) {
   return text;
 }
 
+std::string in_force_text(const Scenario& scenario, const Compiled& compiled) {
+  const std::string time = duration_text(scenario.run.in_force);
+  if (!(scenario.run.in_force > 0.0)) return {};
+  if (compiled.ages.empty())
+    return fmt::format(
+        "in force for {}: the variance does not hang on when a haircut was set ({}), so that every age of it is the "
+        "same",
+        time,
+        scenario.market.variance.kind == VarianceKind::constant ? "it is constant" : "it starts in its stationary law");
+  std::uint64_t steps = 0;
+  for (const std::uint32_t age : compiled.ages) steps += age;
+  std::string text = fmt::format(
+      "in force for {}: {} ages share the paths, {} each, which step {} times before the call on average, up to {}",
+      time, compiled.ages.size(), grouped(scenario.run.paths / compiled.ages.size()),
+      grouped(steps / compiled.ages.size()), grouped(compiled.ages.back()));
+  if (!state_text(scenario).empty())
+    text += "; what [state] says of outages is taken for the time of each call, however late";
+  return text;
+}
+
 std::string systemic_text(const Scenario& scenario) {
   const SystemicSpec& s = scenario.systemic;
   std::vector<std::string> parts;

@@ -12,6 +12,9 @@ std::string stress_text(const Scenario&);
 /// The price model in words: "gjr_garch from a forecast, bars of 1h; student_t shocks, dof 3.69".
 std::string market_text(const Scenario&);
 
+/// What [run] in_force means for this scenario, and what it costs: a sentence or two; "" without it.
+std::string in_force_text(const Scenario&, const Compiled&);
+
 /// What comes together under the stress factor, with its loadings; "" for nothing.
 std::string systemic_text(const Scenario&);
 

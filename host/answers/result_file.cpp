@@ -21,6 +21,7 @@
 #include "base/version.h"
 #include "base/write_file.h"
 #include "plan/compile.h"
+#include "run/ages.h"
 #include "scenario/effective.h"
 #include "scenario/reader.h"
 
@@ -381,6 +382,32 @@ void write_blocks(Image& image, const Results& r) {
                  "upper end of the interval of the haircut that contains parameter error");
 }
 
+/// Losses by how long the haircut had been set, and the haircuts that they give.
+void write_ages(Image& image, const Results& r) {
+  const std::size_t ages = r.ages.paths.size();
+  if (ages == 0) return;
+  image.dimension("age", seconds_of_ages(r.scenario, r.compiled), "s", "time from setting the haircut to the call");
+  image.variable("age_paths", {"age"}, r.ages.paths.data(), "1", "paths whose haircut had been set so long ago");
+  image.histogram("age_loss_count", {"age", "collateral", "loss"}, r.ages.counts.data(), "1",
+                  "paths by loss before sale costs, failures included");
+  const Answers all = answer(r);
+  const std::size_t confidences = r.scenario.run.confidence.size();
+  const auto variable = [&](const char* name, const char* long_name, auto read) {
+    std::vector<double> values(ages * r.ages.collaterals * confidences, or_nan({}));
+    for (std::size_t k = 0; k < all.collateral.size(); ++k) {
+      for (std::size_t c = 0; c < confidences; ++c) {
+        const auto& by_age = all.collateral[k].haircuts[c].by_age;
+        for (std::size_t a = 0; a < by_age.size(); ++a)
+          values[(a * r.ages.collaterals + k) * confidences + c] = or_nan(read(by_age[a]));
+      }
+    }
+    image.variable(name, {"age", "collateral", "confidence"}, values.data(), "1", long_name);
+  };
+  variable("age_haircut", "haircut of calls that come so long after it was set", [](const auto& h) { return h.value; });
+  variable("age_haircut_low", "lower end of its interval", [](const auto& h) { return h.low; });
+  variable("age_haircut_high", "upper end of its interval", [](const auto& h) { return h.high; });
+}
+
 std::string hash_of(std::string_view bytes) { return Hash().feed(std::as_bytes(std::span(bytes))).text(); }
 
 // ---- reading --------------------------------------------------------------------------------------------------------
@@ -425,6 +452,37 @@ std::optional<BlockHaircuts> read_blocks(ImageReader& image, const Scenario& sce
   blocks.haircut.resize(blocks.done * blocks.collaterals * blocks.confidence.size());
   image.read("block_haircut", {extent[0], blocks.collaterals, blocks.confidence.size()}, blocks.haircut.data());
   return blocks;
+}
+
+/// Whatever a file says of ages has to add up to its tally.
+AgeLosses read_ages(ImageReader& image, const Results& r) {
+  const std::size_t ages = r.compiled.ages.size(), collaterals = r.tally.layout.collaterals;
+  if (ages == 0) return {};
+  AgeLosses losses(ages, collaterals);
+  image.read("age_paths", {ages}, losses.paths.data());
+  image.read("age_loss_count", {ages, collaterals, loss_bins}, losses.counts.data());
+  const auto refused = [] { return Refused{"its counts by age do not add up to its tally"}; };
+  std::uint64_t paths = 0;
+  for (const std::uint64_t n : losses.paths) {
+    if (n > r.tally.paths - paths) throw refused();
+    paths += n;
+  }
+  if (paths != r.tally.paths) throw refused();
+  for (std::size_t k = 0; k < collaterals; ++k) {
+    std::vector<std::uint64_t> of_age(ages);
+    for (std::size_t b = 0; b < loss_bins; ++b) {
+      std::uint64_t left = count_with_failures(r.tally, static_cast<int>(k), b);
+      for (std::size_t a = 0; a < ages; ++a) {
+        const std::uint64_t n = losses.at(a, k, b);
+        if (n > left) throw refused();
+        left -= n;
+        of_age[a] += n;
+      }
+      if (left != 0) throw refused();
+    }
+    if (of_age != losses.paths) throw refused();
+  }
+  return losses;
 }
 
 /// Counts are stored by name, so those of an older kernel revision mean what they meant. Only its random paths are
@@ -540,6 +598,7 @@ Results read_image(std::string_view bytes, const std::string& name) {
   r.tally.lowest_non_finite = image.whole("lowest_non_finite");
   if (r.tally.hash() != image.text("tally_hash")) throw Refused{"its counts do not have the hash that it names"};
   if (!is_possible(r.tally)) throw Refused{fmt::format("its counts are not those of {} paths", r.tally.paths)};
+  r.ages = read_ages(image, r);
   r.blocks = read_blocks(image, r.scenario);
   return r;
 }
@@ -558,6 +617,7 @@ void write_results(const Results& r, const std::filesystem::path& file) {
     write_tally(image, r);
     write_densities(image, r);
     write_recorded(image, r);
+    write_ages(image, r);
     write_blocks(image, r);
     bytes = image.bytes();
   } catch (const Refused& refused) {

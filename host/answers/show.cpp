@@ -8,15 +8,17 @@
 
 #include "answers/answer.h"
 #include "answers/notes.h"
+#include "answers/validity.h"
 #include "base/table.h"
 #include "base/words.h"
+#include "run/ages.h"
 
 namespace proofload {
 namespace {
 
 constexpr std::size_t second_name = 32;  // columns
 
-std::string heading(const Results& r, const Answers& all, Detail detail) {
+std::string heading(const Results& r, const Answers& all, Detail detail, std::int64_t now) {
   std::string text = wrapped(fmt::format("{}: {}, seed {}, {}", clipped(r.scenario.name, 50),
                                          counted(r.tally.paths, "liquidation"), r.seed, r.engine),
                              2);
@@ -35,6 +37,7 @@ std::string heading(const Results& r, const Answers& all, Detail detail) {
   line("Stressed: ", stress_text(r.scenario));
   line("Systemic: ", systemic_text(r.scenario));
   line("Now: ", state_text(r.scenario));
+  line("Good: ", validity_text(r.scenario, now));
   text += "\n";
   text += wrapped("All probabilities are per liquidation (given that a position has reached its threshold). " +
                       interval_text(r, all),
@@ -175,6 +178,41 @@ std::string policies_first(const Answers& all) {
 }
 
 /// What a person came for: every haircut with its interval, a row for each collateral.
+/// Haircuts that hold at every age, below those of a call at any time.
+std::string worst_ages(const Answers& all) {
+  std::vector<std::string> header = {"collateral"};
+  for (const auto& h : all.collateral[0].haircuts) header.push_back(confidence_text(h.confidence));
+  Table table(header);
+  for (const auto& c : all.collateral) {
+    std::vector<std::string> row = {c.name};
+    for (const auto& h : c.haircuts) {
+      const AgeHaircut* worst = h.worst_age();
+      row.push_back(worst == nullptr
+                        ? std::string("-")
+                        : fmt::format("{} [{}, {}] after {}", percent(worst->value, 2), percent(worst->low, 2),
+                                      percent(worst->high, 2), duration_text(worst->age)));
+    }
+    table.row(std::move(row));
+  }
+  return "\n" + wrapped("The largest over the time in force, which export uses, and when it is that", 2) + table.text();
+}
+
+/// Haircuts by how long they had been set; empty where no age differs from another.
+std::string age_table(const Results& r, const Answers& all) {
+  if (r.ages.paths.empty()) return {};
+  std::vector<std::string> header = {"collateral", "at"};
+  for (const double age : seconds_of_ages(r.scenario, r.compiled)) header.push_back(duration_text(age));
+  Table table(header, 2);
+  for (const auto& c : all.collateral) {
+    add_rows(table, c, c.name, [](const HaircutAnswer& h) {
+      std::vector<std::string> cells;
+      for (const AgeHaircut& one : h.by_age) cells.push_back(percent(one.value, 2));
+      return cells;
+    });
+  }
+  return "\n" + wrapped("Haircuts in % of value, by the time from setting them to the call", 2) + table.text();
+}
+
 std::string haircuts_first(const Results& r, const Answers& all) {
   std::vector<std::string> header = {"collateral"};
   for (const auto& h : all.collateral[0].haircuts) header.push_back(confidence_text(h.confidence));
@@ -196,13 +234,17 @@ std::string haircuts_first(const Results& r, const Answers& all) {
   for (const auto& c : all.collateral) add(c.haircuts, c.name);
   if (all.portfolio) add(all.portfolio->haircuts, "the book as one");
   if (all.minimum) add(all.minimum->quantiles, "the book's worst date");
+  const bool aged = !r.ages.paths.empty();
   return "\n" +
-         wrapped(fmt::format("Haircuts in % of value [{} interval{}], by confidence{}",
-                             share_text(r.scenario.run.interval, 4),
-                             parameters ? ", with what is not known of the parameters" : "",
-                             cliff ? "; *: beyond the cliff" : ""),
-                 2) +
-         table.text();
+         wrapped(
+             fmt::format(
+                 "Haircuts in % of value [{} interval{}], by confidence{}{}", share_text(r.scenario.run.interval, 4),
+                 parameters ? ", with what is not known of the parameters" : "",
+                 aged ? fmt::format(", for a call at any time of {} in force", duration_text(r.scenario.run.in_force))
+                      : "",
+                 cliff ? "; *: beyond the cliff" : ""),
+             2) +
+         table.text() + (aged ? worst_ages(all) : "");
 }
 
 /// The margin that the scenario asks for, a row for each collateral.
@@ -516,13 +558,13 @@ std::string warnings(const Results& r, const Answers& all) {
 
 }  // namespace
 
-std::string show_table(const Results& r, Detail detail) {
+std::string show_table(const Results& r, Detail detail, std::optional<std::int64_t> now) {
   const Answers all = answer(r);
-  std::string text = heading(r, all, detail);
+  std::string text = heading(r, all, detail, now.value_or(seconds_now()));
   if (detail == Detail::all) {
-    text += haircut_table(all) + margin_table(r, all) + policy_table(all, detail) + failure_table(r, all) +
-            rate_table(r, all) + attribution_table(all) + route_table(all) + outage_table(all) + layer_table(all) +
-            joint_table(all);
+    text += haircut_table(all) + age_table(r, all) + margin_table(r, all) + policy_table(all, detail) +
+            failure_table(r, all) + rate_table(r, all) + attribution_table(all) + route_table(all) + outage_table(all) +
+            layer_table(all) + joint_table(all);
   } else {
     text += margins_first(r, all) + policies_first(all);
   }

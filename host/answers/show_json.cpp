@@ -4,7 +4,9 @@
 #include "answers/answer.h"
 #include "answers/notes.h"
 #include "answers/show.h"
+#include "answers/validity.h"
 #include "base/json_number.h"
+#include "input/times.h"
 
 namespace proofload {
 namespace {
@@ -33,6 +35,13 @@ Json haircut(const HaircutAnswer& h) {
           {"expected_shortfall_high", json_number(h.expected_shortfall_high)}};
 }
 
+Json of_age(const AgeHaircut& h) {
+  return {{"age_seconds", json_number(h.age)},
+          {"value", json_number(h.value)},
+          {"low", json_number(h.low)},
+          {"high", json_number(h.high)}};
+}
+
 /// What is added to every haircut, behind what else it has.
 void add_margin(Json& out, const HaircutAnswer& h) {
   out["required_margin"] = nullptr;
@@ -45,6 +54,10 @@ void add_margin(Json& out, const HaircutAnswer& h) {
   out["parameter_interval"] = nullptr;
   if (h.parameter_low)
     out["parameter_interval"] = {{"low", json_number(h.parameter_low)}, {"high", json_number(h.parameter_high)}};
+  out["by_age"] = h.by_age.empty() ? Json(nullptr) : Json::array();
+  for (const AgeHaircut& one : h.by_age) out["by_age"].push_back(of_age(one));
+  const AgeHaircut* worst = h.worst_age();
+  out["worst_age"] = worst != nullptr ? of_age(*worst) : Json(nullptr);
 }
 
 Json risk_rate(const std::optional<RiskRate>& rate) {
@@ -225,6 +238,13 @@ Json show_json(const Results& r) {
                      {"risk_free", m.risk_free},
                      {"loss_budget", given(m.loss_budget)}};
   }
+  out["in_force"] = nullptr;
+  if (r.scenario.run.in_force > 0.0)
+    out["in_force"] = {{"seconds", r.scenario.run.in_force}, {"ages_differ", !r.ages.paths.empty()}};
+  const Validity validity = validity_of(r.scenario);
+  const auto time = [](std::optional<std::int64_t> t) { return t ? Json(time_text(*t)) : Json(nullptr); };
+  out["last_price"] = time(validity.last_price);
+  out["valid_until"] = time(validity.until);
   return out;
 }
 

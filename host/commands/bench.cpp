@@ -15,6 +15,7 @@
 #include "commands/commands.h"
 #include "commands/options.h"
 #include "plan/compile.h"
+#include "run/ages.h"
 #include "run/engine.h"
 #include "scenario/reader.h"
 
@@ -119,13 +120,14 @@ BenchFigures bench(const Scenario& scenario, Backend& backend, std::uint64_t pat
   BenchFigures f;
   f.mode = !common ? scenario.name : compiled.plan.lowest != 0 ? "path" : "log";
   f.paths = paths == 0 ? scenario.run.paths : paths;
+  AgedPaths walk(compiled);
   {
     Tally warm(layout_of(compiled.plan));
-    backend.run(compiled, scenario.run.seed, {0, 65536}, warm);
+    walk.run(backend, scenario.run.seed, {0, 65536}, warm);
   }
   const auto start = std::chrono::steady_clock::now();
   Tally tally(layout_of(compiled.plan));
-  backend.run(compiled, scenario.run.seed, {0, f.paths}, tally);
+  walk.run(backend, scenario.run.seed, {0, f.paths}, tally);
   f.kernel_seconds = backend.kernel_seconds();
   for (int k = 0; k < int(tally.layout.collaterals); ++k)
     f.q999.push_back(upper_quantile(tally, tally.layout.latency(k), 0.999));

@@ -56,12 +56,15 @@ constexpr const char* compiler = "g++";
 void add_show(CLI::App& app, int&) {
   auto file = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false), all = std::make_shared<bool>(false);
+  auto as_of = std::make_shared<std::string>();
   app.add_option("RESULT", *file, "result file (HDF5)")->required();
   add_all(app, *all);
   app.add_flag("--json", *json, "for programs");
-  app.callback([file, json, all] {
+  add_as_of(app, *as_of);
+  app.callback([file, json, all, as_of] {
+    const std::int64_t now = time_of_use(*as_of);
     const Results results = read_results(*file);
-    print(*json ? json_text(show_json(results)) : show_table(results, *all ? Detail::all : Detail::first));
+    print(*json ? json_text(show_json(results)) : show_table(results, *all ? Detail::all : Detail::first, now));
   });
 }
 
@@ -89,15 +92,20 @@ void add_export(CLI::App& app, int&) {
   auto file = std::make_shared<std::string>();
   auto venue = std::make_shared<std::string>("generic");
   auto output = std::make_shared<std::string>();
-  auto force = std::make_shared<bool>(false);
+  auto as_of = std::make_shared<std::string>();
+  auto force = std::make_shared<bool>(false), expired = std::make_shared<bool>(false);
   app.add_option("RESULT", *file, "result file (HDF5)")->required();
   app.add_option("--venue", *venue, fmt::format("whose units: {}", fmt::join(names_of(venues), ", ")));
   app.add_option("-o,--output", *output, "haircuts.json or haircuts.csv")->required();
   add_force(app, *force);
-  app.callback([file, venue, output, force] {
+  add_as_of(app, *as_of);
+  app.add_flag("--expired", *expired, "also a result that is past its validity");
+  app.callback([file, venue, output, force, as_of, expired] {
+    const std::int64_t now = time_of_use(*as_of);
     require_ours(*output, *force, {json_mark, "collateral,asset,route,confidence,"});
     const Results results = read_results(*file);
     tell_of_checksum(results, *file);
+    if (!*expired) require_valid(results, now);
     export_haircuts(results, *venue, *output);
     tell(fmt::format("wrote {}\n", *output));
   });
@@ -127,6 +135,7 @@ void add_validate(CLI::App& app, int&) {
         line += fmt::format(", biased by more than 1 % perhaps (up to {} is not)", duration_text(enough));
       comment(line);
     }
+    if (scenario.run.in_force > 0.0) comment(in_force_text(scenario, compiled));
     for (const LawReport& law : compiled.laws) {
       std::string line = fmt::format("law {}: measured error {:.1e}", law.where, law.error);
       if (law.tail_share > 0.0)

@@ -30,7 +30,7 @@ using std::string, std::vector;
 
 struct FitArguments {
   vector<string> prices, assets, weights, latency_columns;
-  string model = "gjr_garch", horizon, bar, from, to, output, latencies, volatility_window, trailing_window;
+  string model = "gjr_garch", horizon, bar, from, to, output, in_force, latencies, volatility_window, trailing_window;
   std::size_t factors = 0;
   int threads = 0;
   bool json = false, force = false, any_time = false;
@@ -164,6 +164,7 @@ int fit_command(const FitArguments& a) {
   options.model = a.model;
   options.bar = whole_seconds("--bar", a.bar);
   options.horizon = whole_seconds("--horizon", a.horizon);
+  options.in_force = whole_seconds("--in-force", a.in_force);
   if (!a.from.empty()) options.from = parse_time(a.from);
   if (!a.to.empty()) options.to = parse_time(a.to);
   options.factors = a.factors;
@@ -206,6 +207,7 @@ void add_fit(CLI::App& app, int& status) {
   app.add_option("--from", a->from, "only prices from this time on, 2021-01-01 say");
   app.add_option("--to", a->to, "only prices before this time");
   app.add_option("--bar", a->bar, "coarser bars than the files': 1h");
+  app.add_option("--in-force", a->in_force, "for how long its haircuts will stay set: 7d")->check(named());
   app.add_option("--factors", a->factors, "so many factors in place of the full correlation");
   app.add_option("--weights", a->weights, "of the volatility index: BTC=0.6,ETH=0.4 (equal)")->delimiter(',');
   add_threads(app, a->threads);

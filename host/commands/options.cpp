@@ -13,8 +13,10 @@
 #include <system_error>
 
 #include "answers/notes.h"
+#include "answers/validity.h"
 #include "base/error.h"
 #include "base/tell.h"
+#include "input/times.h"
 #include "scenario/reader.h"
 
 namespace proofload {
@@ -54,6 +56,12 @@ void add_prices(CLI::App& app, Overrides& overrides) {
       ->check(named())
       ->type_name("FILE");
 }
+
+void add_as_of(CLI::App& app, std::string& text) {
+  app.add_option("--as-of", text, "when it is used, in place of now: 2026-06-30T12:00:00Z")->check(named());
+}
+
+std::int64_t time_of_use(const std::string& text) { return text.empty() ? seconds_now() : parse_time(text); }
 
 double duration_given(const std::string& option, const std::string& text) {
   const auto seconds = parse_duration(text, true);

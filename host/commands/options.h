@@ -1,6 +1,7 @@
 /// options.h -- what commands share on the command line: checked values, options that several have, and where output
 /// goes.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,11 @@ void add_threads(CLI::App&, int& threads);
 void add_seed(CLI::App&, Overrides&);
 /// --prices: a price file in place of the one that a scenario's replay names.
 void add_prices(CLI::App&, Overrides&);
+
+/// --as-of: the time at which a result is used. time_of_use: in seconds since 1970 UTC, the clock's where it was not
+/// given. Throws Error for what is no time.
+void add_as_of(CLI::App&, std::string& text);
+std::int64_t time_of_use(const std::string& text);
 
 /// Seconds of "20m", above 0: days, hours, minutes, seconds and, for look-backs, years of 365 days. Throws Error,
 /// naming the option.

@@ -9,10 +9,12 @@
 
 #include "answers/answer.h"
 #include "answers/notes.h"
+#include "answers/validity.h"
 #include "base/error.h"
 #include "base/json_number.h"
 #include "base/words.h"
 #include "base/write_file.h"
+#include "input/times.h"
 
 namespace proofload {
 namespace {
@@ -37,6 +39,10 @@ Json to_json(const Results& r, const Venue& venue, const std::vector<ExportedHai
   if (const std::string partial = partial_text(r); !partial.empty()) out["provenance"]["partial"] = partial;
   if (const std::string none = checksum_text(r); !none.empty()) out["provenance"]["checksum"] = none;
   if (const std::string stress = stress_text(r.scenario); !stress.empty()) out["provenance"]["stress"] = stress;
+  const Validity validity = validity_of(r.scenario);
+  if (r.scenario.run.in_force > 0.0) out["provenance"]["in_force_seconds"] = r.scenario.run.in_force;
+  if (validity.last_price) out["provenance"]["last_price"] = time_text(*validity.last_price);
+  if (validity.until) out["provenance"]["valid_until"] = time_text(*validity.until);
   for (const auto& h : haircuts) {
     out["haircuts"].push_back({{"collateral", h.collateral},
                                {"asset", h.asset},
@@ -55,12 +61,16 @@ std::string to_csv(const Results& r, const Venue& venue, const std::vector<Expor
   std::string text = fmt::format(
       "collateral,asset,route,confidence,{},upper_bound,estimate,beyond_cliff,scenario,engine,plan_hash,tally_hash,"
       "seed,"
-      "first_path,paths,interval,date,stress,partial\n",
+      "first_path,paths,interval,date,stress,partial,in_force_seconds,last_price,valid_until\n",
       venue.field);
+  const Validity validity = validity_of(r.scenario);
+  const auto time = [](std::optional<std::int64_t> t) { return t ? time_text(*t) : std::string(); };
   const std::string provenance =
-      fmt::format("{},{},{},{},{},{},{},{},{},{},{}", csv_cell(r.scenario.name), csv_cell(r.engine),
+      fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}", csv_cell(r.scenario.name), csv_cell(r.engine),
                   r.compiled.plan_hash, r.tally.hash(), r.seed, r.range.first, r.tally.paths, r.scenario.run.interval,
-                  csv_cell(r.date), csv_cell(stress_text(r.scenario)), csv_cell(partial_text(r)));
+                  csv_cell(r.date), csv_cell(stress_text(r.scenario)), csv_cell(partial_text(r)),
+                  r.scenario.run.in_force > 0.0 ? fmt::format("{}", r.scenario.run.in_force) : "",
+                  time(validity.last_price), time(validity.until));
   for (const auto& h : haircuts) {
     text += fmt::format("{},{},{},{},{},{},{},{},{}\n", csv_cell(h.collateral), csv_cell(h.asset), csv_cell(h.route),
                         h.confidence, h.units, h.upper, h.estimate, h.beyond_cliff, provenance);
@@ -71,11 +81,15 @@ std::string to_csv(const Results& r, const Venue& venue, const std::vector<Expor
 }  // namespace
 
 std::vector<ExportedHaircut> exported_haircuts(const Results& r, const Venue& venue) {
+  const std::optional<double> missing;
   std::vector<ExportedHaircut> haircuts;
   std::vector<Problem> problems;
   for (const auto& c : answer(r).collateral) {
     for (const auto& h : c.haircuts) {
-      if (!h.value || !h.high) {
+      const AgeHaircut* worst = h.worst_age();  // it holds at every age, where ages differ
+      const auto& value = worst != nullptr ? worst->value : h.by_age.empty() ? h.value : missing;
+      const auto& high = worst != nullptr ? worst->high : h.high;
+      if (!value || !high) {
         problems.push_back({"", 0,
                             fmt::format("the haircut of \"{}\" at {} cannot be exported ({} {} too few for an upper "
                                         "bound, and an engine must not rely on the estimate alone) run more paths",
@@ -84,11 +98,21 @@ std::vector<ExportedHaircut> exported_haircuts(const Results& r, const Venue& ve
         continue;
       }
       haircuts.push_back(
-          {c.name, c.asset, c.route, h.confidence, *h.value, *h.high, venue_units(venue, *h.high), h.beyond_cliff});
+          {c.name, c.asset, c.route, h.confidence, *value, *high, venue_units(venue, *high), h.beyond_cliff});
     }
   }
   if (!problems.empty()) throw Error(problems);
   return haircuts;
+}
+
+void require_valid(const Results& r, std::int64_t now) {
+  const Validity validity = validity_of(r.scenario);
+  if (!validity.is_over(now)) return;
+  throw Error(
+      fmt::format("the result is past its validity (its prices end at {}, and it was good until {}; it is {}) fit and "
+                  "run it again, "
+                  "or export it all the same with --expired",
+                  time_text(*validity.last_price), time_text(*validity.until), time_text(now)));
 }
 
 void export_haircuts(const Results& r, const std::string& venue_name, const std::filesystem::path& file) {

@@ -101,6 +101,7 @@ SubjectHistory walk_subject(const PriceHistory& prices, const DelayTrack& track,
                             prices.time(first + 1),
                             seed,
                             options.paths,
+                            static_cast<std::size_t>(options.in_force / double(prices.bar)),
                             column,
                             pool};
   const std::size_t look_back = in_bars(options.look_back, prices.bar);

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "plan/compile.h"
+#include "run/ages.h"
 
 namespace proofload {
 namespace {
@@ -32,11 +33,12 @@ LawSpec law_of(const Horizon& horizon) {
 
 /// One asset, one route, one collateral. A bar lasts a second: only their number matters. The price-layer time is put
 /// on the first bar's end, where prices are visited anyway.
-Scenario scenario_of(const BarModel& m, const Horizon& horizon) {
+Scenario scenario_of(const BarModel& m, const Horizon& horizon, std::size_t in_force) {
   Scenario s;
   s.name = "forecast";
   // a random delay has to end before the horizon
   s.run.horizon = *std::max_element(horizon.bars.begin(), horizon.bars.end()) + 1;
+  s.run.in_force = static_cast<double>(in_force);
   ChainSpec& chain = s.chains.emplace_back();
   chain.name = "chain";
   chain.block_time = 1.0;
@@ -124,22 +126,29 @@ Horizon merged(const Horizon& horizon, std::size_t most) {
   return out;
 }
 
-BarForecast::BarForecast(const BarModel& model, const Horizon& horizon, std::vector<double> confidence)
+BarForecast::BarForecast(const BarModel& model, const Horizon& horizon, std::size_t in_force,
+                         std::vector<double> confidence)
     : confidence_(std::move(confidence)), backend_(make_backend({"cpu", "auto", 1})) {
   if (model.residuals.empty())
     throw Error("a forecast without residuals (there is nothing to draw from) give a longer history");
-  compiled_ = compile(scenario_of(model, horizon));
+  const Compiled compiled = compile(scenario_of(model, horizon, in_force));
+  for (std::size_t age = 0; age < compiled.ages.size(); ++age) compiled_.push_back(at_age(compiled, age));
+  if (compiled_.empty()) compiled_.push_back(compiled);
   // compile() takes omega from a long-run volatility, which does not exist with a persistence of 1 and more.
-  parameter(compiled_, omega) = static_cast<float>(model.omega / ticks_per_second);
-  tally_ = Tally(layout_of(compiled_.plan));
+  for (Compiled& age : compiled_) parameter(age, omega) = static_cast<float>(model.omega / ticks_per_second);
+  tally_ = Tally(layout_of(compiled.plan));
 }
 
 TailForecast BarForecast::operator()(double variance, std::size_t paths, std::uint64_t seed) {
   if (paths == 0) return {};
-  parameter(compiled_, first_variance) = static_cast<float>(variance / ticks_per_second);
   std::fill(tally_.counts.begin(), tally_.counts.end(), 0);
   tally_.paths = 0;
-  backend_->run(compiled_, seed, {0, paths}, tally_);
+  const std::size_t ages = compiled_.size();
+  for (std::size_t age = 0; age < ages; ++age) {
+    parameter(compiled_[age], first_variance) = static_cast<float>(variance / ticks_per_second);
+    const std::uint64_t count = (paths + ages - 1 - age) / ages;
+    if (count > 0) backend_->run(compiled_[age], seed, {age * age_path_stride, count}, tally_);
+  }
   return histogram_tail(std::span(tally_.counts).subspan(tally_.layout.latency(0), loss_bins), paths, confidence_);
 }
 

@@ -28,13 +28,14 @@ Horizon merged(const Horizon&, std::size_t most);
 /// can hold, so every figure is finite.
 class BarForecast {
  public:
-  /// Throws Error when there are no residuals or a horizon is longer than a plan holds (a million bars).
-  BarForecast(const BarModel&, const Horizon&, std::vector<double> confidence);
+  /// `in_force`: bars within which the sale begins, at any time (run/ages.h); 0: at once. Throws Error when there are
+  /// no residuals or a horizon is longer than a plan holds (a million bars).
+  BarForecast(const BarModel&, const Horizon&, std::size_t in_force, std::vector<double> confidence);
   /// `variance`: of the first bar. Deterministic in the seed.
   TailForecast operator()(double variance, std::size_t paths, std::uint64_t seed);
 
  private:
-  Compiled compiled_;
+  std::vector<Compiled> compiled_;  ///< of each age
   std::vector<double> confidence_;
   std::unique_ptr<Backend> backend_;
   Tally tally_;

@@ -346,6 +346,24 @@ void note_shifted_times(const PriceHistory& h, vector<string>& notes) {
   }
 }
 
+/// A time in force that no scenario could be run for, and one that this model does not feel.
+void check_in_force(FittedMarket& m) {
+  const string time = duration_text(double(m.in_force));
+  if (m.in_force < m.bar)
+    throw Error(fmt::format("--in-force {} (a bar is {}, and a variance does not move within one) write a longer time",
+                            time, duration_text(double(m.bar))));
+  if (m.in_force > m.end - m.start)
+    throw Error(
+        fmt::format("--in-force {} (the history is {} long, and says nothing of a longer time) write a shorter "
+                    "time, or give more prices",
+                    time, duration_text(double(m.end - m.start))));
+  if (m.model != "gjr_garch" && m.model != "heston")
+    m.notes.push_back(
+        fmt::format("in force for {}: the variance of {} is that of the long run, so that haircuts are the "
+                    "same at every age",
+                    time, m.model));
+}
+
 }  // namespace
 
 FitOutput fit_prices(const FitOptions& options) {
@@ -380,6 +398,8 @@ FitOutput fit_prices(const FitOptions& options) {
   m.horizon = horizon;
   m.rows = h.rows();
   m.repairs = h.repairs;
+  m.in_force = options.in_force;
+  if (m.in_force != 0) check_in_force(m);
   if (options.prices.size() > 1) note_shifted_times(h, m.notes);
   std::size_t factors = options.factors;
   if (n > most_full && factors == 0) {

@@ -239,7 +239,13 @@ string market_toml(const FittedMarket& m) {
                      std::sqrt(m.basket.long_run) * year);
   for (const auto& repair : m.repairs) out += "# " + repair + "\n";
   for (const auto& note : m.notes) out += "# " + note + "\n";
-  out += "\n[market]\ndrift = 0.0\n";
+  if (m.in_force > 0)
+    out += fmt::format(
+        "\n# Haircuts stay set for this long, and calls come at any time of it: a run gives those of nine "
+        "ages.\n[run]\n"
+        "in_force = \"{}\"\n",
+        duration_text(double(m.in_force)));
+  out += fmt::format("\n[market]\nlast_price = \"{}\"\ndrift = 0.0\n", time_text(m.end));
 
   const auto plain = [&](std::size_t i) { return m.assets[i].volatility; };
   const bool residuals = m.model == "gjr_garch";
@@ -469,6 +475,7 @@ Json fit_json(const FittedMarket& m) {
            {"to", time_text(m.end)},
            {"bar_seconds", m.bar},
            {"horizon_seconds", m.horizon},
+           {"in_force_seconds", m.in_force > 0 ? Json(m.in_force) : Json(nullptr)},
            {"rows", m.rows},
            {"repairs", m.repairs},
            {"notes", m.notes}};

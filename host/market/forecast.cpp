@@ -226,7 +226,8 @@ struct GarchState {
   double variance = 0.0;                       ///< of the next bar
   std::size_t seen = 0;                        ///< returns that `variance` has followed
   TailForecast unit;                           ///< one bar: closed form for variance 1
-  std::shared_ptr<BarForecast> simulation;     ///< several bars
+  std::shared_ptr<BarForecast> simulation;     ///< several bars, or in force
+  std::map<long, TailForecast> nodes;          ///< in force: of `simulation` at variances e^(node * node_width)
   std::map<long, std::vector<double>> tables;  ///< student_residuals by 100 ln dof
 };
 
@@ -241,10 +242,11 @@ void refit(GarchState& g, const ForecastSettings& s, std::span<const double> pas
   std::vector<double> residuals;
   g.variance = filter_garch(pool, f, &residuals).back();
   g.seen = past.size();
-  const bool one_bar = s.horizon.bars.size() == 1 && s.horizon.bars[0] == 1;
+  const bool one_bar = s.in_force == 0 && s.horizon.bars.size() == 1 && s.horizon.bars[0] == 1;
   const auto simulate = [&](std::span<const double> z, double block) {
     const BarModel model{f.omega.value, f.alpha.value, f.gamma.value, f.beta.value, z, block};
-    g.simulation = std::make_shared<BarForecast>(model, s.horizon, s.confidence);
+    g.simulation = std::make_shared<BarForecast>(model, s.horizon, s.in_force, s.confidence);
+    g.nodes.clear();
   };
   if (student) {
     const double dof = f.dof.value;
@@ -273,8 +275,34 @@ void refit(GarchState& g, const ForecastSettings& s, std::span<const double> pas
   simulate(residuals, seconds_per_day / static_cast<double>(s.bar));
 }
 
+/// In force a path takes many bars before the sale, and until the next fit the forecast hangs on the variance now
+/// alone: it is simulated at variances a tenth apart in logarithm, with the same random numbers, and is linear between
+/// them in units of the deviation.
+TailForecast between_nodes(GarchState& g, const ForecastSettings& s) {
+  constexpr double node_width = 0.1;
+  const double at = std::log(g.variance) / node_width, below = std::floor(at), share = at - below;
+  const auto of = [&](double number) -> const TailForecast& {
+    const auto [node, fresh] = g.nodes.try_emplace(std::lround(number));
+    if (fresh) {
+      const double variance = std::exp(number * node_width);
+      node->second = scaled((*g.simulation)(variance, s.paths, s.seed), 1.0 / std::sqrt(variance));
+    }
+    return node->second;
+  };
+  TailForecast tail = of(below);
+  const TailForecast& above = of(below + 1.0);
+  const auto mix = [&](double& x, double y) { x = std::sqrt(g.variance) * ((1.0 - share) * x + share * y); };
+  mix(tail.stdev, above.stdev);
+  for (std::size_t c = 0; c < tail.quantile.size(); ++c) {
+    mix(tail.quantile[c], above.quantile[c]);
+    mix(tail.shortfall[c], above.shortfall[c]);
+  }
+  return tail;
+}
+
 Forecaster make_garch(const ForecastSettings& s, bool student) {
-  return [s, student, g = GarchState{Schedule(s.refit), {}, 0.0, 0, {}, {}, {}}](std::span<const double> past) mutable {
+  return [s, student,
+          g = GarchState{Schedule(s.refit), {}, 0.0, 0, {}, {}, {}, {}}](std::span<const double> past) mutable {
     if (g.schedule.due(past.size())) {
       refit(g, s, past, student);
     } else {
@@ -283,6 +311,7 @@ Forecaster make_garch(const ForecastSettings& s, bool student) {
       for (; g.seen < past.size(); ++g.seen) g.variance = next(g.variance, past[g.seen]);
     }
     if (!g.simulation) return scaled(g.unit, std::sqrt(g.variance));
+    if (s.in_force != 0) return between_nodes(g, s);
     return (*g.simulation)(g.variance, s.paths, Draws{s.seed ^ past.size()}.word());
   };
 }

@@ -25,6 +25,7 @@ struct ForecastSettings {
   std::int64_t first = 0;             ///< time at which the first return ends, seconds since 1970 UTC
   std::uint64_t seed = 1;
   std::size_t paths = 20000;           ///< of a forecast that must be simulated
+  std::size_t in_force = 0;            ///< bars for which what is forecast stays set; a sale begins at any time of it
   std::size_t asset = 0;               ///< column of `pool`
   const PooledLosses* pool = nullptr;  ///< of all assets; for the models that say `pooled`
 };

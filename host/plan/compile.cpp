@@ -627,6 +627,7 @@ class Compiler {
                          .feed(std::as_bytes(std::span(&out_.plan, 1)))
                          .feed(std::as_bytes(std::span(out_.tables.floats)))
                          .feed(std::as_bytes(std::span(out_.rows)))
+                         .feed(std::as_bytes(std::span(out_.ages)))
                          .text();
   }
 

@@ -83,6 +83,7 @@ class MarketCompiler {
                                })),
         stress_(s.stress),
         horizon_(s.run.horizon),
+        in_force_(s.run.in_force),
         policies_(
             std::any_of(s.collateral.begin(), s.collateral.end(), [](const auto& c) { return c.haircut.has_value(); })),
         minimum_(s.portfolio && s.portfolio->minimum),
@@ -103,6 +104,7 @@ class MarketCompiler {
     if (plan_.process == Process::factors) loadings();
     if (plan_.process == Process::heston) heston();
     if (plan_.process == Process::bars) bars();
+    if (in_force_ > 0.0 && ages_differ(market_)) ages();
     if (market_.jumps && !stress_.replay) jumps();
     plan_.bridged =
         (plan_.process == Process::diffusion || plan_.process == Process::factors) && plan_.jumps == 0 && !triggered_
@@ -349,6 +351,14 @@ class MarketCompiler {
     }
   }
 
+  /// The reader has seen to it that the longest age is a step or more, and not too many.
+  void ages() {
+    const double steps = in_force_ * ticks_per_second / plan_.grid;
+    for (int k = 0; k <= age_parts; ++k)
+      out_.ages.push_back(static_cast<std::uint32_t>(std::lround(steps * k / age_parts)));
+    plan_.warm_up = out_.ages.back();
+  }
+
   void rows() {
     if (stress_.replay) {
       const ReplaySpec& replay = *stress_.replay;
@@ -435,7 +445,7 @@ class MarketCompiler {
   const UncertaintySpec& uncertainty_;
   bool triggered_;  // an oracle watches the price
   const StressSpec& stress_;
-  double horizon_;
+  double horizon_, in_force_;
   bool policies_;  // somebody has a policy haircut
   bool minimum_;
   const std::vector<double>& weights_;
@@ -452,6 +462,10 @@ class MarketCompiler {
 };
 
 }  // namespace
+
+bool ages_differ(const MarketSpec& market) {
+  return market.variance.kind == VarianceKind::heston || !market.variance.forecast.empty();
+}
 
 WarmUp warm_up_of(const VarianceSpec& v, const InnovationSpec& innovation) {
   constexpr std::uint32_t most_bars = 4096;

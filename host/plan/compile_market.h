@@ -17,6 +17,10 @@ using AddLaw = std::function<Law(const CompiledLaw&, const char* where)>;
 /// kernel has.
 void compile_market(const Scenario&, const std::vector<double>& weights, const AddLaw&, Compiled&);
 
+/// Whether the variance at a call hangs on how long ago the forecast was made (Compiled::ages): a Heston model, and
+/// GJR-GARCH from a forecast.
+bool ages_differ(const MarketSpec&);
+
 /// GJR-GARCH that starts in its stationary law: bars that run before the call, from the long-run variance on, until the
 /// start is forgotten.
 struct WarmUp {

@@ -8,6 +8,9 @@
 
 namespace proofload {
 
+/// Parts of the time in force: a haircut's ages are 0, 1/8, ... 1 of it.
+inline constexpr int age_parts = 8;
+
 /// The measured error of one law of the scenario, for `validate`, the results file and tests.
 struct LawReport {
   std::string where;  ///< "routes.eth-to-arb.relay", "layers.axelar.recovery", ...
@@ -18,7 +21,10 @@ struct LawReport {
 struct Compiled {
   Plan plan{};
   TableSet tables;
-  std::vector<float> rows;      ///< Tables::rows: shocks, limit::walked_assets floats a row
+  std::vector<float> rows;  ///< Tables::rows: shocks, limit::walked_assets floats a row
+  /// Of each age of a haircut in force, plan.warm_up: all have equal shares of the paths (run/ages.h). Empty: no age
+  /// differs from another. The plan itself is that of the last.
+  std::vector<std::uint32_t> ages;
   std::vector<int> reading_of;  ///< per collateral: the price-layer reading that attributes its haircut
   std::vector<LawReport> laws;
   std::vector<std::string> outages;  ///< "chains.base.outages.sequencer", in the plan's order

@@ -3,6 +3,7 @@
 #include "base/version.h"
 #include "base/words.h"
 #include "plan/compile.h"
+#include "run/ages.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -14,14 +15,16 @@
 namespace proofload {
 
 std::uint64_t run_in_batches(const Compiled& compiled, Backend& backend, std::uint64_t seed, PathRange range,
-                             std::uint64_t batch, Tally& tally, const std::function<bool(std::uint64_t done)>& go_on) {
+                             std::uint64_t batch, Tally& tally, const std::function<bool(std::uint64_t done)>& go_on,
+                             AgeLosses* ages) {
   constexpr double wanted_seconds = 0.5;
   constexpr std::uint64_t granule = 65536, most_growth = 16;
   const auto start = std::chrono::steady_clock::now();
+  AgedPaths paths(compiled);
   std::uint64_t done = 0, next = batch == 0 ? backend.batch() : batch;
   while (done < range.count) {
     const std::uint64_t count = std::min(next, range.count - done);
-    backend.run(compiled, seed, {range.first + done, count}, tally);
+    paths.run(backend, seed, {range.first + done, count}, tally, ages);
     done += count;
     if (!go_on(done)) break;
     if (batch != 0) continue;
@@ -56,6 +59,7 @@ Results run_scenario(const Scenario& scenario, Backend& backend, const RunOption
                               counted(before->range.count, "path"), grouped(scenario.run.paths)));
     }
     r.tally = before->tally;
+    r.ages = before->ages;
     r.range.count = before->range.count;
     r.wall_seconds = before->wall_seconds;
   }
@@ -81,7 +85,8 @@ Results run_scenario(const Scenario& scenario, Backend& backend, const RunOption
         if (options.stop && options.stop()) return false;
         if (options.checkpoint && r.range.count < scenario.run.paths) options.checkpoint(r);
         return true;
-      });
+      },
+      &r.ages);
   return r;
 }
 

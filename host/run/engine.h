@@ -25,9 +25,9 @@ struct RunOptions {
 
 /// Adds the paths of a range to a tally, batch by batch. `go_on` hears after each how many are done; its `false` ends
 /// it. Without a size of batches the first is small, since nobody knows what a path costs, and the next ones take half
-/// a second at the rate so far. Answers how many paths were run.
+/// a second at the rate so far. `ages`: as in AgedPaths. Answers how many paths were run.
 std::uint64_t run_in_batches(const Compiled&, Backend&, std::uint64_t seed, PathRange, std::uint64_t batch, Tally&,
-                             const std::function<bool(std::uint64_t done)>& go_on);
+                             const std::function<bool(std::uint64_t done)>& go_on, AgeLosses* ages = nullptr);
 
 /// Runs the scenario's paths, or goes on from an earlier part of the same run (`before`: same plan hash and seed, from
 /// path 0). The result holds fewer paths than the scenario asks for when `stop` said so. Throws Error naming the path

@@ -7,6 +7,7 @@
 #include "base/table.h"
 #include "base/words.h"
 #include "plan/compile.h"
+#include "run/ages.h"
 #include "run/replay.h"
 #include "scenario/words.h"
 
@@ -119,14 +120,20 @@ struct Story {
 }  // namespace
 
 std::string explain(const Scenario& scenario, std::uint64_t seed, std::uint64_t path) {
-  const Compiled compiled = compile(scenario);
+  const Compiled whole = compile(scenario);
+  const AgedPath aged = aged_path(whole, path);
+  const Compiled compiled = whole.ages.empty() ? whole : at_age(whole, aged.age);
   const Plan& plan = compiled.plan;
-  const PathRecord record = replay(compiled, seed, path);
+  const PathRecord record = replay(compiled, seed, aged.number);
   const Arrays<float>& a = record.recording.arrays;
   const Story story{scenario, compiled, record};
 
   std::string text =
       wrapped(fmt::format("{}: path {}, seed {}, plan {}", scenario.name, path, seed, compiled.plan_hash), 2);
+  if (!whole.ages.empty())
+    text += wrapped(fmt::format("the call comes {} after the haircut was set",
+                                duration_text(seconds_of_ages(scenario, whole)[aged.age])),
+                    2);
   text += "\nRandom stages (constant ones are in the delays)\n" + story.stages();
   if (const std::string outages = story.outages(); !outages.empty())
     text += "\nOutages under way at the call (from 0), or next\n" + outages;

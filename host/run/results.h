@@ -24,6 +24,24 @@ struct BlockHaircuts {
   }
 };
 
+/// Losses by how long their haircut had been set (run/ages.h): counts as in the tally, failures included, before sale
+/// costs.
+struct AgeLosses {
+  std::vector<std::uint64_t> paths;  ///< of each age
+  std::size_t collaterals = 0;
+  std::vector<std::uint64_t> counts;  ///< [age][collateral][loss bin]
+
+  AgeLosses() = default;
+  AgeLosses(std::size_t ages, std::size_t of) : paths(ages), collaterals(of), counts(ages * of * loss_bins) {}
+  std::uint64_t& at(std::size_t age, std::size_t collateral, std::size_t bin) {
+    return counts[(age * collaterals + collateral) * loss_bins + bin];
+  }
+  std::uint64_t at(std::size_t age, std::size_t collateral, std::size_t bin) const {
+    return counts[(age * collaterals + collateral) * loss_bins + bin];
+  }
+  bool operator==(const AgeLosses&) const = default;
+};
+
 struct Results {
   Scenario scenario;
   Compiled compiled;
@@ -33,6 +51,7 @@ struct Results {
   std::string backend, device, date;  ///< date: ISO 8601, UTC
   double wall_seconds = 0.0;
   Tally tally;
+  AgeLosses ages;  ///< of a scenario with ages that differ (Compiled::ages); their sum is the tally's
   /// of a scenario with an [uncertainty]; fewer than it asks for when interrupted
   std::optional<BlockHaircuts> blocks;
   bool has_checksum = true;  ///< false: read from a file without one, in which damage may not show

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "base/words.h"
+#include "input/times.h"
 #include "input/toml_tree.h"
 #include "scenario/effective.h"
 #include "scenario/words.h"
@@ -179,6 +180,7 @@ string effective_toml(const Scenario& s, FileNames names) {
   line("\n[run]\npaths = {}\nseed = {}", s.run.paths, s.run.seed);
   line("confidence = [{}]", list(s.run.confidence, number_text));
   line("interval = {}\nhorizon = {}", number_text(s.run.interval), toml_duration(s.run.horizon));
+  if (s.run.in_force > 0.0) line("in_force = {}", toml_duration(s.run.in_force));
   line("joint_under = {}", counts_pairs(s));
 
   line("\n[market]\nassets = [");
@@ -193,6 +195,7 @@ string effective_toml(const Scenario& s, FileNames names) {
        toml_variance(s.market.variance), toml_jumps(s.market));
   const GridSpec& grid = s.market.grid;
   const char* observed = grid.observed ? "" : ", observed = false";
+  if (s.market.last_price) line("last_price = {}", toml_string(time_text(*s.market.last_price)));
   if (grid.step) line("grid = {{ step = {}{} }}", toml_duration(*grid.step), observed);
   if (grid.steps) line("grid = {{ steps = {}{} }}", *grid.steps, observed);
 

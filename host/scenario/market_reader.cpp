@@ -486,6 +486,37 @@ void check_jump_count(Report& report, const Node& top, const Scenario& s) {
           : fmt::format("write grid = {{ step = \"{}\" }}, or a shorter step", duration_text(std::floor(enough_step))));
 }
 
+/// Haircuts that stay set for run.in_force: the calls come at any time of it.
+void check_in_force(Report& report, const Node& top, const Scenario& s) {
+  const double in_force = s.run.in_force;
+  if (!(in_force > 0.0)) return;
+  const auto complain = [&](const string& what_is, const string& why, const string& what) {
+    report.add(place_at(top, {"run", "in_force"}),
+               fmt::format("run.in_force is {}, and {}", duration_text(in_force), what_is), why, what);
+  };
+  if (s.stress.replay)
+    complain("stress.replay is given", "recorded prices are those of their own time and not of a later call",
+             "take one of them out (a replay with start = \"random\" has calls at any time of its record)");
+  const InnovationSpec& shocks = s.market.innovation;
+  if (const double history = shocks.bar * static_cast<double>(shocks.rows.size());
+      shocks.kind == InnovationKind::bootstrap && in_force > history)
+    complain(fmt::format("its residuals are those of {}", duration_text(history)),
+             "a history says nothing of a time that is longer than it",
+             "write a shorter time, or fit a longer history");
+  if (s.market.variance.kind == VarianceKind::constant) return;
+  constexpr double most_steps = 1e6;
+  const double step = grid_step(s);
+  if (in_force < step)
+    complain(fmt::format("the model steps by {}", duration_text(step)),
+             "a variance does not move within a step, so that no age differs from another",
+             "take it out, or write a longer time");
+  else if (in_force / step > most_steps)
+    complain(
+        fmt::format("the model steps by {}", duration_text(step)),
+        fmt::format("those are {:.0f} steps before a call, and a path may take {:.0f}", in_force / step, most_steps),
+        "write a shorter time, or a coarser bar or grid");
+}
+
 }  // namespace
 
 void read_models(const Table& market, MarketSpec& m, const Recorded* recorded) {
@@ -504,6 +535,7 @@ void check_market(const Table& top, Scenario& s, const Recorded* recorded) {
   const bool of_result = recorded && recorded->former_words;
   if (top.report.empty() && !of_result) choose_heston_grid(top, s);
   check_jump_count(top.report, top.node, s);
+  if (top.report.empty()) check_in_force(top.report, top.node, s);
 }
 
 }  // namespace proofload::input

@@ -14,6 +14,7 @@
 #include <span>
 
 #include "base/words.h"
+#include "input/times.h"
 #include "kernels/plan.h"
 #include "scenario/correlation.h"
 #include "scenario/former_words.h"
@@ -109,7 +110,7 @@ class Reader {
   // ---------------------------------------------------------------------------------------------------- run and market
 
   void read_run(const Table& t) {
-    t.allow({"paths", "seed", "confidence", "interval", "horizon", "joint_under"});
+    t.allow({"paths", "seed", "confidence", "interval", "horizon", "in_force", "joint_under"});
     const char* meaning = "the number of simulated paths";
     if (const Node* paths = t.need("paths", meaning, "1_000_000"))
       if (const auto x = read_integer(report_, *paths, "run.paths", 1, std::int64_t{1} << 40, meaning, "1_000_000"))
@@ -123,6 +124,9 @@ class Reader {
     t.read("horizon", s_.run.horizon,
            {1.0, 40.0 * day, Open::neither, "a path that takes longer is unresolved; time on a path has 32 bits", "30d",
             true});
+    t.read(
+        "in_force", s_.run.in_force,
+        {1.0, 366.0 * day, Open::neither, "for how long haircuts stay set, while calls come at any time", "7d", true});
     if (const Node* list = t.get("confidence")) read_confidence(*list);
     bool joint = false;
     if (t.read("joint_under", joint, "whether pairs of under-collateralised tokens are counted"))
@@ -148,8 +152,8 @@ class Reader {
   }
 
   void read_market(const Table& t) {
-    t.allow(
-        {"drift", "assets", "correlation", "correlation_file", "factors", "innovation", "variance", "jumps", "grid"});
+    t.allow({"drift", "assets", "correlation", "correlation_file", "factors", "innovation", "variance", "jumps", "grid",
+             "last_price"});
     double drift = 0.0;
     t.read("drift", drift, drift_range);
     const Node* assets = t.need("assets", "there is nothing to simulate without an asset",
@@ -157,9 +161,20 @@ class Reader {
     if (assets) read_assets(*assets, drift);
     const std::size_t count = s_.market.assets.size();
     if (const Node* grid = t.get("grid")) read_grid(*grid);
+    read_last_price(t);
     if (count == 0 || count > limit::assets) return;  // what the models say of each asset means nothing
     read_correlation(t, assets->place, count, s_.market.correlation, s_.market.factors);
     read_models(t, s_.market, recorded_);
+  }
+
+  void read_last_price(const Table& t) {
+    string text;
+    if (!t.read("last_price", text, "the time of the last price that the model was fitted to")) return;
+    s_.market.last_price = time_of(text);
+    if (!s_.market.last_price || *s_.market.last_price < earliest_time)
+      report_.add(t.place_of("last_price"),
+                  fmt::format("market.last_price = {} is no time after 1990", in_quotes(text)),
+                  "it says from when on haircuts are good", "write it as 2026-06-30T23:00:00Z");
   }
 
   void read_assets(const Node& list, double drift) {

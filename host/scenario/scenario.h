@@ -58,6 +58,8 @@ struct RunSpec {
   std::vector<double> confidence = {0.99, 0.999, 0.9999};  ///< ascending, each in (0, 1)
   double interval = 0.95;                                  ///< two-sided level of every interval
   double horizon = 30.0 * 86400.0;                         ///< a leg that takes longer is unresolved
+  /// Seconds for which haircuts stay set, and calls come at any time of it; 0: they are for a call now.
+  double in_force = 0.0;
   std::optional<bool> joint_under;  ///< pairs of under-collateralised tokens are counted; default: up to 32 collaterals
 };
 
@@ -120,6 +122,7 @@ struct MarketSpec {
   VarianceSpec variance;
   std::optional<JumpsSpec> jumps;
   GridSpec grid;
+  std::optional<std::int64_t> last_price;  ///< seconds since 1970 UTC: up to when prices were looked at (`fit -o`)
 };
 
 /// A sudden return (> -1) of an asset at a time after the call, in seconds.

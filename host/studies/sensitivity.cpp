@@ -12,6 +12,7 @@
 #include "laws/laws.h"
 #include "laws/whole_law.h"
 #include "plan/compile.h"
+#include "run/ages.h"
 
 namespace proofload {
 namespace {
@@ -40,11 +41,12 @@ Ranges run_ranges(const Scenario& scenario, Backend& backend, int ranges) {
   const int collaterals = static_cast<int>(layout.collaterals);
   const std::uint64_t n = scenario.run.paths, parts = static_cast<std::uint64_t>(ranges);
   const std::uint64_t needed = above(n, scenario.run.confidence.front()) + 1;
+  AgedPaths paths(all.compiled);
   for (std::uint64_t r = 0; r < parts; ++r) {
     const std::uint64_t first = n / parts * r + std::min(r, n % parts);
     const std::uint64_t count = n / parts + (r < n % parts ? 1 : 0);
     Tally tally(layout);
-    backend.run(all.compiled, scenario.run.seed, {first, count}, tally);
+    paths.run(backend, scenario.run.seed, {first, count}, tally);
     if (tally.lowest_non_finite != ~std::uint64_t{0}) {
       throw Error(
           fmt::format("path {} has an outcome that is not a finite number with a parameter moved (volatility or delays "
@@ -276,7 +278,7 @@ LoadingAnswer loading_answer(Scenario scenario, const SystemicSpec& systemic, Ba
     r.seed = r.scenario.run.seed;
     r.range = {0, r.scenario.run.paths};
     r.tally = Tally(layout_of(r.compiled.plan));
-    backend.run(r.compiled, r.seed, r.range, r.tally);
+    AgedPaths(r.compiled).run(backend, r.seed, r.range, r.tally);
     answer.collateral = proofload::answer(r).collateral;
   } catch (const Error& e) { answer.why = e.what(); }
   return answer;

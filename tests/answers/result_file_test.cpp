@@ -872,7 +872,7 @@ TEST(Show, HasTheKeysOfTheContractInTheirOrder) {
                    "exposure_cap_per_loss_budget_high", "exposure_cap", "highest_priced_confidence", "risk_rate",
                    "wrapped_alternative", "loss_given_failure_low", "loss_given_failure_high"}))
       << "additions come last";
-  EXPECT_EQ(keys(collateral["haircuts"][0]).size(), 13u);
+  EXPECT_EQ(keys(collateral["haircuts"][0]).size(), 15u);
   EXPECT_EQ(keys(collateral["haircuts"][0]["capital_efficiency"]), (Names{"single_chain", "wrapped"}));
   EXPECT_EQ(keys(json["routes"][0]), (Names{"name", "delay_seconds", "unresolved", "stages"}));
   EXPECT_EQ(keys(json["routes"][0]["stages"][0]), (Names{"name", "scope", "delay_seconds", "trigger"}));

@@ -123,15 +123,15 @@ TEST(Export, WritesCsvWithProvenanceInEveryRow) {
   while ((at = text.find(r.compiled.plan_hash + "," + r.tally.hash() + ",7,0,20000,0.95,", at)) != std::string::npos)
     ++rows, ++at;
   EXPECT_EQ(rows, 6u);
-  EXPECT_EQ(text.find(",date,stress,partial\n"), text.find('\n') - 20);
+  EXPECT_EQ(text.find(",date,stress,partial,in_force_seconds,last_price,valid_until\n"), text.find('\n') - 60);
   const auto ends = [](const std::string& csv, const std::string& end) {
     std::size_t count = 0;
     for (std::size_t i = 0; (i = csv.find(end + "\n", i)) != std::string::npos; ++i) ++count;
     return count;
   };
-  EXPECT_EQ(ends(text, ",2026-11-22T00:00:00Z,,"), 6u) << "no stress, a whole run";
+  EXPECT_EQ(ends(text, ",2026-11-22T00:00:00Z,,,,,"), 6u) << "no stress, a whole run";
   export_haircuts(filled(20'000, "[stress]\nvolatility = 1.5\ndepth = 4\n"), "generic", file.path);
-  EXPECT_EQ(ends(file.text(), ",2026-11-22T00:00:00Z,\"volatility times 1.5, depth divided by 4\","), 6u);
+  EXPECT_EQ(ends(file.text(), ",2026-11-22T00:00:00Z,\"volatility times 1.5, depth divided by 4\",,,,"), 6u);
 }
 
 TEST(Venue, RoundsToItsSideAtAnyScale) {
@@ -156,7 +156,7 @@ TEST(Export, SaysThatItIsFromPartOfARun) {
   const auto schema = nlohmann::json::parse(std::ifstream("results/haircuts.schema.json"));
   EXPECT_TRUE(schema["properties"]["provenance"]["properties"].contains("partial"));
   export_haircuts(r, "generic", csv.path);
-  EXPECT_NE(csv.text().find(",,\"20,000 of 45,000 paths\"\n"), std::string::npos) << csv.text();
+  EXPECT_NE(csv.text().find(",,\"20,000 of 45,000 paths\",,,\n"), std::string::npos) << csv.text();
   EXPECT_EQ(partial_text(filled(20'000)), "");
 }
 

@@ -182,6 +182,13 @@ inline std::map<std::string, Scenario> markets() {
   MarketSpec& forecast = make("gjr_garch from a forecast, student_t, merton");
   garch(forecast), student(forecast), jumps(forecast);
   forecast.variance.forecast = {1.2, 0.4};
+  for (const char* name : {"heston", "gjr_garch"}) {  // as they are when haircuts have been in force for a while
+    const std::string later = std::string(name) + ", in force";
+    MarketSpec& m = make(later);
+    if (later[0] == 'h') heston(m);
+    if (later[0] == 'g') garch(m), m.variance.forecast = {1.2, 0.4};
+    all.at(later).run.in_force = 8400.0;
+  }
   bootstrap(make("bootstrap"));
   MarketSpec& filtered = make("gjr_garch, bootstrap");
   garch(filtered), bootstrap(filtered);
