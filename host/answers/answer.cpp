@@ -238,7 +238,7 @@ CollateralAnswer collateral_answer(const Results& r, int k, Ranks& ranks) {
 /// Haircuts by how long they had been set.
 void add_ages(const Results& r, Answers& all) {
   if (r.ages.paths.empty()) return;
-  const std::vector<double> seconds = seconds_of_ages(r.scenario, r.compiled);
+  const std::vector<double> seconds = seconds_of_ages(r.compiled);
   for (std::size_t age = 0; age < r.ages.paths.size(); ++age) {
     if (r.ages.paths[age] == 0) continue;
     Ranks ranks;
@@ -511,6 +511,15 @@ const AgeHaircut* HaircutAnswer::worst_age() const {
     if (worst == nullptr || *one.value > *worst->value) worst = &one;
   }
   return worst;
+}
+
+std::optional<double> HaircutAnswer::highest_of_ages() const {
+  std::optional<double> highest;
+  for (const AgeHaircut& one : by_age) {
+    if (!one.high) return {};
+    highest = std::max(highest.value_or(*one.high), *one.high);
+  }
+  return highest;
 }
 
 Answers answer(const Results& r) {

@@ -54,6 +54,8 @@ struct HaircutAnswer {
   /// The largest of them, which holds at every age; of several estimates the largest is a little high by chance. Null
   /// where there are none, or the paths of an age are too few.
   const AgeHaircut* worst_age() const;
+  /// The largest upper end over all ages: every age's haircut lies below it; absent where one has none.
+  std::optional<double> highest_of_ages() const;
   bool beyond_cliff = false;  ///< 1 - confidence < p_failure: the haircut prices the loss given failure
   /// Differences of consecutive quantiles, which sum to the haircut. `basis`: absent where a random one was not counted
   /// (results of revision 4 and before), and `latency` holds it.

@@ -16,10 +16,12 @@
 #include "answers/answer.h"
 #include "answers/hdf5_image.h"
 #include "answers/image_reader.h"
+#include "answers/validity.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/version.h"
 #include "base/write_file.h"
+#include "input/times.h"
 #include "plan/compile.h"
 #include "run/ages.h"
 #include "scenario/effective.h"
@@ -111,6 +113,10 @@ void write_attributes(Image& image, const Results& r) {
   image.attribute("device", r.device);
   image.attribute("wall_seconds", r.wall_seconds);
   image.attribute("date", r.date);
+  const Validity validity = validity_of(r.scenario);
+  if (r.scenario.run.in_force > 0.0) image.attribute("in_force", r.scenario.run.in_force);
+  if (validity.last_price) image.attribute("last_price", time_text(*validity.last_price));
+  if (validity.until) image.attribute("valid_until", time_text(*validity.until));
 }
 
 void write_dimensions(Image& image, const Results& r) {
@@ -386,7 +392,7 @@ void write_blocks(Image& image, const Results& r) {
 void write_ages(Image& image, const Results& r) {
   const std::size_t ages = r.ages.paths.size();
   if (ages == 0) return;
-  image.dimension("age", seconds_of_ages(r.scenario, r.compiled), "s", "time from setting the haircut to the call");
+  image.dimension("age", seconds_of_ages(r.compiled), "s", "time from setting the haircut to the call");
   image.variable("age_paths", {"age"}, r.ages.paths.data(), "1", "paths whose haircut had been set so long ago");
   image.histogram("age_loss_count", {"age", "collateral", "loss"}, r.ages.counts.data(), "1",
                   "paths by loss before sale costs, failures included");

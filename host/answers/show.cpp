@@ -37,7 +37,7 @@ std::string heading(const Results& r, const Answers& all, Detail detail, std::in
   line("Stressed: ", stress_text(r.scenario));
   line("Systemic: ", systemic_text(r.scenario));
   line("Now: ", state_text(r.scenario));
-  line("Good: ", validity_text(r.scenario, now));
+  line("Validity: ", validity_text(r.scenario, now));
   text += "\n";
   text += wrapped("All probabilities are per liquidation (given that a position has reached its threshold). " +
                       interval_text(r, all),
@@ -177,7 +177,9 @@ std::string policies_first(const Answers& all) {
                         2);
 }
 
-/// What a person came for: every haircut with its interval, a row for each collateral.
+/// Of a haircut, in tables.
+std::string age_text(double seconds) { return seconds > 0.0 ? rounded_duration(seconds, 1) : "0"; }
+
 /// Haircuts that hold at every age, below those of a call at any time.
 std::string worst_ages(const Answers& all) {
   std::vector<std::string> header = {"collateral"};
@@ -190,18 +192,20 @@ std::string worst_ages(const Answers& all) {
       row.push_back(worst == nullptr
                         ? std::string("-")
                         : fmt::format("{} [{}, {}] after {}", percent(worst->value, 2), percent(worst->low, 2),
-                                      percent(worst->high, 2), duration_text(worst->age)));
+                                      percent(worst->high, 2), age_text(worst->age)));
     }
     table.row(std::move(row));
   }
-  return "\n" + wrapped("The largest over the time in force, which export uses, and when it is that", 2) + table.text();
+  return "\n" +
+         wrapped("The largest over the time in force, which export uses, and when it is that [simulation error]", 2) +
+         table.text();
 }
 
 /// Haircuts by how long they had been set; empty where no age differs from another.
 std::string age_table(const Results& r, const Answers& all) {
   if (r.ages.paths.empty()) return {};
   std::vector<std::string> header = {"collateral", "at"};
-  for (const double age : seconds_of_ages(r.scenario, r.compiled)) header.push_back(duration_text(age));
+  for (const double age : seconds_of_ages(r.compiled)) header.push_back(age_text(age));
   Table table(header, 2);
   for (const auto& c : all.collateral) {
     add_rows(table, c, c.name, [](const HaircutAnswer& h) {
@@ -213,6 +217,7 @@ std::string age_table(const Results& r, const Answers& all) {
   return "\n" + wrapped("Haircuts in % of value, by the time from setting them to the call", 2) + table.text();
 }
 
+/// What a person came for: every haircut with its interval, a row for each collateral.
 std::string haircuts_first(const Results& r, const Answers& all) {
   std::vector<std::string> header = {"collateral"};
   for (const auto& h : all.collateral[0].haircuts) header.push_back(confidence_text(h.confidence));
@@ -537,6 +542,10 @@ std::string cliff_text(const Results& r, const Answers& all) {
 /// What the figures do not say by themselves.
 std::string warnings(const Results& r, const Answers& all) {
   std::string text = cliff_text(r, all);
+  if (!r.ages.paths.empty())
+    text += wrapped(
+        "- All figures but those of ages are of a call at any time of the time in force; the book as one has no ages.",
+        2);
   const bool unbounded = std::any_of(all.collateral.begin(), all.collateral.end(), [](const auto& c) {
     return std::any_of(c.haircuts.begin(), c.haircuts.end(), [](const auto& h) { return !h.high; });
   });

@@ -54,6 +54,10 @@ void add_margin(Json& out, const HaircutAnswer& h) {
   out["parameter_interval"] = nullptr;
   if (h.parameter_low)
     out["parameter_interval"] = {{"low", json_number(h.parameter_low)}, {"high", json_number(h.parameter_high)}};
+}
+
+/// By how long the haircut had been set; null where no age differs.
+void add_ages(Json& out, const HaircutAnswer& h) {
   out["by_age"] = h.by_age.empty() ? Json(nullptr) : Json::array();
   for (const AgeHaircut& one : h.by_age) out["by_age"].push_back(of_age(one));
   const AgeHaircut* worst = h.worst_age();
@@ -95,6 +99,7 @@ Json collateral(const CollateralAnswer& c) {
     add_margin(one, h);
     one["capital_efficiency"] = {{"single_chain", json_number(h.efficiency)},
                                  {"wrapped", json_number(h.efficiency_wrapped)}};
+    add_ages(one, h);
     haircuts.push_back(std::move(one));
   }
   return {{"name", c.name},
@@ -194,6 +199,7 @@ Json show_json(const Results& r) {
     for (const auto& h : all.portfolio->haircuts) {
       haircuts.push_back(haircut(h));
       add_margin(haircuts.back(), h);
+      add_ages(haircuts.back(), h);
     }
     out["portfolio"] = {
         {"p_under", under(*all.portfolio)}, {"haircuts", std::move(haircuts)}, {"minimum", minimum(all)}};

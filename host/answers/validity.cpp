@@ -7,15 +7,14 @@
 
 #include "base/words.h"
 #include "input/times.h"
-#include "plan/compile_market.h"
-#include "scenario/heston_step.h"
 
 namespace proofload {
 
 Validity validity_of(const Scenario& scenario) {
   Validity v{scenario.market.last_price, {}};
-  const bool forecast = ages_differ(scenario.market) && !scenario.stress.replay;
-  const double good = scenario.run.in_force > 0.0 ? scenario.run.in_force : forecast ? grid_step(scenario) : 0.0;
+  const VarianceSpec& variance = scenario.market.variance;
+  const bool forecast = !variance.forecast.empty() && !scenario.stress.replay;
+  const double good = scenario.run.in_force > 0.0 ? scenario.run.in_force : forecast ? variance.bar : 0.0;
   if (v.last_price && good > 0.0) v.until = *v.last_price + static_cast<std::int64_t>(std::floor(good));
   return v;
 }
@@ -24,7 +23,9 @@ std::string validity_text(const Scenario& scenario, std::int64_t now) {
   const Validity v = validity_of(scenario);
   const double in_force = scenario.run.in_force;
   const std::string time = in_force > 0.0 ? fmt::format("for {} in force", duration_text(in_force)) : "";
-  if (!v.last_price) return time.empty() ? "" : time + "; no price file is behind it, so that no date ends it";
+  if (!v.last_price)
+    return (time.empty() ? "" : time + "; ") +
+           "no price file is behind it (market.last_price), so that no date ends it";
   const std::string prices = fmt::format("prices to {}", time_text(*v.last_price));
   if (!v.until) return prices + "; no time in force, so that no date ends it";
   return fmt::format("{}, {}: until {}{}", prices, time.empty() ? "for calls until the next forecast" : time,

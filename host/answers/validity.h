@@ -11,8 +11,8 @@ namespace proofload {
 /// Times in seconds since 1970 UTC.
 struct Validity {
   std::optional<std::int64_t> last_price;  ///< market.last_price; absent: no price file is behind the scenario
-  /// The last price and the time in force later; of a forecast without one, the step of its model later, when the next
-  /// forecast is due. Absent without a last price, and for a variance of the long run without a time in force.
+  /// The last price and the time in force later; of a GARCH forecast without one, a bar later, when the next
+  /// forecast is due. Absent without a last price, and for other variances without a time in force.
   std::optional<std::int64_t> until;
 
   bool is_over(std::int64_t now) const { return until && now > *until; }

@@ -207,7 +207,8 @@ void add_fit(CLI::App& app, int& status) {
   app.add_option("--from", a->from, "only prices from this time on, 2021-01-01 say");
   app.add_option("--to", a->to, "only prices before this time");
   app.add_option("--bar", a->bar, "coarser bars than the files': 1h");
-  app.add_option("--in-force", a->in_force, "for how long its haircuts will stay set: 7d")->check(named());
+  app.add_option("--in-force", a->in_force, "for how long its haircuts will stay set: 7d")
+      ->check(named("no time is given"));
   app.add_option("--factors", a->factors, "so many factors in place of the full correlation");
   app.add_option("--weights", a->weights, "of the volatility index: BTC=0.6,ETH=0.4 (equal)")->delimiter(',');
   add_threads(app, a->threads);

@@ -58,7 +58,8 @@ void add_prices(CLI::App& app, Overrides& overrides) {
 }
 
 void add_as_of(CLI::App& app, std::string& text) {
-  app.add_option("--as-of", text, "when it is used, in place of now: 2026-06-30T12:00:00Z")->check(named());
+  app.add_option("--as-of", text, "when it is used, in place of now: 2026-06-30T12:00:00Z")
+      ->check(named("no time is given"));
 }
 
 std::int64_t time_of_use(const std::string& text) { return text.empty() ? seconds_now() : parse_time(text); }

@@ -81,20 +81,29 @@ std::string to_csv(const Results& r, const Venue& venue, const std::vector<Expor
 }  // namespace
 
 std::vector<ExportedHaircut> exported_haircuts(const Results& r, const Venue& venue) {
-  const std::optional<double> missing;
   std::vector<ExportedHaircut> haircuts;
   std::vector<Problem> problems;
   for (const auto& c : answer(r).collateral) {
     for (const auto& h : c.haircuts) {
-      const AgeHaircut* worst = h.worst_age();  // it holds at every age, where ages differ
-      const auto& value = worst != nullptr ? worst->value : h.by_age.empty() ? h.value : missing;
-      const auto& high = worst != nullptr ? worst->high : h.high;
+      const bool aged = !h.by_age.empty();  // then it has to hold at every age
+      const AgeHaircut* worst = h.worst_age();
+      std::optional<double> value = h.value, high = h.high;
+      if (aged) {
+        high = h.highest_of_ages();
+        if (worst == nullptr) {
+          value.reset();
+        } else {
+          value = worst->value;
+        }
+      }
       if (!value || !high) {
-        problems.push_back({"", 0,
-                            fmt::format("the haircut of \"{}\" at {} cannot be exported ({} {} too few for an upper "
-                                        "bound, and an engine must not rely on the estimate alone) run more paths",
-                                        c.name, confidence_text(h.confidence), counted(r.tally.paths, "path"),
-                                        r.tally.paths == 1 ? "is" : "are")});
+        const std::uint64_t paths = aged ? *std::min_element(r.ages.paths.begin(), r.ages.paths.end()) : r.tally.paths;
+        problems.push_back(
+            {"", 0,
+             fmt::format("the haircut of \"{}\" at {} cannot be exported ({} {} too few for an upper "
+                         "bound, and an engine must not rely on the estimate alone) run more paths",
+                         c.name, confidence_text(h.confidence), counted(paths, "path") + (aged ? " of an age" : ""),
+                         paths == 1 ? "is" : "are")});
         continue;
       }
       haircuts.push_back(
@@ -107,6 +116,9 @@ std::vector<ExportedHaircut> exported_haircuts(const Results& r, const Venue& ve
 
 void require_valid(const Results& r, std::int64_t now) {
   const Validity validity = validity_of(r.scenario);
+  if (validity.last_price && now < *validity.last_price)
+    throw Error(fmt::format("--as-of {} (the result knows prices up to {}, which nobody knew then) give a later time",
+                            time_text(now), time_text(*validity.last_price)));
   if (!validity.is_over(now)) return;
   throw Error(
       fmt::format("the result is past its validity (its prices end at {}, and it was good until {}; it is {}) fit and "

@@ -19,11 +19,12 @@ struct ExportedHaircut {
   bool beyond_cliff = false;                             ///< it is the loss given failure: cap the exposure too
 };
 
-/// Throws Error when the result is past its validity (answers/validity.h) at `now`, seconds since 1970 UTC.
+/// Throws Error when the result is past its validity (answers/validity.h) at `now`, seconds since 1970 UTC, or knows
+/// later prices.
 void require_valid(const Results&, std::int64_t now);
 
-/// With run.in_force those of the worst age (HaircutAnswer::worst_age). Throws Error when a haircut has no upper bound:
-/// too few paths were run for it.
+/// With run.in_force they hold at every age: the largest estimate, and the largest upper end. Throws Error when a
+/// haircut has no upper bound: too few paths were run for it.
 std::vector<ExportedHaircut> exported_haircuts(const Results&, const Venue&);
 
 /// Writes the haircuts for a venue of venue.h as JSON (results/haircuts.schema.json) or CSV, by the file's extension.

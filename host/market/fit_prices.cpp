@@ -352,6 +352,12 @@ void check_in_force(FittedMarket& m) {
   if (m.in_force < m.bar)
     throw Error(fmt::format("--in-force {} (a bar is {}, and a variance does not move within one) write a longer time",
                             time, duration_text(double(m.bar))));
+  constexpr std::int64_t longest = 366 * 86400, most_bars = 1'000'000;
+  if (m.in_force > longest || m.in_force / m.bar > most_bars)
+    throw Error(
+        fmt::format("--in-force {} (a scenario takes up to 366d, and {} bars) write a shorter time, or give a "
+                    "coarser --bar",
+                    time, most_bars));
   if (m.in_force > m.end - m.start)
     throw Error(
         fmt::format("--in-force {} (the history is {} long, and says nothing of a longer time) write a shorter "
@@ -480,6 +486,11 @@ FitOutput fit_prices(const FitOptions& options) {
     if (rows.size() >= fewest_residuals) {
       m.residual_file = options.residual_file;
       out.residuals = residual_rows(h, values, rows, m);
+      if (const std::int64_t recorded = std::int64_t(m.residual_rows) * m.bar; m.in_force > recorded)
+        throw Error(
+            fmt::format("--in-force {} (bars in which every asset has a return are {} together, and say nothing "
+                        "of a longer time) write a shorter time, or leave out assets with a short history",
+                        duration_text(double(m.in_force)), duration_text(double(recorded))));
       if (!historical) {
         for (auto& a : m.assets) keep_stationary(a, m.notes);
         m.stationary_is_near = is_stationary_near(m, values, rows);

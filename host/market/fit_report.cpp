@@ -241,11 +241,13 @@ string market_toml(const FittedMarket& m) {
   for (const auto& note : m.notes) out += "# " + note + "\n";
   if (m.in_force > 0)
     out += fmt::format(
-        "\n# Haircuts stay set for this long, and calls come at any time of it: a run gives those of nine "
-        "ages.\n[run]\n"
-        "in_force = \"{}\"\n",
+        "\n# Haircuts stay set for this long, and calls come at any time of it: gjr_garch and heston give one for each "
+        "of\n"
+        "# nine ages.\n[run]\nin_force = \"{}\"\n",
         duration_text(double(m.in_force)));
-  out += fmt::format("\n[market]\nlast_price = \"{}\"\ndrift = 0.0\n", time_text(m.end));
+  out += "\n[market]\n";
+  if (m.end >= earliest_time) out += fmt::format("last_price = \"{}\"\n", time_text(m.end));
+  out += "drift = 0.0\n";
 
   const auto plain = [&](std::size_t i) { return m.assets[i].volatility; };
   const bool residuals = m.model == "gjr_garch";
@@ -475,7 +477,6 @@ Json fit_json(const FittedMarket& m) {
            {"to", time_text(m.end)},
            {"bar_seconds", m.bar},
            {"horizon_seconds", m.horizon},
-           {"in_force_seconds", m.in_force > 0 ? Json(m.in_force) : Json(nullptr)},
            {"rows", m.rows},
            {"repairs", m.repairs},
            {"notes", m.notes}};
@@ -533,6 +534,7 @@ Json fit_json(const FittedMarket& m) {
                                     {"long_run", std::sqrt(m.basket.long_run) * year},
                                     {"weights", m.weighted ? "given" : "equal"}};
   out["systemic"] = m.systemic ? systemic_fit_json(*m.systemic) : Json(nullptr);
+  out["in_force_seconds"] = m.in_force > 0 ? Json(m.in_force) : Json(nullptr);
   return out;
 }
 

@@ -227,6 +227,7 @@ struct GarchState {
   std::size_t seen = 0;                        ///< returns that `variance` has followed
   TailForecast unit;                           ///< one bar: closed form for variance 1
   std::shared_ptr<BarForecast> simulation;     ///< several bars, or in force
+  std::uint64_t seed = 0;                      ///< of the nodes: another one for each fit
   std::map<long, TailForecast> nodes;          ///< in force: of `simulation` at variances e^(node * node_width)
   std::map<long, std::vector<double>> tables;  ///< student_residuals by 100 ln dof
 };
@@ -247,6 +248,7 @@ void refit(GarchState& g, const ForecastSettings& s, std::span<const double> pas
     const BarModel model{f.omega.value, f.alpha.value, f.gamma.value, f.beta.value, z, block};
     g.simulation = std::make_shared<BarForecast>(model, s.horizon, s.in_force, s.confidence);
     g.nodes.clear();
+    g.seed = Draws{s.seed ^ past.size()}.word();
   };
   if (student) {
     const double dof = f.dof.value;
@@ -285,7 +287,7 @@ TailForecast between_nodes(GarchState& g, const ForecastSettings& s) {
     const auto [node, fresh] = g.nodes.try_emplace(std::lround(number));
     if (fresh) {
       const double variance = std::exp(number * node_width);
-      node->second = scaled((*g.simulation)(variance, s.paths, s.seed), 1.0 / std::sqrt(variance));
+      node->second = scaled((*g.simulation)(variance, s.paths, g.seed), 1.0 / std::sqrt(variance));
     }
     return node->second;
   };
@@ -302,7 +304,7 @@ TailForecast between_nodes(GarchState& g, const ForecastSettings& s) {
 
 Forecaster make_garch(const ForecastSettings& s, bool student) {
   return [s, student,
-          g = GarchState{Schedule(s.refit), {}, 0.0, 0, {}, {}, {}, {}}](std::span<const double> past) mutable {
+          g = GarchState{Schedule(s.refit), {}, 0.0, 0, {}, {}, 0, {}, {}}](std::span<const double> past) mutable {
     if (g.schedule.due(past.size())) {
       refit(g, s, past, student);
     } else {

@@ -353,9 +353,10 @@ class MarketCompiler {
 
   /// The reader has seen to it that the longest age is a step or more, and not too many.
   void ages() {
-    const double steps = in_force_ * ticks_per_second / plan_.grid;
-    for (int k = 0; k <= age_parts; ++k)
-      out_.ages.push_back(static_cast<std::uint32_t>(std::lround(steps * k / age_parts)));
+    const auto steps = static_cast<std::uint32_t>(std::ceil(in_force_ * ticks_per_second / plan_.grid - 1e-9));
+    const std::uint32_t parts = std::min<std::uint32_t>(steps, age_parts);  // no two the same
+    for (std::uint32_t k = 0; k <= parts; ++k)
+      out_.ages.push_back(static_cast<std::uint32_t>(std::lround(double(steps) * k / parts)));
     plan_.warm_up = out_.ages.back();
   }
 

@@ -8,7 +8,8 @@
 
 namespace proofload {
 
-/// Parts of the time in force: a haircut's ages are 0, 1/8, ... 1 of it.
+/// Parts of the time in force: a haircut's ages are 0, 1/8, ... 1 of it, in whole steps; fewer where it has fewer
+/// steps.
 inline constexpr int age_parts = 8;
 
 /// The measured error of one law of the scenario, for `validate`, the results file and tests.

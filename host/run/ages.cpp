@@ -1,11 +1,13 @@
 #include "run/ages.h"
 
+#include <algorithm>
+
 namespace proofload {
 
-std::vector<double> seconds_of_ages(const Scenario& scenario, const Compiled& compiled) {
+std::vector<double> seconds_of_ages(const Compiled& compiled) {
   std::vector<double> seconds;
   for (const std::uint32_t steps : compiled.ages)
-    seconds.push_back(scenario.run.in_force * steps / compiled.ages.back());
+    seconds.push_back(double(steps) * compiled.plan.grid / ticks_per_second);
   return seconds;
 }
 
@@ -23,24 +25,28 @@ AgedPath aged_path(const Compiled& compiled, std::uint64_t path) {
 }
 
 AgedPaths::AgedPaths(const Compiled& compiled) : compiled_(compiled), part_(layout_of(compiled.plan)) {
-  for (std::size_t age = 0; age < compiled.ages.size(); ++age) at_.push_back(at_age(compiled, age));
+  if (!compiled.ages.empty()) one_ = at_age(compiled, 0);
 }
 
 void AgedPaths::run(Backend& backend, std::uint64_t seed, PathRange range, Tally& total, AgeLosses* ages) {
-  if (at_.empty()) {
+  if (compiled_.ages.empty()) {
     backend.run(compiled_, seed, range, total);
     return;
   }
-  const std::uint64_t n = at_.size();
+  const std::uint64_t n = compiled_.ages.size();
   const int collaterals = static_cast<int>(part_.layout.collaterals);
-  if (ages != nullptr && ages->paths.empty()) *ages = AgeLosses(at_.size(), part_.layout.collaterals);
+  if (ages != nullptr && ages->paths.empty()) *ages = AgeLosses(n, part_.layout.collaterals);
   for (std::uint64_t age = 0; age < n; ++age) {
     // paths p with p mod n = age
     const auto before = [&](std::uint64_t p) { return p / n + (p % n > age ? 1 : 0); };
     const std::uint64_t first = before(range.first), count = before(range.first + range.count) - first;
     if (count == 0) continue;
-    part_ = Tally(part_.layout);
-    backend.run(at_[age], seed, {first + age * age_path_stride, count}, part_);
+    std::fill(part_.counts.begin(), part_.counts.end(), 0);
+    std::fill(part_.sums.begin(), part_.sums.end(), 0);
+    part_.paths = 0;
+    part_.lowest_non_finite = ~std::uint64_t{0};
+    one_.plan.warm_up = compiled_.ages[age];
+    backend.run(one_, seed, {first + age * age_path_stride, count}, part_);
     if (std::uint64_t& lowest = part_.lowest_non_finite; lowest != ~std::uint64_t{0})
       lowest = (lowest - age * age_path_stride) * n + age;  // as a path of the run
     total += part_;

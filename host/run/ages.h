@@ -2,8 +2,9 @@
 /// on by then from what was known when the haircut was set.
 ///
 /// Each age of the haircut, 0, 1/8, ... 1 of the time in force, is a plan of its own, which differs in how many steps
-/// the variance takes before the call (Plan::warm_up). The ages share the paths of a run: path p is path p / 9 of age
-/// p mod 9, so that any range of them is an equal mixture of the ages, a call at a random time, up to one path.
+/// the variance takes before the call (Plan::warm_up). The ages share the paths of a run: of n ages path p is path p /
+/// n of age p mod n, so that any range of them is an equal mixture of the ages, a call at a random time, up to one
+/// path.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -17,7 +18,7 @@ namespace proofload {
 inline constexpr std::uint64_t age_path_stride = std::uint64_t{1} << 57;
 
 /// Seconds since the haircut was set, of each age that Compiled::ages has.
-std::vector<double> seconds_of_ages(const Scenario&, const Compiled&);
+std::vector<double> seconds_of_ages(const Compiled&);
 
 /// The plan of one age alone; its paths are path + age * age_path_stride of the backend.
 Compiled at_age(const Compiled&, std::size_t age);
@@ -38,7 +39,7 @@ class AgedPaths {
 
  private:
   const Compiled& compiled_;
-  std::vector<Compiled> at_;
+  Compiled one_;  ///< of one age after another; made where there are several
   Tally part_;
 };
 

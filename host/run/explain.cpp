@@ -131,9 +131,8 @@ std::string explain(const Scenario& scenario, std::uint64_t seed, std::uint64_t 
   std::string text =
       wrapped(fmt::format("{}: path {}, seed {}, plan {}", scenario.name, path, seed, compiled.plan_hash), 2);
   if (!whole.ages.empty())
-    text += wrapped(fmt::format("the call comes {} after the haircut was set",
-                                duration_text(seconds_of_ages(scenario, whole)[aged.age])),
-                    2);
+    text += wrapped(
+        fmt::format("the call comes {} after the haircut was set", duration_text(seconds_of_ages(whole)[aged.age])), 2);
   text += "\nRandom stages (constant ones are in the delays)\n" + story.stages();
   if (const std::string outages = story.outages(); !outages.empty())
     text += "\nOutages under way at the call (from 0), or next\n" + outages;

@@ -506,6 +506,7 @@ void check_in_force(Report& report, const Node& top, const Scenario& s) {
   if (s.market.variance.kind == VarianceKind::constant) return;
   constexpr double most_steps = 1e6;
   const double step = grid_step(s);
+  if (!(step > 0.0)) return;  // a model without one is refused for that
   if (in_force < step)
     complain(fmt::format("the model steps by {}", duration_text(step)),
              "a variance does not move within a step, so that no age differs from another",

@@ -171,10 +171,12 @@ class Reader {
     string text;
     if (!t.read("last_price", text, "the time of the last price that the model was fitted to")) return;
     s_.market.last_price = time_of(text);
-    if (!s_.market.last_price || *s_.market.last_price < earliest_time)
+    const bool of_result = recorded_ != nullptr && recorded_->former_words;  // whose reader's clock may be wrong
+    if (!s_.market.last_price || *s_.market.last_price < earliest_time ||
+        (!of_result && !problem_of_time(*s_.market.last_price).empty()))
       report_.add(t.place_of("last_price"),
-                  fmt::format("market.last_price = {} is no time after 1990", in_quotes(text)),
-                  "it says from when on haircuts are good", "write it as 2026-06-30T23:00:00Z");
+                  fmt::format("market.last_price = {} is no time from 1990 to tomorrow", in_quotes(text)),
+                  "it says until when haircuts are good", "write it as 2026-06-30T23:00:00Z");
   }
 
   void read_assets(const Node& list, double drift) {

@@ -96,6 +96,8 @@ def haircuts(options, start, folder):
         for haircut in collateral["haircuts"]:
             key = collateral["name"], haircut["confidence"]
             found[*key, "mixture"] = haircut["value"]
+            if haircut["value"] is None or haircut["by_age"] and haircut["worst_age"] is None:
+                raise ValueError(f"{options.paths} paths are too few for {haircut['confidence']} of each age: give more --paths")
             found[*key, "worst"] = haircut["worst_age"]["value"] if haircut["by_age"] else haircut["value"]
             found[*key, "set"] = haircut["by_age"][0]["value"] if haircut["by_age"] else haircut["value"]
     return found
@@ -134,6 +136,8 @@ def main():
     times, prices = read_prices(options.prices, options.assets)
     step = int(numpy.median(numpy.diff(times)))
     later, length = seconds(options.delta) // step, seconds(options.in_force)
+    if seconds(options.delta) % step or later < 1 or length % step:
+        raise ValueError(f"bars of {step} s: --delta and --in-force have to be whole numbers of them")
     at = {int(t): i for i, t in enumerate(times)}
     weeks = list(range(moment(options.first), moment(options.last), length))
 

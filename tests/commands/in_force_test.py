@@ -67,7 +67,7 @@ def check_a_week(folder):
         done = run(folder, "export", "week.h5", "-o", name, "--as-of", last_price(folder))
         check(f"in time it is exported: {name}", done.returncode == 0, done.stderr)
     exported = json.loads((folder / "haircuts.json").read_text())
-    check("the worst is exported", exported["haircuts"][1]["upper_bound"] == haircut["worst_age"]["high"], exported)
+    check("the worst is exported", exported["haircuts"][1]["upper_bound"] == max(age["high"] for age in haircut["by_age"]), exported)
     check("with until when", exported["provenance"]["valid_until"] == until and exported["provenance"]["in_force_seconds"] == 604800)
     with open(folder / "haircuts.csv", encoding="utf-8", newline="") as text:
         rows = list(csv.DictReader(text))
@@ -102,7 +102,7 @@ def check_without_ages(folder):
 
 
 def check_bad(folder):
-    for option, holds in (("10m", "within"), ("1000d", "history"), ("0d", "--in-force"), ("-7d", "--in-force"), ("week", "--in-force")):
+    for option, holds in (("10m", "within"), ("1000d", "366d"), ("300d", "history"), ("0d", "--in-force"), ("-7d", "--in-force"), ("week", "--in-force")):
         refused(f"fit --in-force {option}", folder, "fit", "prices.csv", f"--in-force={option}", "-o", "bad.toml", holds=[holds])
     run(folder, "fit", "prices.csv", "-o", "market.toml", "--force")
     good = market_of(BASE)

@@ -137,6 +137,16 @@ TEST(Ages, ShareAnyRangeOfPathsAndAddUp) {
   EXPECT_NE(explain(s, 1, 17).find("the call comes 7d after the haircut was set"), std::string::npos);
 }
 
+TEST(Ages, AreWholeStepsNoTwoTheSame) {
+  const auto ages = [](const char* in_force) { return compile(parsed(scenario(garch, in_force))).ages; };
+  EXPECT_EQ(ages("1h"), (std::vector<std::uint32_t>{0, 1}));
+  EXPECT_EQ(ages("80m"), (std::vector<std::uint32_t>{0, 1, 2})) << "the last covers the whole time";
+  EXPECT_EQ(ages("8h"), (std::vector<std::uint32_t>{0, 1, 2, 3, 4, 5, 6, 7, 8}));
+  EXPECT_EQ(ages("12h"), (std::vector<std::uint32_t>{0, 2, 3, 5, 6, 8, 9, 11, 12}));
+  const Compiled compiled = compile(parsed(scenario(garch, "12h")));
+  EXPECT_EQ(seconds_of_ages(compiled)[3], 5 * 3600.0);
+}
+
 TEST(Ages, AreOneWhereTheVarianceForgetsNothing) {
   for (const char* model :
        {"variance = { kind = \"constant\" }",
@@ -221,7 +231,8 @@ TEST(Ages, AreShownAndExportedAtTheirWorst) {
       EXPECT_LT(least, *h.value) << "a mixture lies between";
       EXPECT_GT(most, *h.value);
       EXPECT_EQ(exported[2 * k + c].estimate, most);
-      EXPECT_EQ(exported[2 * k + c].upper, *h.worst_age()->high);
+      for (const AgeHaircut& one : h.by_age) EXPECT_GE(exported[2 * k + c].upper, *one.high) << "it holds at every age";
+      EXPECT_EQ(exported[2 * k + c].upper, *h.highest_of_ages());
       const auto& shown = json["collateral"][k]["haircuts"][c];
       EXPECT_EQ(shown["by_age"].size(), 9u);
       EXPECT_NEAR(shown["worst_age"]["value"].get<double>(), most, 1e-9);
@@ -254,16 +265,18 @@ TEST(Validity, EndsATimeInForceAfterTheLastPrice) {
   const auto until = [](const Scenario& s) { return validity_of(s).until; };
   EXPECT_EQ(until(with_price(scenario(garch, "7d"))), last + 7 * 86400);
   EXPECT_EQ(until(with_price(scenario(garch, ""))), last + 3600) << "a bar: the next forecast";
-  EXPECT_EQ(until(with_price(scenario(heston, ""))), last + 900);
+  EXPECT_EQ(until(with_price(scenario(heston, ""))), std::nullopt) << "its steps are those of a scheme, not of news";
   const std::string constant = "variance = { kind = \"constant\" }";
   EXPECT_EQ(until(with_price(scenario(constant, ""))), std::nullopt);
   EXPECT_EQ(until(with_price(scenario(constant, "7d"))), last + 7 * 86400);
   EXPECT_EQ(until(parsed(scenario(garch, "7d"))), std::nullopt);
-  EXPECT_EQ(validity_text(parsed(scenario(garch, "")), last), "");
+  EXPECT_NE(validity_text(parsed(scenario(garch, "")), last).find("no price file"), std::string::npos);
   EXPECT_NE(validity_text(parsed(scenario(garch, "7d")), last).find("no price file"), std::string::npos);
 
   const Results r = run(with_price(scenario(garch, "1d", 90'000)));
   EXPECT_NO_THROW(require_valid(r, last + 86400));
+  EXPECT_THROW(require_valid(r, last - 1), Error) << "nobody knew the prices then";
+  EXPECT_NE(error_of(scenario("last_price = \"2230-01-01\"\n" + garch)).find("to tomorrow"), std::string::npos);
   try {
     require_valid(r, last + 86401);
     ADD_FAILURE() << "a result past its validity";
