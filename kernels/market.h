@@ -133,38 +133,25 @@ struct Heston {
 
   /// Whole steps before the call, of the variance alone: what it may be by a call that comes later than the forecast.
   PROOFLOAD_FN void run_in(const Paths<F>& paths) {
-    const F one = broadcast<F>(1.0f), step = to_float(broadcast_word<F>(plan.grid));
+    const F step = to_float(broadcast_word<F>(plan.grid));
     const Stream<F> prices(paths, address(Purpose::price, 1)), variances(paths, address(Purpose::variance, 1));
-    for (std::uint32_t rank = 0; rank < plan.warm_up; ++rank) {
-      F w[A];
-      PROOFLOAD_UNROLL
-      for (int i = 0; i < A; ++i) w[i] = broadcast<F>(0.0f);
-      correlated(plan, prices, rank, one, w);
-      PROOFLOAD_UNROLL
-      for (int q = 0; q < A / 4; ++q) {
-        F z[4];
-        normals(variances.draw(rank << 4 | static_cast<std::uint32_t>(q)), one, z);
-        PROOFLOAD_UNROLL
-        for (int j = 0; j < 4; ++j) {
-          const int i = 4 * q + j;
-          const F shock = fma(parameter(rotation_cos, i), w[i], parameter(rotation_sin, i) * z[j]);
-          u[i] = variance_after(i, parameter(mean_reversion, i) * step, shock);
-        }
-      }
-    }
+    for (std::uint32_t rank = 0; rank < plan.warm_up; ++rank) move_by(prices, variances, rank, step);
+    PROOFLOAD_UNROLL
+    for (int i = 0; i < A; ++i) x[i] = broadcast<F>(0.0f);
   }
 
-  PROOFLOAD_FN void move(std::uint32_t rank, F dt, F) {
+  PROOFLOAD_FN void move(std::uint32_t rank, F dt, F) { move_by(stream, own, rank, dt); }
+  PROOFLOAD_FN void move_by(const Stream<F>& prices, const Stream<F>& variances, std::uint32_t rank, F dt) {
     const F one = broadcast<F>(1.0f), half = broadcast<F>(0.5f);
     F w[A];
     PROOFLOAD_UNROLL
     for (int i = 0; i < A; ++i) w[i] = broadcast<F>(0.0f);
-    correlated(plan, stream, rank, one, w);
+    correlated(plan, prices, rank, one, w);
     const M moves = less(broadcast<F>(0.0f), dt);
     PROOFLOAD_UNROLL
     for (int q = 0; q < A / 4; ++q) {
       F z[4];
-      normals(own.draw(rank << 4 | static_cast<std::uint32_t>(q)), one, z);
+      normals(variances.draw(rank << 4 | static_cast<std::uint32_t>(q)), one, z);
       PROOFLOAD_UNROLL
       for (int j = 0; j < 4; ++j) {
         const int i = 4 * q + j;

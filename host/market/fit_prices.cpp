@@ -352,12 +352,12 @@ void check_in_force(FittedMarket& m) {
   if (m.in_force < m.bar)
     throw Error(fmt::format("--in-force {} (a bar is {}, and a variance does not move within one) write a longer time",
                             time, duration_text(double(m.bar))));
-  constexpr std::int64_t longest = 366 * 86400, most_bars = 1'000'000;
-  if (m.in_force > longest || m.in_force / m.bar > most_bars)
+  const double seconds = double(m.in_force);
+  if (seconds > longest_in_force || seconds / double(m.bar) > most_steps_in_force)
     throw Error(
-        fmt::format("--in-force {} (a scenario takes up to 366d, and {} bars) write a shorter time, or give a "
+        fmt::format("--in-force {} (a scenario takes up to {}, and {:.0f} bars) write a shorter time, or give a "
                     "coarser --bar",
-                    time, most_bars));
+                    time, duration_text(longest_in_force), most_steps_in_force));
   if (m.in_force > m.end - m.start)
     throw Error(
         fmt::format("--in-force {} (the history is {} long, and says nothing of a longer time) write a shorter "

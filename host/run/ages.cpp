@@ -24,8 +24,10 @@ AgedPath aged_path(const Compiled& compiled, std::uint64_t path) {
   return {static_cast<std::size_t>(age), path / n + age * age_path_stride};
 }
 
-AgedPaths::AgedPaths(const Compiled& compiled) : compiled_(compiled), part_(layout_of(compiled.plan)) {
-  if (!compiled.ages.empty()) one_ = at_age(compiled, 0);
+AgedPaths::AgedPaths(const Compiled& compiled) : compiled_(compiled) {
+  if (compiled.ages.empty()) return;
+  one_ = at_age(compiled, 0);
+  part_ = Tally(layout_of(compiled.plan));
 }
 
 void AgedPaths::run(Backend& backend, std::uint64_t seed, PathRange range, Tally& total, AgeLosses* ages) {

@@ -39,8 +39,9 @@ class AgedPaths {
 
  private:
   const Compiled& compiled_;
-  Compiled one_;  ///< of one age after another; made where there are several
-  Tally part_;
+  // Where there are several ages:
+  Compiled one_;  ///< of one after another
+  Tally part_;    ///< of a range's paths of one
 };
 
 }  // namespace proofload

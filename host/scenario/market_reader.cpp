@@ -504,18 +504,17 @@ void check_in_force(Report& report, const Node& top, const Scenario& s) {
              "a history says nothing of a time that is longer than it",
              "write a shorter time, or fit a longer history");
   if (s.market.variance.kind == VarianceKind::constant) return;
-  constexpr double most_steps = 1e6;
   const double step = grid_step(s);
   if (!(step > 0.0)) return;  // a model without one is refused for that
   if (in_force < step)
     complain(fmt::format("the model steps by {}", duration_text(step)),
              "a variance does not move within a step, so that no age differs from another",
              "take it out, or write a longer time");
-  else if (in_force / step > most_steps)
-    complain(
-        fmt::format("the model steps by {}", duration_text(step)),
-        fmt::format("those are {:.0f} steps before a call, and a path may take {:.0f}", in_force / step, most_steps),
-        "write a shorter time, or a coarser bar or grid");
+  else if (in_force / step > most_steps_in_force)
+    complain(fmt::format("the model steps by {}", duration_text(step)),
+             fmt::format("those are {:.0f} steps before a call, and a path may take {:.0f}", in_force / step,
+                         most_steps_in_force),
+             "write a shorter time, or a coarser bar or grid");
 }
 
 }  // namespace

@@ -124,9 +124,9 @@ class Reader {
     t.read("horizon", s_.run.horizon,
            {1.0, 40.0 * day, Open::neither, "a path that takes longer is unresolved; time on a path has 32 bits", "30d",
             true});
-    t.read(
-        "in_force", s_.run.in_force,
-        {1.0, 366.0 * day, Open::neither, "for how long haircuts stay set, while calls come at any time", "7d", true});
+    t.read("in_force", s_.run.in_force,
+           {1.0, longest_in_force, Open::neither, "for how long haircuts stay set, while calls come at any time", "7d",
+            true});
     if (const Node* list = t.get("confidence")) read_confidence(*list);
     bool joint = false;
     if (t.read("joint_under", joint, "whether pairs of under-collateralised tokens are counted"))

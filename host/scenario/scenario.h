@@ -301,6 +301,10 @@ struct Scenario {
   ~Scenario();
 };
 
+// What run.in_force may be.
+inline constexpr double longest_in_force = 366.0 * 86400.0;  ///< seconds
+inline constexpr double most_steps_in_force = 1e6;           ///< of the variance, before a call at its end
+
 /// Whether pairs of under-collateralised tokens are counted: as the scenario says, else up to 32 collaterals.
 bool counts_pairs(const Scenario&);
 
