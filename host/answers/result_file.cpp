@@ -503,9 +503,10 @@ TallyLayout adopt_older(ImageReader& image, std::uint64_t revision, const std::s
   r.compiled.plan.revision = static_cast<std::uint32_t>(revision);
   r.compiled.plan_hash = plan_hash;
   TallyLayout layout = layout_of(r.compiled.plan);
-  if (!image.has_dataset(section(Counted::breach).name)) layout.breaches = 0;
-  if (!image.has_dataset(section(Counted::least).name)) layout.lowest = 0;
-  if (!image.has_dataset(section(Counted::basis).name)) layout.based = 0;
+  for (const Section& s : sections) {
+    if (layout.size(s) > 0 && !image.has_dataset(s.name) && !layout.leave_out(s))
+      throw Refused{fmt::format("it has no {}, it was written by {}", s.name, r.engine)};
+  }
   // in revision 3 and before pairs were always counted
   layout.joint = image.extent_of(section(Counted::under).name).size() == 2 ? 1 : 0;
   return layout;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "answers/answer.h"
+#include "answers/figures.h"
 #include "answers/notes.h"
 #include "answers/validity.h"
 #include "base/table.h"
@@ -122,37 +123,43 @@ std::string margin_table(const Results& r, const Answers& all) {
          table.text();
 }
 
-std::string policy_table(const Answers& all, Detail detail) {
-  const bool breaches =
-      detail == Detail::all && (all.minimum || std::any_of(all.collateral.begin(), all.collateral.end(),
-                                                           [](const auto& c) { return c.p_breach.has_value(); }));
-  std::vector<std::string> header = {"collateral", "in force", "P(loss > in force)"};
-  if (breaches) header.emplace_back("P(breach)");
-  header.emplace_back("shortfall");
-  Table table(header);
-  bool any = false;
-  const auto add = [&](const CollateralAnswer& c, const std::string& name, const std::optional<Estimate>& breach) {
-    const bool policy = c.policy_haircut.has_value();
-    any |= policy;
-    std::vector<std::string> row = {name, policy ? percent(c.policy_haircut, 2) + " %" : "-",
-                                    policy ? probability(c.p_under) : "-"};
-    if (breaches) row.push_back(breach ? probability(*breach) : "-");
-    row.push_back(policy ? fmt::format("{:.3g} bp", 1e4 * c.mean_shortfall) : "-");
-    table.row(std::move(row));
-  };
-  for (const auto& c : all.collateral) add(c, c.name, c.p_breach);
-  if (all.portfolio && all.portfolio->policy_haircut)
-    add(*all.portfolio, "the book as one", all.minimum ? std::optional(all.minimum->p_breach) : std::nullopt);
-  if (!any) return {};
-  std::string text = "\nHaircut in force; shortfall: mean loss beyond it\n";
-  if (breaches) {
-    text += wrapped(
-        "P(breach): the price alone was down by more than it at a grid date up to the sale (of the book: up to its "
-        "last "
-        "sale), whether or not it was at the sale; sales before the first date have none to look at and count as 0",
-        2);
+/// A row of the columns of such a table for each of these; `meanings`: of columns that are not always there.
+Table figure_table(FigureTable which, Detail detail, const std::vector<const CollateralAnswer*>& of,
+                   std::string& meanings) {
+  std::vector<std::string> header = {"collateral"};
+  std::vector<std::vector<std::string>> rows;
+  for (const CollateralAnswer* c : of) rows.push_back({c->name});
+  for (const CollateralFigure& f : collateral_figures()) {
+    if (f.table != which) continue;
+    std::vector<std::string> cells;
+    for (const CollateralAnswer* c : of) cells.push_back(f.text(*c));
+    if (f.meaning != nullptr) {
+      const bool any = std::any_of(cells.begin(), cells.end(), [](const std::string& cell) { return cell != "-"; });
+      if (detail != Detail::all || !any) continue;
+      meanings += wrapped(f.meaning, 2);
+    }
+    header.emplace_back(f.heading);
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].push_back(std::move(cells[i]));
   }
-  return text + table.text();
+  Table table(std::move(header));
+  for (auto& row : rows) table.row(std::move(row));
+  return table;
+}
+
+std::string policy_table(const Answers& all, Detail detail) {
+  std::vector<const CollateralAnswer*> rows;
+  for (const auto& c : all.collateral) rows.push_back(&c);
+  CollateralAnswer book;
+  if (all.portfolio && all.portfolio->policy_haircut) {
+    book = *all.portfolio;
+    book.name = "the book as one";
+    if (all.minimum) book.p_breach = all.minimum->p_breach;
+    rows.push_back(&book);
+  }
+  if (std::none_of(rows.begin(), rows.end(), [](const auto* c) { return c->policy_haircut.has_value(); })) return {};
+  std::string meanings;
+  const Table table = figure_table(FigureTable::policies, detail, rows, meanings);
+  return "\nHaircut in force; shortfall: mean loss beyond it\n" + meanings + table.text();
 }
 
 constexpr std::size_t most_policies = 8;  // rows of a first look, so that it fits a screen
@@ -273,42 +280,15 @@ std::string margins_first(const Results& r, const Answers& all) {
          table.text();
 }
 
-/// Rounded down: nothing that is not priced is said to be.
-std::string rounded_down(double confidence) {
-  const double rest = 100.0 * (1.0 - confidence);
-  if (!(rest > 0.0)) return "100 %";
-  const int digits = std::clamp(1 - static_cast<int>(std::floor(std::log10(rest))), 0, 12);
-  const double unit = std::pow(10.0, digits);
-  return fmt::format("{:.{}f} %", std::floor(100.0 * confidence * unit) / unit, digits);
-}
-
-std::string exposure_text(const CollateralAnswer& c) {
-  const bool budget = c.exposure_cap_low.has_value();
-  const auto interval = [](auto low, auto high) {
-    return fmt::format(" [{}, {}]", rough_dollars(low), rough_dollars(high));
-  };
-  if (budget) return rough_dollars(c.exposure_cap) + interval(c.exposure_cap_low, c.exposure_cap_high);
-  if (!c.exposure_cap_per_loss_budget_low) return "-";
-  return rough_dollars(c.exposure_cap_per_loss_budget) +
-         interval(c.exposure_cap_per_loss_budget_low, c.exposure_cap_per_loss_budget_high);
-}
-
-std::string loss_then(const CollateralAnswer& c) {
-  if (!c.loss_given_failure) return "-";
-  return fmt::format("{} % [{}, {}]", percent(c.loss_given_failure, 1), percent(c.loss_given_failure_low, 1),
-                     percent(c.loss_given_failure_high, 1));
-}
-
 std::string failure_table(const Results& r, const Answers& all) {
   const bool any = std::any_of(all.collateral.begin(), all.collateral.end(),
                                [](const auto& c) { return c.highest_priced_confidence.has_value(); });
   if (!any) return {};
+  std::vector<const CollateralAnswer*> rows;
+  for (const auto& c : all.collateral) rows.push_back(&c);
+  std::string meanings;
+  const Table table = figure_table(FigureTable::failures, Detail::all, rows, meanings);
   const double budget = r.scenario.margin.loss_budget;
-  Table table({"collateral", "P(layer fails)", "loss then", "exposure cap", "priced up to"});
-  for (const auto& c : all.collateral) {
-    table.row({c.name, probability(c.p_failure), loss_then(c), exposure_text(c),
-               c.highest_priced_confidence ? rounded_down(*c.highest_priced_confidence) : "-"});
-  }
   const std::string cap = budget > 0.0
                               ? fmt::format("USD for an expected loss of {} USD per liquidation", dollars(budget))
                               : "USD for each USD of expected loss per liquidation";
@@ -317,7 +297,7 @@ std::string failure_table(const Results& r, const Answers& all) {
              "Failures; loss then: mean loss if the layer fails; exposure cap: " + cap +
                  "; priced up to: haircuts at higher confidences may be the loss given failure, which none can price",
              2) +
-         table.text();
+         meanings + table.text();
 }
 
 std::string rate_table(const Results& r, const Answers& all) {

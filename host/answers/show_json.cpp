@@ -2,6 +2,8 @@
 #include <cmath>
 
 #include "answers/answer.h"
+#include "answers/figures.h"
+#include "answers/haircut_json.h"
 #include "answers/notes.h"
 #include "answers/show.h"
 #include "answers/validity.h"
@@ -13,121 +15,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json estimate(const Estimate& e) {
-  return {{"estimate", json_number(e.estimate)}, {"low", json_number(e.low)}, {"high", json_number(e.high)}};
-}
-
-Json under(const CollateralAnswer& c) {
-  if (!c.policy_haircut) return nullptr;
-  Json out = {{"haircut", json_number(c.policy_haircut)}};
-  out.update(estimate(c.p_under));
-  out["mean_shortfall"] = json_number(c.mean_shortfall);
-  return out;
-}
-
-Json haircut(const HaircutAnswer& h) {
-  return {{"confidence", h.confidence},
-          {"value", json_number(h.value)},
-          {"low", json_number(h.low)},
-          {"high", json_number(h.high)},
-          {"expected_shortfall", json_number(h.expected_shortfall)},
-          {"expected_shortfall_low", json_number(h.expected_shortfall_low)},
-          {"expected_shortfall_high", json_number(h.expected_shortfall_high)}};
-}
-
-Json of_age(const AgeHaircut& h) {
-  return {{"age_seconds", json_number(h.age)},
-          {"value", json_number(h.value)},
-          {"low", json_number(h.low)},
-          {"high", json_number(h.high)}};
-}
-
-/// What is added to every haircut, behind what else it has.
-void add_margin(Json& out, const HaircutAnswer& h) {
-  out["required_margin"] = nullptr;
-  if (h.margin) {
-    out["required_margin"] = {{"value", json_number(h.margin)},
-                              {"low", json_number(h.margin_low)},
-                              {"high", json_number(h.margin_high)},
-                              {"closed_form", json_number(h.margin_closed_form)}};
-  }
-  out["parameter_interval"] = nullptr;
-  if (h.parameter_low)
-    out["parameter_interval"] = {{"low", json_number(h.parameter_low)}, {"high", json_number(h.parameter_high)}};
-}
-
-/// By how long the haircut had been set; null where no age differs.
-void add_ages(Json& out, const HaircutAnswer& h) {
-  out["by_age"] = h.by_age.empty() ? Json(nullptr) : Json::array();
-  for (const AgeHaircut& one : h.by_age) out["by_age"].push_back(of_age(one));
-  const AgeHaircut* worst = h.worst_age();
-  out["worst_age"] = worst != nullptr ? of_age(*worst) : Json(nullptr);
-}
-
-Json risk_rate(const std::optional<RiskRate>& rate) {
-  if (!rate) return nullptr;
-  return {{"value", json_number(rate->value)},
-          {"low", json_number(rate->low)},
-          {"high", json_number(rate->high)},
-          {"standard_error", json_number(rate->error)},
-          {"risk_free", json_number(rate->risk_free)},
-          {"calls", json_number(rate->calls)},
-          {"calls_standard_error", json_number(rate->calls_error)},
-          {"failures", json_number(rate->failures)},
-          {"failures_standard_error", json_number(rate->failures_error)},
-          {"hazard", json_number(rate->hazard)}};
-}
-
-Json exposure_cap(const CollateralAnswer& c) {
-  if (!c.exposure_cap_low) return nullptr;
-  return {{"value", json_number(c.exposure_cap)},
-          {"low", json_number(c.exposure_cap_low)},
-          {"high", json_number(c.exposure_cap_high)}};
-}
-
-Json collateral(const CollateralAnswer& c) {
-  Json haircuts = Json::array();
-  for (const auto& h : c.haircuts) {
-    Json one = haircut(h);
-    one["given_no_failure"] = json_number(h.given_no_failure);
-    one["beyond_cliff"] = h.beyond_cliff;
-    one["attribution"] = {{"price", json_number(h.attribution.price)},
-                          {"basis", json_number(h.attribution.basis)},
-                          {"latency", json_number(h.attribution.latency)},
-                          {"failure", json_number(h.attribution.failure)},
-                          {"liquidity", json_number(h.attribution.liquidity)}};
-    add_margin(one, h);
-    one["capital_efficiency"] = {{"single_chain", json_number(h.efficiency)},
-                                 {"wrapped", json_number(h.efficiency_wrapped)}};
-    add_ages(one, h);
-    haircuts.push_back(std::move(one));
-  }
-  return {{"name", c.name},
-          {"asset", c.asset},
-          {"route", c.route},
-          {"p_under", under(c)},
-          {"p_failure", estimate(c.p_failure)},
-          {"haircuts", std::move(haircuts)},
-          {"loss_given_failure", json_number(c.loss_given_failure)},
-          {"exposure_cap_per_loss_budget", json_number(c.exposure_cap_per_loss_budget)},
-          {"unresolved", c.unresolved},
-          {"p_breach", c.p_breach ? estimate(*c.p_breach) : Json(nullptr)},
-          {"exposure_cap_per_loss_budget_low", json_number(c.exposure_cap_per_loss_budget_low)},
-          {"exposure_cap_per_loss_budget_high", json_number(c.exposure_cap_per_loss_budget_high)},
-          {"exposure_cap", exposure_cap(c)},
-          {"highest_priced_confidence", json_number(c.highest_priced_confidence)},
-          {"risk_rate", risk_rate(c.risk_rate)},
-          {"wrapped_alternative", c.wrapped ? Json(*c.wrapped) : Json(nullptr)},
-          {"loss_given_failure_low", json_number(c.loss_given_failure_low)},
-          {"loss_given_failure_high", json_number(c.loss_given_failure_high)}};
-}
-
 /// The book's price at its worst grid date.
 Json minimum(const Answers& all) {
   if (!all.minimum) return nullptr;
   Json breach = {{"haircut", json_number(all.portfolio->policy_haircut)}}, quantiles = Json::array();
-  breach.update(estimate(all.minimum->p_breach));
-  for (const auto& h : all.minimum->quantiles) quantiles.push_back(haircut(h));
+  breach.update(estimate_json(all.minimum->p_breach));
+  for (const auto& h : all.minimum->quantiles) quantiles.push_back(quantile_json(h));
   return {{"p_breach", std::move(breach)}, {"quantiles", std::move(quantiles)}};
 }
 
@@ -176,7 +69,11 @@ Json show_json(const Results& r) {
               {"unresolved", all.unresolved},
               {"collateral", Json::array()},
               {"routes", Json::array()}};
-  for (const auto& c : all.collateral) out["collateral"].push_back(collateral(c));
+  for (const auto& c : all.collateral) {
+    Json& one = out["collateral"].emplace_back();
+    for (const CollateralFigure& f : collateral_figures())
+      if (f.key != nullptr) one[f.key] = f.json(c);
+  }
   for (const auto& route : all.routes) {
     out["routes"].push_back({{"name", route.name},
                              {"delay_seconds",
@@ -191,18 +88,18 @@ Json show_json(const Results& r) {
   // Additions to the contract.
   out["layers"] = Json::array();
   for (const auto& layer : all.layers)
-    out["layers"].push_back({{"name", layer.name}, {"p_failure", estimate(layer.p_failure)}});
+    out["layers"].push_back({{"name", layer.name}, {"p_failure", estimate_json(layer.p_failure)}});
   out["joint_failure"] = matrix(all.joint_failure);
   out["portfolio"] = nullptr;
   if (all.portfolio) {
     Json haircuts = Json::array();
     for (const auto& h : all.portfolio->haircuts) {
-      haircuts.push_back(haircut(h));
-      add_margin(haircuts.back(), h);
-      add_ages(haircuts.back(), h);
+      haircuts.push_back(quantile_json(h));
+      add_margin_json(haircuts.back(), h);
+      add_ages_json(haircuts.back(), h);
     }
     out["portfolio"] = {
-        {"p_under", under(*all.portfolio)}, {"haircuts", std::move(haircuts)}, {"minimum", minimum(all)}};
+        {"p_under", p_under_json(*all.portfolio)}, {"haircuts", std::move(haircuts)}, {"minimum", minimum(all)}};
   }
   out["laws"] = Json::array();
   for (const auto& law : r.compiled.laws) {

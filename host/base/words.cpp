@@ -171,6 +171,14 @@ std::string p_value(std::optional<double> p, int digits) {
   return fmt::format("{:.{}f}", *p, digits);
 }
 
+std::string rounded_down(double confidence) {
+  const double rest = 100.0 * (1.0 - confidence);
+  if (!(rest > 0.0)) return "100 %";
+  const int digits = std::clamp(1 - static_cast<int>(std::floor(std::log10(rest))), 0, 12);
+  const double unit = std::pow(10.0, digits);
+  return fmt::format("{:.{}f} %", std::floor(100.0 * confidence * unit) / unit, digits);
+}
+
 std::string confidence_text(double confidence) { return share_text(confidence, 10); }
 
 std::string counted(std::uint64_t n, std::string_view one, std::string_view more) {

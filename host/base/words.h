@@ -42,6 +42,7 @@ std::string probability(double p);           ///< "0", or three digits, or more 
 std::string probability(const Estimate& e);  ///< "0.012 [0.011, 0.013]"
 /// "0.0312", "< 0.0001", "> 0.9999" (but an exact 1 is "1.0000"), with so many decimals.
 std::string p_value(std::optional<double> p, int digits = 4);
+std::string rounded_down(double confidence);     ///< 0.99949 -> "99.94 %": nothing that is not priced is said to be
 std::string confidence_text(double confidence);  ///< 0.999 -> "99.9 %", without the noise of binary fractions
 /// 1 -> "1 path", 4000 -> "4,000 paths"; `more`: the plural where it is not the word and an s.
 std::string counted(std::uint64_t n, std::string_view one, std::string_view more = {});
