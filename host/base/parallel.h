@@ -13,10 +13,11 @@
 
 namespace proofload {
 
-/// Calls body(0) .. body(threads - 1), each on a thread of its own; the first exception is thrown on to the caller.
-/// Throws Error when the system has no more threads.
+/// Calls body(0) .. body(threads - 1), each on a thread of its own (a single one on the caller's); the first exception
+/// is thrown on to the caller. Throws Error when the system has no more threads.
 template <class Body>
 void on_threads(int threads, const Body& body) {
+  if (threads == 1) return body(0);
   std::vector<std::exception_ptr> failed(static_cast<std::size_t>(threads));
   {
     std::vector<std::jthread> team;

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <new>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -39,12 +40,20 @@ struct AlignedFloats {
   float* data;
 };
 
-/// A library built with -ffast-math sets flush-to-zero for the whole process: a worker starts from the IEEE default.
-void set_ieee_rounding() {
+/// A library built with -ffast-math sets flush-to-zero for the whole process: a worker has the IEEE default while it
+/// runs.
+class IeeeRounding {
 #if defined(__x86_64__)
-  _mm_setcsr(0x1f80);
+ public:
+  IeeeRounding() { _mm_setcsr(0x1f80); }
+  ~IeeeRounding() { _mm_setcsr(before_); }
+  IeeeRounding(const IeeeRounding&) = delete;
+  IeeeRounding& operator=(const IeeeRounding&) = delete;
+
+ private:
+  unsigned before_ = _mm_getcsr();
 #endif
-}
+};
 
 /// Chunks of a range of paths, taken by whoever is free.
 class Chunks {
@@ -92,26 +101,30 @@ class CpuBackend final : public Backend {
 
  private:
   void run_part(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total,
-                std::uint64_t* fingerprint = nullptr) const {
-    const AlignedFloats floats(compiled.tables.floats), rows(compiled.rows);
-    const Tables tables{floats.data, rows.data};
+                std::uint64_t* fingerprint = nullptr) {
+    const AlignedFloats floats(compiled.tables.floats);
+    const Tables tables{floats.data, compiled.rows.data()};
     const Key key = make_key(seed);
-    const int threads = fitting_threads(total.layout);
-    std::vector<std::unique_ptr<WorkerMemory>> memory(static_cast<std::size_t>(threads));
+    const TallyLayout& layout = total.layout;
+    const int threads = fitting_threads(layout);
+    std::vector<std::unique_ptr<WorkerMemory>> memory;  // ours until all has gone well: what is kept is all 0
+    if (kept_layout_ == layout) memory.swap(kept_);
+    memory.resize(static_cast<std::size_t>(threads));
     std::vector<std::uint64_t> lowest(memory.size(), ~std::uint64_t{0}), hashes(memory.size(), 0);
     Chunks chunks(range);
     on_threads(threads, [&](int t) {
-      set_ieee_rounding();
+      [[maybe_unused]] const IeeeRounding rounding{};
       PathRange c = chunks.take();
       if (c.count == 0) return;
       try {
         auto& mine = memory[static_cast<std::size_t>(t)];
-        mine = std::make_unique<WorkerMemory>(total.layout);  // on the thread that will use it
+        if (!mine) mine = std::make_unique<WorkerMemory>(layout);  // on the thread that will use it
         Listener listener{};
         Worker worker = mine->worker();
         if (fingerprint != nullptr) worker.listener = &listener;
         for (; c.count != 0; c = chunks.take()) {
           lanes_.run(compiled.plan, tables, key, c.first, static_cast<std::uint32_t>(c.count), worker);
+          mine->paths += c.count;
         }
         lowest[static_cast<std::size_t>(t)] = worker.lowest_non_finite;
         hashes[static_cast<std::size_t>(t)] = listener.fingerprint;
@@ -129,12 +142,18 @@ class CpuBackend final : public Backend {
       const std::size_t n = total.counts.size(), share = n / static_cast<std::size_t>(threads) + 1;
       const std::size_t first = std::min(n, static_cast<std::size_t>(t) * share), last = std::min(n, first + share);
       for (const auto& part : memory) {
-        for (std::size_t i = first; part && i < last; ++i) total.counts[i] += part->counts.data[i];
+        if (part) drain(*part, layout, first, last, total.counts);
       }
     });
     for (std::size_t t = 0; t < memory.size(); ++t) {
-      for (std::size_t i = 0; memory[t] && i < total.sums.size(); ++i) total.sums[i] += memory[t]->sums.data[i];
       total.lowest_non_finite = std::min(total.lowest_non_finite, lowest[t]);
+      if (!memory[t]) continue;
+      for (std::size_t i = 0; i < total.sums.size(); ++i) total.sums[i] += std::exchange(memory[t]->sums.data[i], 0);
+      memory[t]->paths = 0;
+    }
+    if (WorkerMemory::size(layout) * static_cast<std::uint64_t>(threads) < small) {
+      kept_.swap(memory);
+      kept_layout_ = layout;
     }
     total.paths += range.count;
   }
@@ -165,6 +184,9 @@ class CpuBackend final : public Backend {
   const Lanes& lanes_;
   int threads_;
   mutable std::atomic<bool> said_{false};
+  /// Of the last run: a run of a millisecond would spend it on zeroing counters.
+  std::vector<std::unique_ptr<WorkerMemory>> kept_;
+  TallyLayout kept_layout_{};
 };
 
 bool has_avx2() {

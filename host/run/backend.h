@@ -12,6 +12,7 @@
 
 namespace proofload {
 
+/// Of one caller at a time.
 class Backend {
  public:
   virtual ~Backend() = default;

@@ -97,6 +97,20 @@ TEST(Bits, EveryLargerBookGivesTheSameTallyOnEveryLane) {
   }
 }
 
+/// Counters are kept from run to run: nothing of one is left in the next, whatever came between.
+TEST(Bits, ABackendForgetsWhatItRan) {
+  const Compiled stormy_plan = compile(stormy()), crowd = compile(crowded());
+  for (const int threads : {1, 2}) {
+    const auto backend = cpu("auto", threads);
+    const Tally first = run(*backend, stormy_plan, {{5, 9'011}});
+    backend->fingerprint(stormy_plan, 7, {0, 500});
+    EXPECT_TRUE(run(*backend, stormy_plan, {{5, 9'011}}) == first);
+    run(*backend, crowd, {{0, 500}});
+    EXPECT_TRUE(run(*backend, stormy_plan, {{5, 9'011}}) == first);
+    EXPECT_TRUE(run(*cpu("auto", threads), stormy_plan, {{5, 9'011}}) == first);
+  }
+}
+
 TEST(Bits, APlantedDifferenceIsSeen) {
   const Compiled compiled = compile(stormy());
   Compiled other = compiled;
