@@ -92,12 +92,14 @@ PROOFLOAD_FN void jumps(const Plan& plan, const Tables& tables, const Paths<F>& 
   }
   if (!(plan.jumps & 2u)) return;
   PROOFLOAD_UNROLL
-  for (int q = 0; q < Market::assets / 4; ++q) {
+  for (int q = 0; q < (Market::assets + 3) / 4; ++q) {
     const F steps[4] = {dt, dt, dt, dt};
     F own[4];
     own_jumps(plan, tables, paths, rank, q, steps, own);
     PROOFLOAD_UNROLL
-    for (int j = 0; j < 4; ++j) market.add(4 * q + j, unscaled(plan, work, own[j]));
+    for (int j = 0; j < 4; ++j) {
+      if (4 * q + j < Market::assets) market.add(4 * q + j, unscaled(plan, work, own[j]));
+    }
   }
 }
 

@@ -28,7 +28,7 @@ PROOFLOAD_FN F planar(const Tables& tables, std::uint32_t offset, int stride, in
 template <int A, class F>
 PROOFLOAD_FN void correlated(const Plan& plan, const Stream<F>& stream, std::uint32_t rank, F variance, F (&w)[A]) {
   PROOFLOAD_UNROLL
-  for (int q = 0; q < A / 4; ++q) {
+  for (int q = 0; q < (A + 3) / 4; ++q) {
     F z[4];
     normals(stream.draw(rank << 4 | static_cast<std::uint32_t>(q)), variance, z);
     PROOFLOAD_UNROLL
@@ -209,6 +209,7 @@ struct Bars {
   static constexpr int assets = A;
   F x[A], open[A], h[A], mixer;  // open: log price at the bar's start
   U row;
+  M opens = less(broadcast_word<F>(0), broadcast_word<F>(0));  // lanes whose next move is the first of a new bar
   const Plan& plan;
   const Tables& tables;
   const Paths<F>& paths;
@@ -239,14 +240,18 @@ struct Bars {
     mixer = mixing_variance(plan, tables, paths, 1, 0);
     for (std::uint32_t rank = 0; rank < plan.warm_up; ++rank) {
       move_as(1, rank, bar, bar);
-      close_as(1, rank, equal(zero, zero));
+      close_as(equal(zero, zero));
+      begin(1, rank + 1);
       PROOFLOAD_UNROLL
       for (int i = 0; i < A; ++i) x[i] = open[i] = broadcast<F>(0.0f);
     }
   }
-  PROOFLOAD_FN void move(std::uint32_t rank, F dt, F left) { move_as(0, rank, dt, left); }
-  PROOFLOAD_FN void close(std::uint32_t rank, M ends) {
-    if (any(ends)) close_as(0, rank, ends);
+  PROOFLOAD_FN void move(std::uint32_t rank, F dt, F left) {
+    if (any(opens)) begin(0, rank);
+    move_as(0, rank, dt, left);
+  }
+  PROOFLOAD_FN void close(std::uint32_t, M ends) {
+    if (any(ends)) close_as(ends);
   }
 
   /// `left`: ticks to the end of the bar, at least dt.
@@ -260,7 +265,9 @@ struct Bars {
       variance = dt * (one - share);
     }
     const bool recorded = plan.rows != 0 && plan.new_block == 0;
-    if (!recorded) correlated(plan, Stream<F>(paths, address(Purpose::price, name)), rank, variance, w);
+    // A move to the end of a bootstrapped bar has nothing to bridge: normals of variance 0 would add 0.
+    if (!recorded && any(less(zero, variance)))
+      correlated(plan, Stream<F>(paths, address(Purpose::price, name)), rank, variance, w);
     const float root_bar = plan.root_bar;
     PROOFLOAD_UNROLL
     for (int i = 0; i < A; ++i) {
@@ -268,13 +275,13 @@ struct Bars {
       F to = zero;
       if (plan.rows != 0) {
         static_assert(limit::walked_assets == 16);
-        const F shock = gather(tables.rows + i, row << 4);
+        const F shock = gather(tables.rows + i, A == 1 ? row : row << 4);
         to = share * (fma(deviation * broadcast<F>(root_bar), shock, open[i]) - x[i]);
       }
       x[i] = x[i] + fma(deviation, w[i], to);
     }
   }
-  PROOFLOAD_FN void close_as(std::uint32_t name, std::uint32_t rank, M ends) {
+  PROOFLOAD_FN void close_as(M ends) {
     const F zero = broadcast<F>(0.0f);
     PROOFLOAD_UNROLL
     for (int i = 0; i < A; ++i) {
@@ -283,18 +290,24 @@ struct Bars {
       h[i] = select(ends, next, h[i]);
       open[i] = select(ends, x[i], open[i]);
     }
-    if (plan.mixer.count != 0) mixer = select(ends, mixing_variance(plan, tables, paths, name, rank + 1), mixer);
+    opens = ends;
+  }
+  /// What a new bar draws, when it begins: after the last sale none does.
+  PROOFLOAD_FN void begin(std::uint32_t name, std::uint32_t rank) {
+    const M now = opens;
+    opens = without(opens, opens);
+    if (plan.mixer.count != 0) mixer = select(now, mixing_variance(plan, tables, paths, name, rank), mixer);
     if (plan.rows == 0) return;
-    const U last = broadcast_word<F>(plan.rows - 1), one = broadcast_word<F>(1), begin = broadcast_word<F>(0);
+    const U last = broadcast_word<F>(plan.rows - 1), one = broadcast_word<F>(1), first = broadcast_word<F>(0);
     U next = row + one;
     if (plan.new_block == 0) {
       next = min(next, last);  // the record is over: its last row is 0
     } else {
-      const Words<F> words = Stream<F>(paths, address(Purpose::row, name)).draw(rank + 1);
-      next = select(less(last, next), begin, next);
+      const Words<F> words = Stream<F>(paths, address(Purpose::row, name)).draw(rank);
+      next = select(less(last, next), first, next);
       next = select(less(words.word[0], broadcast_word<F>(plan.new_block)), any_row(words.word[1]), next);
     }
-    row = select(ends, next, row);
+    row = select(now, next, row);
   }
   PROOFLOAD_FN void add(int i, F jump) {
     x[i] = x[i] + jump;

@@ -406,6 +406,7 @@ class MarketCompiler {
     ++plan_.rows;
     for (std::size_t i = 0; i < limit::walked_assets; ++i)
       out_.rows.push_back(i < row.size() ? static_cast<float>(row[i] * scale) : 0.0f);
+    if (n_ == 1) out_.column.push_back(out_.rows[out_.rows.size() - limit::walked_assets]);
   }
 
   void jumps() {

@@ -22,7 +22,8 @@ struct LawReport {
 struct Compiled {
   Plan plan{};
   TableSet tables;
-  std::vector<float> rows;  ///< Tables::rows: shocks, limit::walked_assets floats a row
+  std::vector<float> rows;    ///< Tables::rows: shocks, limit::walked_assets floats a row
+  std::vector<float> column;  ///< the same for CPU lanes, where a bar model has one asset: a float a row; else empty
   /// Of each age of a haircut in force, plan.warm_up: all have equal shares of the paths (run/ages.h). Empty: no age
   /// differs from another. The plan itself is that of the last.
   std::vector<std::uint32_t> ages;
@@ -30,6 +31,9 @@ struct Compiled {
   std::vector<LawReport> laws;
   std::vector<std::string> outages;  ///< "chains.base.outages.sequencer", in the plan's order
   std::string plan_hash;             ///< 32 hex digits: the problem, without seed and number of paths
+
+  /// Tables::rows of CPU lanes.
+  const float* lane_rows() const { return column.empty() ? rows.data() : column.data(); }
 };
 
 }  // namespace proofload

@@ -103,7 +103,7 @@ class CpuBackend final : public Backend {
   void run_part(const Compiled& compiled, std::uint64_t seed, PathRange range, Tally& total,
                 std::uint64_t* fingerprint = nullptr) {
     const AlignedFloats floats(compiled.tables.floats);
-    const Tables tables{floats.data, compiled.rows.data()};
+    const Tables tables{floats.data, compiled.lane_rows()};
     const Key key = make_key(seed);
     const TallyLayout& layout = total.layout;
     const int threads = fitting_threads(layout);

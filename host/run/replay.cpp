@@ -3,7 +3,7 @@
 namespace proofload {
 namespace {
 
-Tables tables_of(const Compiled& compiled) { return {compiled.tables.floats.data(), compiled.rows.data()}; }
+Tables tables_of(const Compiled& compiled) { return {compiled.tables.floats.data(), compiled.lane_rows()}; }
 
 }  // namespace
 

@@ -97,6 +97,31 @@ TEST(Bits, EveryLargerBookGivesTheSameTallyOnEveryLane) {
   }
 }
 
+/// Bars of one asset have kernels of their own on a CPU, and rows without gaps: the same paths as in the kernels for
+/// four, which take a plan that says it has two.
+TEST(Bits, OneAssetAloneIsTheFirstOfFour) {
+  constexpr PathRange range{5, 4'011};
+  int tried = 0;
+  for (const auto& [name, scenario] : markets()) {
+    if (scenario.market.assets.size() != 2) continue;
+    const Compiled one = compile(narrowed(scenario));
+    if (one.plan.process != Process::bars) continue;
+    SCOPED_TRACE(name);
+    ASSERT_EQ(one.plan.assets, 1u);
+    EXPECT_EQ(one.column.size() * limit::walked_assets, one.rows.size());
+    Compiled four = one;
+    four.plan.assets = 2;
+    four.column.clear();
+    for (const auto& lanes : usable_lanes()) {
+      const auto backend = cpu(lanes, 1);
+      EXPECT_TRUE(run(*backend, one, {range}) == run(*backend, four, {range})) << lanes;
+      EXPECT_EQ(backend->fingerprint(one, 7, range), backend->fingerprint(four, 7, range)) << lanes;
+    }
+    ++tried;
+  }
+  EXPECT_GE(tried, 8);
+}
+
 /// Counters are kept from run to run: nothing of one is left in the next, whatever came between.
 TEST(Bits, ABackendForgetsWhatItRan) {
   const Compiled stormy_plan = compile(stormy()), crowd = compile(crowded());

@@ -275,6 +275,25 @@ inline Scenario widened(Scenario s, std::size_t n) {
   return s;
 }
 
+/// A market of two assets with the first alone, and what sells it.
+inline Scenario narrowed(Scenario s) {
+  MarketSpec& m = s.market;
+  m.assets.resize(1);
+  m.correlation.clear();
+  std::erase_if(s.collateral, [&](const CollateralSpec& c) { return c.asset != m.assets[0].name; });
+  VarianceSpec& v = m.variance;
+  for (auto* list : {&v.mean_reversion, &v.vol_of_vol, &v.correlation, &v.initial, &v.alpha, &v.gamma, &v.beta,
+                     &v.forecast, &s.systemic.prices}) {
+    if (!list->empty()) list->resize(1);
+  }
+  if (m.jumps) m.jumps->loadings.resize(1), m.jumps->own.resize(1);
+  for (auto& row : m.innovation.rows) row.resize(1);
+  if (s.stress.replay) {
+    for (auto& row : s.stress.replay->returns) row.resize(1);
+  }
+  return s;
+}
+
 /// With 18 routes more, each with a stage of its own, to four chains more, and two collaterals on each.
 inline Scenario enlarged(Scenario s) {
   for (int c = 0; c < 4; ++c) {
