@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/error.h"
 #include "plan/compile.h"
@@ -83,17 +84,29 @@ double log_loss(int bin, double part) {
   return -std::log1p(-std::min(low + part * (high - low), last));
 }
 
-/// The losses of a bin are spread evenly over it.
-TailForecast histogram_tail(std::span<const std::uint64_t> counts, std::uint64_t paths,
-                            const std::vector<double>& confidence) {
+/// The same in the middle of every bin, which every forecast asks for.
+const std::vector<double>& middle_losses() {
+  static const std::vector<double> middles = [] {
+    std::vector<double> all;
+    for (int bin = 0; bin < loss_bins; ++bin) all.push_back(log_loss(bin, 0.5));
+    return all;
+  }();
+  return middles;
+}
+
+/// The losses of a bin are spread evenly over it. Leaves the histogram empty, for the next forecast.
+TailForecast drain_tail(std::span<std::uint64_t> counts, std::uint64_t paths, const std::vector<double>& confidence) {
   const double least = *std::min_element(confidence.begin(), confidence.end()), n = static_cast<double>(paths);
   const auto wanted = static_cast<std::size_t>(std::clamp((1.0 - least) * (n + 1.0) + 2.0, 1.0, n));
   std::vector<double> highest;
   double squares = 0.0;
-  for (std::size_t b = counts.size(); b-- > 0;) {
+  const std::vector<double>& middles = middle_losses();
+  std::size_t end = 0;  // of the bins in which a path lies: nearly all of a histogram is beyond
+  for (std::uint64_t found = 0; found < paths && end < counts.size(); ++end) found += counts[end];
+  for (std::size_t b = end; b-- > 0;) {
     if (counts[b] == 0) continue;
     const int bin = static_cast<int>(b);
-    const double many = static_cast<double>(counts[b]), middle = log_loss(bin, 0.5);
+    const double many = static_cast<double>(std::exchange(counts[b], 0)), middle = middles[b];
     squares += many * middle * middle;
     for (double i = many - 1.0; i >= 0.0 && highest.size() < wanted; --i)
       highest.push_back(log_loss(bin, (i + 0.5) / many));
@@ -101,6 +114,12 @@ TailForecast histogram_tail(std::span<const std::uint64_t> counts, std::uint64_t
   TailForecast tail = empirical_tail(highest, confidence, paths);
   tail.stdev = std::sqrt(squares / n);
   return tail;
+}
+
+/// Nobody asks a forecast for its price layer or for how long a message took: what is not counted takes no time.
+void count_losses_alone(Plan& plan) {
+  plan.readings = plan.routes = 0;
+  std::fill(std::begin(plan.first_reading), std::end(plan.first_reading), std::uint16_t{0});
 }
 
 }  // namespace
@@ -131,7 +150,8 @@ BarForecast::BarForecast(const BarModel& model, const Horizon& horizon, std::siz
     : confidence_(std::move(confidence)), backend_(make_backend({"cpu", "auto", 1})) {
   if (model.residuals.empty())
     throw Error("a forecast without residuals (there is nothing to draw from) give a longer history");
-  const Compiled compiled = compile(scenario_of(model, horizon, in_force));
+  Compiled compiled = compile(scenario_of(model, horizon, in_force));
+  count_losses_alone(compiled.plan);
   for (std::size_t age = 0; age < compiled.ages.size(); ++age) compiled_.push_back(at_age(compiled, age));
   if (compiled_.empty()) compiled_.push_back(compiled);
   // compile() takes omega from a long-run volatility, which does not exist with a persistence of 1 and more.
@@ -141,15 +161,13 @@ BarForecast::BarForecast(const BarModel& model, const Horizon& horizon, std::siz
 
 TailForecast BarForecast::operator()(double variance, std::size_t paths, std::uint64_t seed) {
   if (paths == 0) return {};
-  std::fill(tally_.counts.begin(), tally_.counts.end(), 0);
-  tally_.paths = 0;
   const std::size_t ages = compiled_.size();
   for (std::size_t age = 0; age < ages; ++age) {
     parameter(compiled_[age], first_variance) = static_cast<float>(variance / ticks_per_second);
     const std::uint64_t count = (paths + ages - 1 - age) / ages;
     if (count > 0) backend_->run(compiled_[age], seed, {age * age_path_stride, count}, tally_);
   }
-  return histogram_tail(std::span(tally_.counts).subspan(tally_.layout.latency(0), loss_bins), paths, confidence_);
+  return drain_tail(std::span(tally_.counts).subspan(tally_.layout.latency(0), loss_bins), paths, confidence_);
 }
 
 }  // namespace proofload

@@ -30,7 +30,8 @@ std::vector<double> losses_over(std::span<const double> returns, const Horizon& 
     gaps[i + 1] = gaps[i] + (known ? 0 : 1);
   }
   for (std::size_t i = 0; i < returns.size(); ++i) {
-    const std::size_t end = i + static_cast<std::size_t>(horizon.at(Horizon::spread(i)));
+    const int bars = horizon.bars.size() == 1 ? horizon.bars[0] : horizon.at(Horizon::spread(i));
+    const std::size_t end = i + static_cast<std::size_t>(bars);
     if (end <= returns.size() && gaps[end] == gaps[i]) losses[i] = total[i] - total[end];
   }
   return losses;

@@ -13,6 +13,7 @@
 #include "market/backtest_show.h"
 #include "market/bar_forecast.h"
 #include "market/fit.h"
+#include "plan/compile.h"
 #include "tests/support.h"
 
 namespace proofload {
@@ -221,6 +222,68 @@ TEST(BarForecast, AnExplodingVarianceIsFinite) {
       EXPECT_GT(x, 0.05) << alpha;
     }
   }
+}
+
+/// A forecast leaves out what it does not read. A scenario that says the same, compiled and counted in full by scalar
+/// lanes, has the same losses.
+TEST(BarForecast, IsARunInFull) {
+  std::vector<double> z(1001);
+  for (std::size_t i = 0; i < z.size(); ++i)
+    z[i * 379 % z.size()] = 0.7 * student_quantile(5.0, (double(i) + 0.5) / double(z.size()));
+  const BarModel m{2e-6, 0.05, 0.06, 0.90, z, 5.0};
+  const double variance = 3e-4;
+  Scenario s = parse_scenario(R"(
+schema = 1
+name = "in full"
+run = { horizon = "5s", paths = 20000 }
+[market]
+assets = [ { name = "A", price = 1, volatility = 1, drift = 0.5 } ]
+[routes.r]
+collateral_chain = "c"
+liability_chain = "c"
+stages = [ { name = "relay", kind = "constant", value = "4s" } ]
+[[collateral]]
+name = "a"
+asset = "A"
+route = "r"
+)",
+                              "in full");
+  s.chains.resize(1);
+  s.chains[0].block_time = 1.0;
+  s.market.innovation.kind = InnovationKind::bootstrap;
+  s.market.innovation.bar = 1.0;
+  s.market.innovation.block = m.block;
+  for (const double x : z) s.market.innovation.rows.push_back({x});
+  s.market.variance.kind = VarianceKind::gjr_garch;
+  s.market.variance.bar = 1.0;
+  s.market.variance.alpha = {m.alpha};
+  s.market.variance.gamma = {m.gamma};
+  s.market.variance.beta = {m.beta};
+  s.market.variance.forecast = {1.0};
+  Compiled compiled = compile(s);
+  EXPECT_GT(compiled.plan.readings, 0u);
+  EXPECT_GT(compiled.plan.routes, 0u);
+  float* const planes = compiled.tables.floats.data() + compiled.plan.dynamics;
+  planes[omega * limit::walked_assets] = float(m.omega / ticks_per_second);
+  planes[first_variance * limit::walked_assets] = float(variance / ticks_per_second);
+  Tally tally(layout_of(compiled.plan));
+  make_backend({"cpu", "scalar", 1})->run(compiled, 9, {0, 20000}, tally);
+  ASSERT_EQ(tally.counts[tally.layout.latency(0)] + tally.counts[tally.layout.latency(1) - 1], 0u);
+  double squares = 0.0;  // as BarForecast adds them up
+  for (int b = loss_bins - 1; b-- > 1;) {
+    const double many = double(tally.counts[tally.layout.latency(0) + std::size_t(b)]);
+    const double high = loss_edge(b + 1), loss = -std::log1p(-(loss_edge(b) + 0.5 * (high - loss_edge(b))));
+    if (many > 0.0) squares += many * loss * loss;
+  }
+  BarForecast forecast(m, {{4}, {1.0}}, 0, {0.99, 0.999});
+  const TailForecast tail = forecast(variance, 20000, 9);
+  EXPECT_EQ(tail.stdev, std::sqrt(squares / 20000.0));
+  // A call before, of other losses, changes nothing.
+  forecast(9.0 * variance, 20000, 10);
+  const TailForecast again = forecast(variance, 20000, 9);
+  EXPECT_EQ(again.stdev, tail.stdev);
+  EXPECT_EQ(again.quantile, tail.quantile);
+  EXPECT_EQ(again.shortfall, tail.shortfall);
 }
 
 TEST(BarForecast, ManyLengthsAreMergedAndKeepTheirMean) {
