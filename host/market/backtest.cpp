@@ -106,11 +106,8 @@ SubjectHistory walk_subject(const PriceHistory& prices, const DelayTrack& track,
                             pool};
   const std::size_t look_back = in_bars(options.look_back, prices.bar);
   const double bars_mean = track.horizon.mean();
-  std::vector<Forecaster> forecasters;
-  for (const auto& name : options.models) {
-    forecasters.push_back(forecast_model(name).make(settings));
-    out.models.push_back(empty_history(name, options.confidence.size()));
-  }
+  const std::vector<Forecaster> forecasters = make_forecasters(options.models, settings);
+  for (const auto& name : options.models) out.models.push_back(empty_history(name, options.confidence.size()));
   Stressed stressed(track.horizon, options.confidence, settings.window);
   std::size_t stress_epoch = 0;
   std::vector<double> stress;

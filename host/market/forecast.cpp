@@ -8,6 +8,7 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <numeric>
 
 #include "base/error.h"
@@ -208,37 +209,96 @@ Forecaster make_long_memory(const ForecastSettings& s) {
 // ---- GJR-GARCH ------------------------------------------------------------------------------------------------------
 
 /// Quantiles of a unit-variance Student-t at evenly spread probabilities, as residuals to draw from. One table for each
-/// per cent of dof: it changes a 99.9 % quantile by less than one part in a thousand.
-std::vector<double> student_residuals(double dof) {
+/// per cent of dof (it changes a 99.9 % quantile by less than one part in a thousand), made once: fits come back to the
+/// same ones, day after day and asset by asset.
+std::span<const double> student_residuals(double dof) {
+  static std::mutex alone;
+  static std::map<long, std::vector<double>> tables;  // by 100 ln dof; 0: normal
+  const long key = std::isfinite(dof) ? std::lround(100.0 * std::log(dof)) : 0;
+  const std::scoped_lock lock(alone);
+  if (const auto made = tables.find(key); made != tables.end()) return made->second;
   constexpr std::size_t half = 8192;
   std::vector<double> z(2 * half);
+  dof = key == 0 ? INFINITY : std::exp(0.01 * static_cast<double>(key));
   const double unit = std::isfinite(dof) ? std::sqrt((dof - 2.0) / dof) : 1.0;
   for (std::size_t i = 0; i < half; ++i) {
     z[half + i] = unit * student_quantile(dof, 0.5 - (static_cast<double>(i) + 0.5) / (2.0 * double(half)));
     z[half - 1 - i] = -z[half + i];
   }
-  return z;
+  return tables.emplace(key, std::move(z)).first->second;
 }
+
+/// The fits of a walk, each from where the one before it ended.
+class GarchFits {
+ public:
+  const GarchFit& at(std::span<const double> past, std::size_t window) {
+    if (fit_ && bars_ == past.size()) return *fit_;
+    GarchOptions options;
+    options.standard_errors = false;
+    options.start = fit_;
+    fit_ = fit_garch(latest(past, window), options);
+    bars_ = past.size();
+    return *fit_;
+  }
+
+ private:
+  std::optional<GarchFit> fit_;
+  std::size_t bars_ = 0;  ///< returns that it has seen
+};
+
+}  // namespace
+
+/// What the models of one walk share: fits, and each model that is asked for itself and as a part of another.
+class SharedParts {
+ public:
+  const std::shared_ptr<GarchFits> garch = std::make_shared<GarchFits>();
+
+  Forecaster model(const std::string& name, const ForecastSettings& s) {
+    auto& one = made_[name];
+    if (!one) one = std::make_shared<Remembered>(Remembered{forecast_model(name).make(s), {}, {}});
+    return [one](std::span<const double> past) {
+      if (one->bars != past.size()) one->tail = one->forecast(past);
+      one->bars = past.size();
+      return one->tail;
+    };
+  }
+
+ private:
+  struct Remembered {
+    Forecaster forecast;
+    std::optional<std::size_t> bars;
+    TailForecast tail;
+  };
+  std::map<std::string, std::shared_ptr<Remembered>> made_;
+};
+
+std::vector<Forecaster> make_forecasters(const std::vector<std::string>& names, ForecastSettings s) {
+  const auto shared = std::make_shared<SharedParts>();
+  s.shared = shared.get();
+  std::vector<Forecaster> out;
+  for (const auto& name : names) {
+    out.emplace_back([shared, model = shared->model(name, s)](std::span<const double> past) { return model(past); });
+  }
+  return out;
+}
+
+namespace {
 
 struct GarchState {
   Schedule schedule;
-  std::optional<GarchFit> fit;
-  double variance = 0.0;                       ///< of the next bar
-  std::size_t seen = 0;                        ///< returns that `variance` has followed
-  TailForecast unit;                           ///< one bar: closed form for variance 1
-  std::shared_ptr<BarForecast> simulation;     ///< several bars, or in force
-  std::uint64_t seed = 0;                      ///< of the nodes: another one for each fit
-  std::map<long, TailForecast> nodes;          ///< in force: of `simulation` at variances e^(node * node_width)
-  std::map<long, std::vector<double>> tables;  ///< student_residuals by 100 ln dof
+  std::shared_ptr<GarchFits> fits;
+  GarchFit fit;
+  double variance = 0.0;                    ///< of the next bar
+  std::size_t seen = 0;                     ///< returns that `variance` has followed
+  TailForecast unit;                        ///< one bar: closed form for variance 1
+  std::shared_ptr<BarForecast> simulation;  ///< several bars, or in force
+  std::uint64_t seed = 0;                   ///< of the nodes: another one for each fit
+  std::map<long, TailForecast> nodes;       ///< in force: of `simulation` at variances e^(node * node_width)
 };
 
 /// Fits the window; follows the variance through `pool` bars and makes ready what a forecast needs of their residuals.
 void refit(GarchState& g, const ForecastSettings& s, std::span<const double> past, bool student) {
-  GarchOptions options;
-  options.standard_errors = false;
-  options.start = g.fit;
-  g.fit = fit_garch(latest(past, s.window), options);
-  const GarchFit& f = *g.fit;
+  const GarchFit& f = g.fit = g.fits->at(past, s.window);
   const auto pool = latest(past, student ? s.window : pool_bars(s));
   std::vector<double> residuals;
   g.variance = filter_garch(pool, f, &residuals).back();
@@ -256,10 +316,7 @@ void refit(GarchState& g, const ForecastSettings& s, std::span<const double> pas
       g.unit = student_tail(1.0, dof, s.horizon, s.confidence);
       return;
     }
-    const long key = std::isfinite(dof) ? std::lround(100.0 * std::log(dof)) : 0;
-    auto& table = g.tables[key];
-    if (table.empty()) table = student_residuals(key == 0 ? INFINITY : std::exp(0.01 * static_cast<double>(key)));
-    simulate(table, 1.0);
+    simulate(student_residuals(dof), 1.0);
     return;
   }
   // Not scaled to variance 1: with a Student-t likelihood theirs is not 1, and that is part of what the forecast will
@@ -303,12 +360,13 @@ TailForecast between_nodes(GarchState& g, const ForecastSettings& s) {
 }
 
 Forecaster make_garch(const ForecastSettings& s, bool student) {
-  return [s, student,
-          g = GarchState{Schedule(s.refit), {}, 0.0, 0, {}, {}, 0, {}, {}}](std::span<const double> past) mutable {
+  GarchState state{Schedule(s.refit), {}, {}, 0.0, 0, {}, {}, 0, {}};
+  state.fits = s.shared != nullptr ? s.shared->garch : std::make_shared<GarchFits>();
+  return [s, student, g = std::move(state)](std::span<const double> past) mutable {
     if (g.schedule.due(past.size())) {
       refit(g, s, past, student);
     } else {
-      const GarchFit& f = *g.fit;
+      const GarchFit& f = g.fit;
       const GarchStep next{f.omega.value, f.alpha.value, f.gamma.value, f.beta.value};
       for (; g.seen < past.size(); ++g.seen) g.variance = next(g.variance, past[g.seen]);
     }
@@ -338,7 +396,8 @@ Forecaster make_pooled_memory(const ForecastSettings& s) {
 /// matter.
 Forecaster make_combined(const ForecastSettings& s) {
   std::vector<Forecaster> parts;
-  for (const char* name : {"fhs", "long_memory"}) parts.push_back(forecast_model(name).make(s));
+  for (const char* name : {"fhs", "long_memory"})
+    parts.push_back(s.shared != nullptr ? s.shared->model(name, s) : forecast_model(name).make(s));
   return [parts](std::span<const double> past) mutable {
     TailForecast mean;
     for (auto& part : parts) {

@@ -16,6 +16,7 @@
 namespace proofload {
 
 class PooledLosses;
+class SharedParts;
 
 struct ForecastSettings {
   Horizon horizon;
@@ -28,6 +29,7 @@ struct ForecastSettings {
   std::size_t in_force = 0;            ///< bars for which what is forecast stays set; a sale begins at any time of it
   std::size_t asset = 0;               ///< column of `pool`
   const PooledLosses* pool = nullptr;  ///< of all assets; for the models that say `pooled`
+  SharedParts* shared = nullptr;       ///< make_forecasters() sets it
 };
 
 /// Of the log loss -ln(S(t + delay) / S(t)): a loss of 1 - exp(-quantile) of the value is the haircut.
@@ -53,6 +55,10 @@ std::span<const ForecastModel> forecast_models();
 inline constexpr const char* recommended_model = "pooled_memory";
 /// "recommended" is one of them by another name. Throws Error naming the models there are.
 const ForecastModel& forecast_model(const std::string& name);
+
+/// Models of one walk, to be called bar by bar with the same histories: what several of them need (a fit of GARCH, fhs
+/// as a part of combined) is done once a bar. They say what each would say by itself.
+std::vector<Forecaster> make_forecasters(const std::vector<std::string>& names, ForecastSettings);
 
 /// Quantiles and shortfalls of a sample of `of` losses that `highest` holds the highest of, as many as the least
 /// confidence needs (all, or as far as its rank); reorders them. Order statistic confidence * (of + 1), which the next

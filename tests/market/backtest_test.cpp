@@ -484,6 +484,23 @@ TEST(Walk, EveryPhaseIsThatPhaseByItself) {
   }
 }
 
+/// Models that share a fit, or a part, say what each says by itself.
+TEST(Walk, ModelsSideBySideSayWhatEachSaysAlone) {
+  const PriceHistory h = history({garch(24 * 40, 1e-4, 0.05, 0.05, 0.9, 5), independent(24 * 40, 0.02, 6)});
+  const std::vector<DelayTrack> tracks = {{"4h", fixed_horizon(4.0 * hour, hour)}};
+  const std::vector<std::string> names = {"gjr_garch", "combined", "fhs", "long_memory", "fhs"};
+  const auto together = walk(h, tracks, all_assets(h), options_of(names, 20));
+  for (std::size_t m = 0; m < names.size(); ++m) {
+    const auto alone = walk(h, tracks, all_assets(h), options_of({names[m]}, 20));
+    for (std::size_t a = 0; a < 2; ++a) {
+      ASSERT_GT(alone[a].start.size(), 100u);
+      EXPECT_EQ(together[a].models[m].haircut, alone[a].models[0].haircut) << names[m];
+      EXPECT_EQ(together[a].models[m].shortfall, alone[a].models[0].shortfall) << names[m];
+      EXPECT_EQ(together[a].models[m].stdev, alone[a].models[0].stdev) << names[m];
+    }
+  }
+}
+
 TEST(Walk, ThreadsDoNotMatter) {
   const PriceHistory h =
       history({independent(24 * 40, 0.01, 5), independent(24 * 40, 0.02, 6), independent(24 * 40, 0.03, 7)});
