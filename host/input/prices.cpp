@@ -47,6 +47,18 @@ struct Columns {
   vector<vector<double>> price;  ///< [asset][row]
 };
 
+/// A row of which something is said; `differs`: of two for one time, whether they contradict each other.
+struct FoundRow {
+  std::int64_t time;
+  int line;
+  bool differs = false;
+};
+/// Those that were asked for.
+vector<FoundRow> asked(vector<FoundRow> rows, const PriceOptions& options) {
+  std::erase_if(rows, [&](const FoundRow& r) { return r.time < options.from || r.time >= options.to; });
+  return rows;
+}
+
 string shown(string_view cell) { return fmt::format("'{}'", cell.substr(0, 40)); }
 
 /// Problems of one file, of which the first few are shown.
@@ -100,43 +112,42 @@ std::optional<double> price_of(string_view cell, string_view asset, int line, Fi
 }
 
 /// Sorts the rows and keeps the last of those with one time; says so.
-void order(Columns& c, vector<string>& repairs) {
-  std::size_t disordered = 0;
-  int first_disordered = 0;
-  for (std::size_t r = 1; r < c.time.size(); ++r) {
-    if (c.time[r] >= c.time[r - 1]) continue;
-    if (disordered++ == 0) first_disordered = c.line[r];
-  }
+void order(Columns& c, const PriceOptions& options, vector<string>& repairs) {
+  vector<FoundRow> disordered, repeated;
+  for (std::size_t r = 1; r < c.time.size(); ++r)
+    if (c.time[r] < c.time[r - 1]) disordered.push_back({c.time[r], c.line[r]});
   vector<std::size_t> index(c.time.size());
   std::iota(index.begin(), index.end(), std::size_t{0});
-  if (disordered > 0) {
+  if (!disordered.empty())
     std::stable_sort(index.begin(), index.end(), [&](std::size_t a, std::size_t b) { return c.time[a] < c.time[b]; });
-    repairs.push_back(fmt::format("{}: {} before the row above, the first at line {} (all rows were sorted by time)",
-                                  c.file, disordered == 1 ? "1 row lies" : fmt::format("{} rows lie", disordered),
-                                  first_disordered));
-  }
   vector<std::size_t> kept;
-  std::size_t repeated = 0, contradicting = 0;
-  int first_repeated = 0;
   for (std::size_t i = 0; i < index.size(); ++i) {
     if (i + 1 < index.size() && c.time[index[i]] == c.time[index[i + 1]]) {
-      if (repeated++ == 0) first_repeated = c.line[index[i + 1]];
       const bool differs = std::any_of(c.price.begin(), c.price.end(), [&](const vector<double>& p) {
         const double one = p[index[i]], other = p[index[i + 1]];
         return one != other && !std::isnan(one) && !std::isnan(other);
       });
-      contradicting += differs ? 1 : 0;
+      repeated.push_back({c.time[index[i]], c.line[index[i + 1]], differs});
       for (vector<double>& p : c.price)  // what one row leaves open the other may say
         if (std::isnan(p[index[i + 1]])) p[index[i + 1]] = p[index[i]];
       continue;
     }
     kept.push_back(index[i]);
   }
-  if (repeated > 0) {
+  disordered = asked(std::move(disordered), options);
+  repeated = asked(std::move(repeated), options);
+  if (!disordered.empty()) {
+    repairs.push_back(fmt::format(
+        "{}: {} before the row above, the first at line {} (all rows were sorted by time)", c.file,
+        disordered.size() == 1 ? "1 row lies" : fmt::format("{} rows lie", disordered.size()), disordered[0].line));
+  }
+  if (!repeated.empty()) {
+    const auto contradicting =
+        std::count_if(repeated.begin(), repeated.end(), [](const FoundRow& r) { return r.differs; });
     repairs.push_back(
         fmt::format("{}: {} the time of another, the first at line {} (the last was kept; {} other prices)", c.file,
-                    repeated == 1 ? "1 row repeats" : fmt::format("{} rows repeat", repeated), first_repeated,
-                    contradicting == 1 ? "1 has" : fmt::format("{} have", contradicting)));
+                    repeated.size() == 1 ? "1 row repeats" : fmt::format("{} rows repeat", repeated.size()),
+                    repeated[0].line, contradicting == 1 ? "1 has" : fmt::format("{} have", contradicting)));
   }
   const auto pick = [&](auto& column) {
     auto old = std::move(column);
@@ -187,8 +198,8 @@ Columns read_columns(const PriceSource& source, const vector<string>& wanted_ass
     out.offered = {source.name};
   }
   out.price.resize(columns.size());
-  std::size_t words = 0;
-  int first_word = 0, line = 0;
+  vector<FoundRow> words;  // a cell each
+  int line = 0;
   vector<string_view> cells;
   string one_symbol;
   while (csv.next(cells, line)) {
@@ -212,20 +223,22 @@ Columns read_columns(const PriceSource& source, const vector<string>& wanted_ass
       findings.add(line, impossible);
       continue;
     }
-    const std::size_t words_before = words;
+    std::size_t words_here = 0;
     out.time.push_back(*time);
     out.line.push_back(line);
     for (std::size_t i = 0; i < columns.size(); ++i)
-      out.price[i].push_back(price_of(cells[columns[i]], out.assets[i], line, findings, words).value_or(missing));
-    if (words_before == 0 && words > 0) first_word = line;
+      out.price[i].push_back(price_of(cells[columns[i]], out.assets[i], line, findings, words_here).value_or(missing));
+    words.insert(words.end(), words_here, {*time, line});
   }
   findings.raise();
   csv.finish();
-  if (words > 0) {
+  words = asked(std::move(words), options);
+  if (!words.empty()) {
     repairs.push_back(fmt::format("{}: {} NaN or a word for nothing, the first at line {} (taken as missing)", out.file,
-                                  words == 1 ? "1 cell says" : fmt::format("{} cells say", words), first_word));
+                                  words.size() == 1 ? "1 cell says" : fmt::format("{} cells say", words.size()),
+                                  words[0].line));
   }
-  order(out, repairs);
+  order(out, options, repairs);
   if (out.time.size() < 2) {
     throw Error(
         {{out.file, 0, fmt::format("has {} (a return needs two) give more rows", counted(out.time.size(), "row"))}});
@@ -298,27 +311,27 @@ void refuse_months(const Columns& c) {
 }
 
 /// Puts rows that lie next to a bar onto it; of two for one bar the nearer one stays.
-void snap(Columns& c, std::int64_t bar, std::int64_t phase, vector<string>& repairs) {
+void snap(Columns& c, std::int64_t bar, std::int64_t phase, const PriceOptions& options, vector<string>& repairs) {
   const std::int64_t tolerance = tolerance_of(bar);
-  std::size_t moved = 0;
-  int first = 0;
+  vector<FoundRow> moved;
   for (std::size_t r = 0; r < c.time.size(); ++r) {
     const std::int64_t late = modulo(c.time[r] - phase, bar), early = bar - late;
     if (late == 0 || std::min(late, early) > tolerance) continue;
     const std::int64_t to = late <= early ? c.time[r] - late : c.time[r] + early;
     if ((r > 0 && c.time[r - 1] == to) || (r + 1 < c.time.size() && c.time[r + 1] == to)) continue;
     c.time[r] = to;
-    if (moved++ == 0) first = c.line[r];
+    moved.push_back({to, c.line[r]});
   }
-  if (moved > 0)
+  moved = asked(std::move(moved), options);
+  if (!moved.empty())
     repairs.push_back(fmt::format("{}: {} up to {} beside a bar of {}, the first at line {} (put onto it)", c.file,
-                                  moved == 1 ? "1 row lies" : fmt::format("{} rows lie", moved),
-                                  duration_text(double(tolerance)), duration_text(double(bar)), first));
+                                  moved.size() == 1 ? "1 row lies" : fmt::format("{} rows lie", moved.size()),
+                                  duration_text(double(tolerance)), duration_text(double(bar)), moved[0].line));
 }
 
 /// Rows far from all others: a mistyped year, say. One alone has no return, and would leave nothing but years of gap
 /// and a last price: it is left out. Several are kept. Either is said.
-void leave_out_strays(Columns& c, std::int64_t bar, vector<string>& repairs) {
+void leave_out_strays(Columns& c, std::int64_t bar, const PriceOptions& options, vector<string>& repairs) {
   if (c.time.size() < fewest_rows_for_strays) return;
   const std::int64_t far = std::max(30 * bar, 30 * whole_day);
   struct Stretch {
@@ -333,26 +346,31 @@ void leave_out_strays(Columns& c, std::int64_t bar, vector<string>& repairs) {
                                 return a.rows < b.rows;
                               })->rows;
   vector<bool> stray(c.time.size(), false);
-  std::size_t alone = 0, first_alone = 0;
+  vector<FoundRow> alone;
   for (const auto& [first, rows] : stretches) {
     if (rows == longest || rows > std::max<std::size_t>(1, c.time.size() / 100)) continue;
     if (rows == 1) {
       stray[first] = true;
-      if (alone++ == 0) first_alone = first;
+      alone.push_back({c.time[first], c.line[first]});
       continue;
     }
+    if (c.time[first + rows - 1] < options.from || c.time[first] >= options.to) continue;
     repairs.push_back(fmt::format(
         "{}: {} stray rows, {} to {}, the first at line {}, lie more than {} from all others (kept: look whether their "
         "year is right)",
         c.file, rows, time_text(c.time[first]), time_text(c.time[first + rows - 1]), c.line[first],
         duration_text(double(far))));
   }
-  if (alone == 0) return;
-  repairs.push_back(fmt::format(
-      "{}: {} more than {} from all others, {} at line {}, {} (left out, it has no return: look whether its "
-      "year is right)",
-      c.file, alone == 1 ? "1 stray row lies" : fmt::format("{} stray rows lie", alone), duration_text(double(far)),
-      alone == 1 ? "that" : "the first", c.line[first_alone], time_text(c.time[first_alone])));
+  if (alone.empty()) return;
+  alone = asked(std::move(alone), options);
+  if (!alone.empty()) {
+    const bool one = alone.size() == 1;
+    repairs.push_back(fmt::format(
+        "{}: {} more than {} from all others, {} at line {}, {} (left out, it has no return: look whether its "
+        "year is right)",
+        c.file, one ? "1 stray row lies" : fmt::format("{} stray rows lie", alone.size()), duration_text(double(far)),
+        one ? "that" : "the first", alone[0].line, time_text(alone[0].time)));
+  }
   const auto drop = [&](auto& column) {
     std::size_t r = 0;
     std::erase_if(column, [&](const auto&) { return stray[r++]; });
@@ -422,13 +440,12 @@ void check_seams(const vector<Columns>& all) {
 }
 
 /// Puts a file's rows on the grid; rows between two bars are left out and counted.
-void place(const Columns& c, PriceHistory& history, vector<string>& repairs) {
-  std::size_t off = 0, differing = 0;
-  int first_off = 0;
+void place(const Columns& c, PriceHistory& history, const PriceOptions& options, vector<string>& repairs) {
+  vector<FoundRow> off, differing;
   for (std::size_t r = 0; r < c.time.size(); ++r) {
     const std::int64_t after = c.time[r] - history.start;
     if (modulo(after, history.bar) != 0) {
-      if (off++ == 0) first_off = c.line[r];
+      off.push_back({c.time[r], c.line[r]});
       continue;
     }
     const auto row = static_cast<std::size_t>(after / history.bar);
@@ -441,24 +458,27 @@ void place(const Columns& c, PriceHistory& history, vector<string>& repairs) {
       if (std::isnan(cell)) {
         cell = c.price[i][r];
       } else if (cell != c.price[i][r]) {
-        ++differing;
+        differing.push_back({c.time[r], c.line[r]});
       }
     }
   }
-  if (static_cast<double>(off) > off_grid_share * static_cast<double>(c.time.size())) {
-    throw Error({{c.file, first_off,
+  if (static_cast<double>(off.size()) > off_grid_share * static_cast<double>(c.time.size())) {
+    throw Error({{c.file, off[0].line,
                   fmt::format("{} of {} rows, from this one on, do not lie on bars of {} (returns would span unequal "
                               "times) give prices at regular times",
-                              off, c.time.size(), duration_text(double(history.bar)))}});
+                              off.size(), c.time.size(), duration_text(double(history.bar)))}});
   }
-  if (off > 0) {
+  off = asked(std::move(off), options);
+  if (!off.empty()) {
     repairs.push_back(fmt::format("{}: {} between two bars of {}, the first at line {} (left out)", c.file,
-                                  off == 1 ? "1 row lies" : fmt::format("{} rows lie", off),
-                                  duration_text(double(history.bar)), first_off));
+                                  off.size() == 1 ? "1 row lies" : fmt::format("{} rows lie", off.size()),
+                                  duration_text(double(history.bar)), off[0].line));
   }
-  if (differing > 0) {
-    repairs.push_back(fmt::format("{}: {} from an earlier file's (the earlier file was taken)", c.file,
-                                  differing == 1 ? "1 price differs" : fmt::format("{} prices differ", differing)));
+  differing = asked(std::move(differing), options);
+  if (!differing.empty()) {
+    repairs.push_back(
+        fmt::format("{}: {} from an earlier file's (the earlier file was taken)", c.file,
+                    differing.size() == 1 ? "1 price differs" : fmt::format("{} prices differ", differing.size())));
   }
 }
 
@@ -474,6 +494,19 @@ void leave_out_empty(PriceHistory& h) {
     h.price.erase(h.price.begin() + static_cast<std::ptrdiff_t>(a));
   }
   if (!empty.empty()) h.repairs.push_back(fmt::format("{}: no price at all (left out)", fmt::join(empty, ", ")));
+}
+
+/// The rows with from <= time < to, be there any or none.
+PriceHistory rows_within(const PriceHistory& h, std::int64_t from, std::int64_t to) {
+  std::size_t first = 0, last = h.rows();
+  while (first < last && h.time(first) < from) ++first;
+  while (last > first && h.time(last - 1) >= to) --last;
+  PriceHistory out = h;
+  out.start = h.time(first);
+  for (auto& p : out.price) {
+    p = vector<double>(p.begin() + static_cast<std::ptrdiff_t>(first), p.begin() + static_cast<std::ptrdiff_t>(last));
+  }
+  return out;
 }
 
 /// Every asset needs prices that move.
@@ -594,10 +627,10 @@ PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>&
     throw Error(std::move(problems));
   }
   history.bar = bars.begin()->first;
-  for (auto& c : all) leave_out_strays(c, history.bar, history.repairs);
+  for (auto& c : all) leave_out_strays(c, history.bar, options, history.repairs);
   std::int64_t first = std::numeric_limits<std::int64_t>::max(), last = std::numeric_limits<std::int64_t>::min();
   const std::int64_t phase = phase_of(all, history.bar);
-  for (auto& c : all) snap(c, history.bar, phase, history.repairs);
+  for (auto& c : all) snap(c, history.bar, phase, options, history.repairs);
   for (const auto& c : all) {
     for (const std::int64_t t : c.time) {
       if (modulo(t, history.bar) != phase) continue;
@@ -615,26 +648,21 @@ PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>&
   history.start = first;
   history.price.assign(history.assets.size(),
                        vector<double>(static_cast<std::size_t>((last - first) / history.bar + 1), missing));
-  for (const auto& c : all) place(c, history, history.repairs);
+  for (const auto& c : all) place(c, history, options, history.repairs);
   if (assets.empty()) leave_out_empty(history);
   check_columns(history, names);
-  for (std::size_t a = 0; a < history.assets.size(); ++a) say_findings(history, a, history.repairs);
+  const bool part = history.start < options.from || last >= options.to;
+  const PriceHistory rows = part ? rows_within(history, options.from, options.to) : PriceHistory();
+  for (std::size_t a = 0; a < history.assets.size(); ++a) say_findings(part ? rows : history, a, history.repairs);
   return history;
 }
 
 PriceHistory between(const PriceHistory& h, std::int64_t from, std::int64_t to) {
-  std::size_t first = 0, last = h.rows();
-  while (first < last && h.time(first) < from) ++first;
-  while (last > first && h.time(last - 1) >= to) --last;
-  if (last - first < 2) {
+  PriceHistory out = rows_within(h, from, to);
+  if (out.rows() < 2) {
     throw Error(fmt::format("from {} to {} there are {} (a return needs two) the prices run from {} to {}",
-                            time_text(from), time_text(to), counted(last - first, "row"), time_text(h.start),
+                            time_text(from), time_text(to), counted(out.rows(), "row"), time_text(h.start),
                             time_text(h.time(h.rows() - 1))));
-  }
-  PriceHistory out = h;
-  out.start = h.time(first);
-  for (auto& p : out.price) {
-    p = vector<double>(p.begin() + static_cast<std::ptrdiff_t>(first), p.begin() + static_cast<std::ptrdiff_t>(last));
   }
   check_columns(out, fmt::format("{} to {}", time_text(from), time_text(to)));
   return out;

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,6 +49,8 @@ PriceSource price_source(const std::string& text);
 struct PriceOptions {
   bool any_time = false;                       ///< prices before 1990 and after tomorrow too
   std::string_view unless = "say --any-time";  ///< how to ask for them
+  /// What is found outside of [from, to) is not said. The prices are all there all the same: `between` cuts them.
+  std::int64_t from = std::numeric_limits<std::int64_t>::min(), to = std::numeric_limits<std::int64_t>::max();
 };
 
 /// Reads and merges files (input/csv.h). `assets` empty: all columns that are prices; what exports have beside them

@@ -377,7 +377,10 @@ FitOutput fit_prices(const FitOptions& options) {
     throw Error(fmt::format("--model {} (there is no such model) {}", options.model,
                             suggestion(options.model, {std::begin(model_names), std::end(model_names)}, "model")));
   }
-  PriceHistory h = read_prices(options.prices, options.assets, {options.any_time});
+  PriceOptions reading{options.any_time};
+  reading.from = options.from.value_or(reading.from);
+  reading.to = options.to.value_or(reading.to);
+  PriceHistory h = read_prices(options.prices, options.assets, reading);
   if (options.bar > 0) h = resample(h, options.bar);
   if (options.from || options.to) {
     h = between(h, options.from.value_or(h.start), options.to.value_or(h.time(h.rows() - 1) + 1));

@@ -11,6 +11,7 @@
 #include <functional>
 #include <iostream>
 #include <random>
+#include <set>
 
 namespace proofload {
 namespace {
@@ -315,6 +316,82 @@ TEST_F(Prices, StrayRowsAreNamed) {
                                           1200, 0.007, [](std::size_t) { return 1.0; }, false, 2, 1704067200)
                                           .substr(16));
   EXPECT_EQ(joined(two.repairs).find("stray"), std::string::npos);
+}
+
+// What is said of [from, to) is what is said of a file that holds no other rows, but for the numbers of lines; and the
+// prices are those of the whole file. Every ten days of two years something else is wrong.
+TEST_F(Prices, FindingsAreOfWhatIsAskedFor) {
+  const std::int64_t start = parse_time("2021-01-01T00:00:00Z");
+  std::mt19937_64 bits(8);
+  std::normal_distribution<double> normal;
+  std::vector<std::pair<std::int64_t, std::string>> lines;  // with the time that each is of
+  double log_price = 3.0;
+  for (std::int64_t r = 0; r < 730 * 24; ++r) {
+    const std::int64_t time = start + 3600 * r, day = r / 24, kind = r % 240 == 100 ? (day / 10) % 7 : 7;
+    log_price += 0.007 * normal(bits);
+    if (kind == 0 || (kind == 1 && day > 300 && day < 600)) {
+      log_price += std::log(10.0);  // another unit
+    }
+    std::string price = fmt::format("{:.12g}", std::exp(log_price));
+    if (kind == 2) price = "n/a";
+    if (kind == 3) continue;                                                                     // a gap
+    if (kind == 4) lines.emplace_back(time, fmt::format("{},{:.12g}\n", time, 5.0));             // a time twice
+    if (kind == 5) lines.emplace_back(time - 1800, fmt::format("{},{}\n", time - 1800, price));  // between two bars
+    if (kind == 6) price = fmt::format("{:.12g}", 9.0 * std::exp(log_price));                    // a tick
+    lines.emplace_back(time, fmt::format("{},{}\n", kind == 1 ? time + 20 : time, price));       // late, by 20 s
+    if (kind == 2) std::swap(lines.back(), lines[lines.size() - 2]);                             // before the row above
+  }
+  const std::int64_t stray = parse_time("2024-02-20T01:00:00Z");
+  lines.emplace_back(stray, fmt::format("{},20.5\n", stray));
+  const auto text_of = [&](std::int64_t from, std::int64_t to) {
+    std::string text = "timestamp_utc,BTC\n";
+    for (const auto& [time, line] : lines)
+      if (time >= from && time < to) text += line;
+    return text;
+  };
+  const auto said = [&](const PriceHistory& h) {
+    std::string out = joined(h.repairs);
+    for (auto at = out.find("at line "); at != std::string::npos; at = out.find("at line ", at + 8))
+      while (std::isdigit(out[at + 8])) out.erase(at + 8, 1);
+    return out;
+  };
+  const std::int64_t least = std::numeric_limits<std::int64_t>::min(), most = std::numeric_limits<std::int64_t>::max();
+  const fs::path whole = file("whole.csv", text_of(least, most));
+  const PriceHistory all = read_prices({whole});
+  for (const char* kind : {"before the row above", "the time of another", "a word for nothing", "beside a bar",
+                           "stray row", "between two bars", "gaps of", "for one bar and back", "and stays"})
+    expect_says(said(all), kind);
+  std::set<std::string> different;
+  for (std::int64_t from = 0; from < 730; from += 73)
+    for (const std::int64_t days : {8, 60, 400, 2000}) {
+      PriceOptions options;
+      options.from = start + 86400 * from;
+      options.to = options.from + 86400 * days;
+      SCOPED_TRACE(fmt::format("{} to {}", time_text(options.from), time_text(options.to)));
+      const PriceHistory h = read_prices({whole}, {}, options);
+      EXPECT_EQ(h.price[0].size(), all.price[0].size());
+      std::string of_part = said(read_prices({file("whole.csv", text_of(options.from, options.to))}));
+      file("whole.csv", text_of(least, most));
+      EXPECT_EQ(said(h), of_part);
+      different.insert(said(h));
+    }
+  EXPECT_GT(different.size(), 20u);
+}
+
+// What the advice of a split says is true.
+TEST_F(Prices, FromASplitOnThereIsNone) {
+  const std::string text = walk(500, 0.007, [](std::size_t r) { return r >= 240 ? 0.1 : 1.0; });
+  const std::string split = joined(read(text).repairs);
+  const auto at = split.find("--from ");
+  ASSERT_NE(at, std::string::npos) << split;
+  PriceOptions options;
+  options.from = parse_time(split.substr(at + 7, 20));
+  EXPECT_EQ(joined(read_prices({file("p.csv", text)}, {}, options).repairs), "");
+  options.from -= 86400;  // a day before it
+  expect_says(joined(read_prices({file("p.csv", text)}, {}, options).repairs), "and stays");
+  options = {};
+  options.to = parse_time(split.substr(at + 7, 20));
+  EXPECT_EQ(joined(read_prices({file("p.csv", text)}, {}, options).repairs), "");
 }
 
 TEST_F(Prices, ColumnsWithoutAnyPriceAreLeftOutUnlessAskedFor) {

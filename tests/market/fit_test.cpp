@@ -983,6 +983,7 @@ TEST_F(FitCommand, AGapBeforeNowIsNoted) {
   const FittedMarket m = fit_prices(options).market;
   EXPECT_EQ(all_of(m.notes).find("volatility now"), std::string::npos);
   EXPECT_EQ(m.rows, 2797u);
+  EXPECT_EQ(all_of(m.repairs), "");                                       // the gap lies after what was asked for
   EXPECT_EQ(notes(2000, 200).find("volatility now"), std::string::npos);  // long ago
   EXPECT_EQ(notes(1, 0).find("volatility now"), std::string::npos);
 }
