@@ -14,6 +14,7 @@
 #include "input/csv.h"
 #include "input/toml_tree.h"
 #include "kernels/plan.h"
+#include "market/fit_likelihood.h"
 #include "plan/compile_market.h"
 
 namespace proofload {
@@ -460,6 +461,11 @@ FitOutput fit_prices(const FitOptions& options) {
   note_tails(horizon_returns, m.tail, static_cast<std::size_t>(horizon / h.bar), h.assets, "student_t", m.notes);
   note_tails(t_residuals, m.residual_tail, 1, h.assets, "gjr_garch with t residuals", m.notes);
   m.jumps = fit_jumps(returns, m.bars_per_year(), options.threads);
+  for_each_parallel(n, options.threads, [&](std::size_t i) {
+    m.assets[i].gaussian_likelihood = gaussian_log_likelihood(returns[i]);
+    m.assets[i].merton_likelihood =
+        merton_log_likelihood(returns[i], m.jumps.own[i], m.jumps.basket, m.jumps.loadings[i].value);
+  });
   double jumps_a_year = n > 1 ? m.jumps.basket.intensity.value : 0.0;
   for (const auto& own : m.jumps.own) jumps_a_year = std::max(jumps_a_year, own.intensity.value);
   check_finding(

@@ -422,6 +422,19 @@ string fit_text(const FittedMarket& m) {
     out += heston.text();
   }
 
+  out += "\n" + wrapped(
+                    "Log-likelihood of an asset's returns above that of a normal law, which has 2 parameters. "
+                    "student_t has 3 and gjr_garch, with t residuals, 5 of the asset's own; merton 5, and 4 of the "
+                    "jumps of all",
+                    2);
+  Table likelihood({"asset", "returns", "student_t", "gjr_garch", "merton"});
+  for (const auto& a : m.assets) {
+    const auto above = [&](double x) { return fmt::format("{:.1f}", x - a.gaussian_likelihood); };
+    likelihood.row({a.name, fmt::format("{}", a.returns), above(a.student.log_likelihood),
+                    above(a.garch.log_likelihood), above(a.merton_likelihood)});
+  }
+  out += likelihood.text();
+
   out += "\nLjung-Box on squares: does volatility still cluster?\n";
   Table box({"asset", "returns", "p", "GARCH residuals", "p", "lags"});
   for (const auto& a : m.assets) {
@@ -488,6 +501,7 @@ Json fit_json(const FittedMarket& m) {
                {"from", time_text(a.first)},
                {"to", time_text(a.last)}};
     asset["volatility"] = parameter(a.volatility);
+    asset["gaussian"] = {{"log_likelihood", json_number(a.gaussian_likelihood)}};
     asset["student_t"] = {{"dof", parameter(a.student.dof)},
                           {"volatility", json_number(a.student.stdev.value * year)},
                           {"log_likelihood", a.student.log_likelihood}};
@@ -503,6 +517,7 @@ Json fit_json(const FittedMarket& m) {
                                 {"converged", a.filter.converged}};
     asset["merton"] = jumps(m.jumps.own[i]);
     asset["merton"]["loading"] = parameter(m.jumps.loadings[i]);
+    asset["merton"]["log_likelihood"] = json_number(a.merton_likelihood);  // of the returns; its fit's is of a part
     if (a.heston) {
       asset["heston"] = {{"mean_reversion", parameter(a.heston->mean_reversion)},
                          {"vol_of_vol", parameter(a.heston->vol_of_vol)},

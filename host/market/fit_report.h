@@ -26,6 +26,8 @@ struct AssetFit {
   GarchFit filter;
   double kappa = missing;  ///< mean of z^2 over losses, of its residual column; missing: there are no rows
   std::optional<HestonFit> heston;
+  /// Of the returns, as those of `student` and `garch` are (fit_likelihood.h).
+  double gaussian_likelihood = missing, merton_likelihood = missing;
   LjungBox raw, filtered;                                    ///< of the squared returns; of the squared residuals
   std::vector<double> return_quantiles, residual_quantiles;  ///< at `tail_probabilities`, in standard deviations
 };
