@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "market/minimise.h"
+#include "market/shrink_correlation.h"
 
 namespace proofload {
 namespace {
@@ -102,12 +103,10 @@ Matrix correlations(const PairBatches& pairs, size_t left_out = SIZE_MAX) {
   return r;
 }
 
-Matrix shrunk(const Matrix& r, double weight, double target) {
-  Matrix out = r;
-  for (size_t i = 0; i < r.size(); ++i)
-    for (size_t j = 0; j < r.size(); ++j)
-      if (i != j) out[i][j] = std::round(((1.0 - weight) * r[i][j] + weight * target) * 1e4) / 1e4 + 0.0;
-  return out;
+Matrix rounded(Matrix r) {
+  for (auto& row : r)
+    for (double& x : row) x = std::round(x * 1e4) / 1e4 + 0.0;
+  return r;
 }
 
 Matrix product(const Matrix& a, const Matrix& b) {
@@ -317,7 +316,7 @@ Parameter fit_deviation(span<const double> returns) {
 CorrelationFit fit_correlation(const Columns& columns, const vector<std::string>& names) {
   const size_t n = columns.size();
   CorrelationFit fit;
-  fit.sample = fit.error = square_matrix(n);
+  fit.sample = fit.error = fit.weight = square_matrix(n);
   for (size_t i = 0; i < n; ++i) fit.sample[i][i] = 1.0;
   fit.matrix = fit.sample;
   if (n < 2) return fit;
@@ -325,8 +324,6 @@ CorrelationFit fit_correlation(const Columns& columns, const vector<std::string>
   fit.sample = correlations(pairs);
   fit.least_overlap = SIZE_MAX;
   vector<Problem> problems;
-  double variance = 0.0, distance = 0.0;
-  const double target = mean_correlation(fit.sample);
   for (size_t i = 0; i < n; ++i)
     for (size_t j = 0; j < i; ++j) {
       const vector<PairSums> batches = batches_of_pair(columns[i], columns[j]);
@@ -348,21 +345,17 @@ CorrelationFit fit_correlation(const Columns& columns, const vector<std::string>
         spread += square(s.xy * std::sqrt(scale_x * scale_y) - 0.5 * r * (s.xx * scale_x + s.yy * scale_y));
       spread *= static_cast<double>(batches.size()) / (static_cast<double>(batches.size()) - 1.0);
       fit.error[i][j] = fit.error[j][i] = std::sqrt(spread) / total.n;
-      variance += square(fit.error[i][j]);
-      distance += square(r - target);
     }
   if (!problems.empty()) throw Error(std::move(problems));
-  fit.shrinkage = distance > 0.0 ? std::clamp(variance / distance, 0.0, 1.0) : 1.0;
-  if (n == 2) fit.shrinkage = 0.0;  // the target is the sample itself
-  fit.matrix = shrunk(fit.sample, fit.shrinkage, target);
-  while (smallest_eigenvalue(fit.matrix) < least_eigenvalue) {
-    fit.forced = true;
-    fit.shrinkage += 0.01;
-    // with pairs of different spans the mean itself may be out of reach: then toward independence
-    fit.matrix =
-        shrunk(fit.sample, std::min(fit.shrinkage, 1.0), fit.shrinkage > 1.0 ? 0.0 : std::clamp(target, 0.0, 0.99));
-  }
-  fit.shrinkage = std::min(fit.shrinkage, 1.0);
+  const ShrunkPairs shrunk = shrink_pairs(fit.sample, fit.error);
+  fit.weight = shrunk.weight;
+  fit.target = shrunk.target;
+  fit.shrinkage = mean_correlation(shrunk.weight);
+  fit.matrix = rounded(shrunk.matrix);
+  fit.forced = smallest_eigenvalue(fit.matrix) < least_eigenvalue;
+  // What rounding takes of an eigenvalue is below n times half a digit; many assets may need another turn.
+  for (double least = least_eigenvalue; smallest_eigenvalue(fit.matrix) < least_eigenvalue; least *= 1.5)
+    fit.matrix = rounded(nearest_correlation(shrunk.matrix, fit.error, least + 1e-4));
   return fit;
 }
 
@@ -385,10 +378,13 @@ FactorFit fit_factors(const Columns& columns, const CorrelationFit& correlation,
       for (size_t f = 0; f < k; ++f) explained += fit.loadings[i][f] * fit.loadings[j][f];
       fit.residual = std::max(fit.residual, std::fabs(correlation.matrix[i][j] - explained));
     }
+  const Matrix shrunk = shrink_pairs(correlation.sample, correlation.error).matrix;
   vector<Matrix> without;
   for (size_t b = 0; b < pairs.batches; ++b) {
-    const Matrix r = correlations(pairs, b);
-    const Matrix left = shrunk(r, correlation.shrinkage, mean_correlation(r));
+    const Matrix moved = shrink_pairs(correlations(pairs, b), correlation.error).matrix;
+    Matrix left = correlation.matrix;
+    for (size_t i = 0; i < n; ++i)
+      for (size_t j = 0; j < n; ++j) left[i][j] += moved[i][j] - shrunk[i][j];
     without.push_back(canonical(factor_search(left, k, best.coordinates).loadings));
     for (size_t f = 0; f < k; ++f) {  // a factor whose loadings sum to little may turn round
       double same = 0.0;

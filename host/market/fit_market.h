@@ -26,12 +26,14 @@ Parameter fit_deviation(std::span<const double> returns);
 struct CorrelationFit {
   Matrix matrix;                  ///< shrunk, positive definite, rounded to 4 decimals
   Matrix sample, error;           ///< before shrinking, and its standard errors
-  double shrinkage = 0.0;         ///< weight of the target, which has the mean correlation everywhere
-  bool forced = false;            ///< shrunk further than the data ask for, to be positive definite
+  Matrix weight;                  ///< that the target has in each pair
+  double target = 0.0;            ///< toward which pairs are shrunk
+  double shrinkage = 0.0;         ///< mean weight of the target
+  bool forced = false;            ///< shrunk pairs contradicted each other: the nearest positive definite matrix
   std::size_t least_overlap = 0;  ///< bars of the pair that shares the fewest
 };
-/// Shrinkage of Ledoit and Wolf (2004, constant correlation) at the intensity of Schaefer and Strimmer (2005), which
-/// needs pairs only. Throws Error naming two assets that share fewer than least_returns bars.
+/// Pairs by what both have, each shrunk by its own error (shrink_correlation.h). Throws Error naming two assets that
+/// share fewer than least_returns bars.
 CorrelationFit fit_correlation(const Columns&, const std::vector<std::string>& names);
 
 struct FactorFit {

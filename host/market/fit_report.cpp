@@ -60,6 +60,15 @@ double largest(const Matrix& m) {
   return top;
 }
 
+/// By how much pairs were drawn to each other.
+string shrinkage_text(const CorrelationFit& c) {
+  return fmt::format(
+      "shrunk by {:.3f}, each pair as it is known (up to {:.3f}, none by more than its standard error), "
+      "toward {:.2f}{}",
+      c.shrinkage, largest(c.weight), c.target,
+      c.forced ? "; pairs contradicted each other: the nearest matrix that can be" : "");
+}
+
 /// How assets move together: a matrix, or loadings.
 string together(const FittedMarket& m, bool residuals) {
   const auto& c = residuals ? m.residual_correlation : m.correlation;
@@ -76,10 +85,9 @@ string together(const FittedMarket& m, bool residuals) {
         rows_of(f->loadings, "{:.4f}", ""));
   }
   return fmt::format(
-      "# Of {}: shrunk by {:.3f} toward its mean{}; standard errors up to {:.2g}; every pair shares {} bars or more.\n"
+      "# Of {}: {}; standard errors up to {:.2g}; every pair shares {} bars or more.\n"
       "correlation = {}\n",
-      what, c.shrinkage, c.forced ? " (more than the data ask for, to be positive definite)" : "", largest(c.error),
-      c.least_overlap, rows_of(c.matrix, "{:.4f}", ""));
+      what, shrinkage_text(c), largest(c.error), c.least_overlap, rows_of(c.matrix, "{:.4f}", ""));
 }
 
 string assets_list(const FittedMarket& m, const std::function<Parameter(std::size_t)>& volatility) {
@@ -365,12 +373,10 @@ string fit_text(const FittedMarket& m) {
     const bool residuals = m.model == "gjr_garch";
     const auto& c = residuals ? m.residual_correlation : m.correlation;
     const auto& f = residuals ? m.residual_factors : m.factors;
-    out += "\n" +
-           wrapped(fmt::format("Correlation of {}, shrunk by {:.3f}{}; standard errors up to {:.2g}; least overlap {}",
-                               residuals ? "GARCH residuals" : "returns", c.shrinkage,
-                               c.forced ? " (to be positive definite)" : "", largest(c.error),
-                               counted(std::uint64_t(c.least_overlap), "bar")),
-                   2);
+    out += "\n" + wrapped(fmt::format("Correlation of {}, {}; standard errors up to {:.2g}; least overlap {}",
+                                      residuals ? "GARCH residuals" : "returns", shrinkage_text(c), largest(c.error),
+                                      counted(std::uint64_t(c.least_overlap), "bar")),
+                          2);
     vector<string> header{""};
     const std::size_t shown = std::min<std::size_t>(m.assets.size(), 12);
     for (std::size_t i = 0; i < shown; ++i) header.push_back(m.assets[i].name);
@@ -533,11 +539,8 @@ Json fit_json(const FittedMarket& m) {
   }
   out["common_dof"] = {{"returns", parameter(m.tail.dof)}, {"residuals", parameter(m.residual_tail.dof)}};
   const auto pairs = [&](const CorrelationFit& c) {
-    return Json{{"matrix", c.matrix},
-                {"sample", c.sample},
-                {"error", c.error},
-                {"shrinkage", c.shrinkage},
-                {"least_overlap", c.least_overlap}};
+    return Json{{"matrix", c.matrix}, {"sample", c.sample}, {"error", c.error},   {"shrinkage", c.shrinkage},
+                {"weight", c.weight}, {"target", c.target}, {"forced", c.forced}, {"least_overlap", c.least_overlap}};
   };
   out["correlation"] = {{"returns", pairs(m.correlation)}, {"residuals", pairs(m.residual_correlation)}};
   if (m.factors)
