@@ -30,7 +30,8 @@ using std::string, std::vector;
 
 struct FitArguments {
   vector<string> prices, assets, weights, latency_columns;
-  string model = "gjr_garch", horizon, bar, from, to, output, in_force, latencies, volatility_window, trailing_window;
+  string model = "gjr_garch", correlation = "mixed", horizon, bar, from, to, output, in_force, latencies,
+         volatility_window, trailing_window;
   std::size_t factors = 0;
   int threads = 0;
   bool json = false, force = false, any_time = false;
@@ -162,6 +163,7 @@ int fit_command(const FitArguments& a) {
   options.any_time = a.any_time;
   options.assets = a.assets;
   options.model = a.model;
+  options.correlation = a.correlation;
   options.bar = whole_seconds("--bar", a.bar);
   options.horizon = whole_seconds("--horizon", a.horizon);
   options.in_force = whole_seconds("--in-force", a.in_force);
@@ -209,6 +211,7 @@ void add_fit(CLI::App& app, int& status) {
   app.add_option("--bar", a->bar, "coarser bars than the files': 1h");
   app.add_option("--in-force", a->in_force, "for how long its haircuts will stay set: 7d")
       ->check(named("no time is given"));
+  app.add_option("--correlation", a->correlation, "mixed (default: of both), recent (60 days) or whole");
   app.add_option("--factors", a->factors, "so many factors in place of the full correlation");
   app.add_option("--weights", a->weights, "of the volatility index: BTC=0.6,ETH=0.4 (equal)")->delimiter(',');
   add_threads(app, a->threads);

@@ -30,10 +30,10 @@ double gaussian_log_likelihood(std::span<const double> returns) {
 
 double merton_log_likelihood(std::span<const double> returns, const MertonFit& own, const MertonFit& common,
                              double loading) {
-  struct Component {  // so many jumps of either kind in a bar
+  struct JumpsInBar {  // so many jumps of either kind in a bar
     double log_height, centre, half_inverse;
   };
-  std::vector<Component> components;
+  std::vector<JumpsInBar> components;
   const double diffusion = own.volatility.value * own.volatility.value / own.bars_per_year;
   const auto square = [](double x) { return x * x; };
   const auto of_own = jump_counts(own.intensity.value / own.bars_per_year),

@@ -48,22 +48,44 @@ struct PairSums {
   double correlation() const { return xx > 0.0 && yy > 0.0 ? xy / std::sqrt(xx * yy) : 0.0; }
 };
 
-PairSums pair_sums(const vector<double>& x, const vector<double>& y, size_t first, size_t last) {
+/// Empty weights: all are 1.
+PairSums pair_sums(const vector<double>& x, const vector<double>& y, const vector<double>& weights, size_t first,
+                   size_t last) {
   PairSums s;
   for (size_t t = first; t < last; ++t) {
     if (std::isnan(x[t]) || std::isnan(y[t])) continue;
-    s += {1.0, x[t] * y[t], x[t] * x[t], y[t] * y[t]};
+    const double w = weights.empty() ? 1.0 : weights[t];
+    s += {w, w * x[t] * y[t], w * x[t] * x[t], w * y[t] * y[t]};
   }
   return s;
 }
 
-/// Sums of a pair over batches of the bars that it shares.
-vector<PairSums> batches_of_pair(const vector<double>& x, const vector<double>& y) {
-  vector<double> both(x.size());
-  for (size_t t = 0; t < x.size(); ++t) both[t] = std::isnan(y[t]) ? missing : x[t];
-  const vector<size_t> starts = batch_starts(both);
+/// The bars that two columns share: how many, and as many of equal weight as are worth theirs.
+struct SharedBars {
+  vector<double> weight;  ///< 0: one of them has no value
+  size_t bars = 0;
+  double effective = 0.0;
+};
+SharedBars shared_bars(const vector<double>& x, const vector<double>& y, const vector<double>& weights) {
+  SharedBars out;
+  double sum = 0.0, squares = 0.0;
+  for (size_t t = 0; t < x.size(); ++t) {
+    const bool both = !std::isnan(x[t]) && !std::isnan(y[t]);
+    out.bars += both ? 1 : 0;
+    out.weight.push_back(!both ? 0.0 : weights.empty() ? 1.0 : weights[t]);
+    sum += out.weight.back();
+    squares += square(out.weight.back());
+  }
+  out.effective = squares > 0.0 ? square(sum) / squares : 0.0;
+  return out;
+}
+
+/// Sums of a pair over batches of the bars that it shares, of equal weights.
+vector<PairSums> batches_of_pair(const vector<double>& x, const vector<double>& y, const vector<double>& weights,
+                                 const SharedBars& shared) {
+  const vector<size_t> starts = batch_starts(shared.weight, batches_of(static_cast<size_t>(shared.effective + 0.5)));
   vector<PairSums> sums;
-  for (size_t b = 0; b + 1 < starts.size(); ++b) sums.push_back(pair_sums(x, y, starts[b], starts[b + 1]));
+  for (size_t b = 0; b + 1 < starts.size(); ++b) sums.push_back(pair_sums(x, y, weights, starts[b], starts[b + 1]));
   return sums;
 }
 
@@ -76,14 +98,14 @@ struct PairBatches {
   }
 };
 
-PairBatches pair_batches(const Columns& columns) {
+PairBatches pair_batches(const Columns& columns, const vector<double>& weights = {}) {
   const vector<size_t> starts = batch_starts_of(columns);
   PairBatches out{columns.size(), starts.size() - 1, {}};
   for (size_t i = 0; i < columns.size(); ++i)
     for (size_t j = 0; j < i; ++j) {
       out.sums.emplace_back();
       for (size_t b = 0; b < out.batches; ++b)
-        out.sums.back().push_back(pair_sums(columns[i], columns[j], starts[b], starts[b + 1]));
+        out.sums.back().push_back(pair_sums(columns[i], columns[j], weights, starts[b], starts[b + 1]));
     }
   return out;
 }
@@ -313,29 +335,32 @@ Parameter fit_deviation(span<const double> returns) {
   return {sd, std::sqrt(spread) / n * 0.5 / sd};
 }
 
-CorrelationFit fit_correlation(const Columns& columns, const vector<std::string>& names) {
+CorrelationFit fit_correlation(const Columns& columns, const vector<std::string>& names,
+                               const vector<double>& weights) {
   const size_t n = columns.size();
   CorrelationFit fit;
   fit.sample = fit.error = fit.weight = square_matrix(n);
   for (size_t i = 0; i < n; ++i) fit.sample[i][i] = 1.0;
   fit.matrix = fit.sample;
   if (n < 2) return fit;
-  const PairBatches pairs = pair_batches(columns);
-  fit.sample = correlations(pairs);
+  fit.sample = correlations(pair_batches(columns, weights));
   fit.least_overlap = SIZE_MAX;
+  fit.effective = std::numeric_limits<double>::infinity();
   vector<Problem> problems;
   for (size_t i = 0; i < n; ++i)
     for (size_t j = 0; j < i; ++j) {
-      const vector<PairSums> batches = batches_of_pair(columns[i], columns[j]);
+      const SharedBars shared = shared_bars(columns[i], columns[j], weights);
+      const vector<PairSums> batches = batches_of_pair(columns[i], columns[j], weights, shared);
       PairSums total;
       for (const PairSums& s : batches) total += s;
-      fit.least_overlap = std::min(fit.least_overlap, static_cast<size_t>(total.n));
-      if (total.n < double(least_returns)) {
+      fit.least_overlap = std::min(fit.least_overlap, shared.bars);
+      fit.effective = std::min(fit.effective, shared.effective);
+      if (shared.bars < least_returns) {
         problems.push_back(
             {"", 0,
-             fmt::format("{} and {} have {:.0f} bars in common (their correlation needs {}) leave one of them out "
+             fmt::format("{} and {} have {} bars in common (their correlation needs {}) leave one of them out "
                          "with --assets, or give a longer history",
-                         names[j], names[i], total.n, least_returns)});
+                         names[j], names[i], shared.bars, least_returns)});
         continue;
       }
       // influence of a bar on the correlation, summed over batches
@@ -359,7 +384,7 @@ CorrelationFit fit_correlation(const Columns& columns, const vector<std::string>
   return fit;
 }
 
-FactorFit fit_factors(const Columns& columns, const CorrelationFit& correlation, size_t k) {
+FactorFit fit_factors(const Columns& columns, const Correlations& correlation, size_t k) {
   const size_t n = columns.size();
   if (k == 0 || k > n || (n - k) * (n - k) < n + k) {
     size_t most = 0;
@@ -367,8 +392,7 @@ FactorFit fit_factors(const Columns& columns, const CorrelationFit& correlation,
     throw Error(fmt::format("{} factors for {} assets (so many loadings are not determined by the correlations) {}", k,
                             n, most > 0 ? fmt::format("use 1 to {}", most) : "use the full correlation"));
   }
-  const PairBatches pairs = pair_batches(columns);
-  const Factors best = factor_search(correlation.matrix, k, vector<double>(n, -0.5));
+  const Factors best = factor_search(correlation.written, k, vector<double>(n, -0.5));
   FactorFit fit;
   fit.loadings = canonical(best.loadings);
   fit.bounded = best.bounded;
@@ -376,15 +400,29 @@ FactorFit fit_factors(const Columns& columns, const CorrelationFit& correlation,
     for (size_t j = 0; j < i; ++j) {
       double explained = 0.0;
       for (size_t f = 0; f < k; ++f) explained += fit.loadings[i][f] * fit.loadings[j][f];
-      fit.residual = std::max(fit.residual, std::fabs(correlation.matrix[i][j] - explained));
+      fit.residual = std::max(fit.residual, std::fabs(correlation.written[i][j] - explained));
     }
-  const Matrix shrunk = shrink_pairs(correlation.sample, correlation.error).matrix;
+  // What is written without a batch: both correlations are taken without it, and shrunk as they were.
+  struct Past {
+    double share;
+    PairBatches pairs;
+    Matrix error, shrunk;
+  };
+  vector<Past> parts;
+  const auto add_part = [&](double share, const CorrelationFit& c, const vector<double>& weights) {
+    if (share > 0.0)
+      parts.push_back({share, pair_batches(columns, weights), c.error, shrink_pairs(c.sample, c.error).matrix});
+  };
+  add_part(1.0 - correlation.share, correlation.whole, {});
+  if (correlation.recent) add_part(correlation.share, *correlation.recent, correlation.weights);
   vector<Matrix> without;
-  for (size_t b = 0; b < pairs.batches; ++b) {
-    const Matrix moved = shrink_pairs(correlations(pairs, b), correlation.error).matrix;
-    Matrix left = correlation.matrix;
-    for (size_t i = 0; i < n; ++i)
-      for (size_t j = 0; j < n; ++j) left[i][j] += moved[i][j] - shrunk[i][j];
+  for (size_t b = 0; b < parts[0].pairs.batches; ++b) {
+    Matrix left = correlation.written;
+    for (const Past& part : parts) {
+      const Matrix moved = shrink_pairs(correlations(part.pairs, b), part.error).matrix;
+      for (size_t i = 0; i < n; ++i)
+        for (size_t j = 0; j < n; ++j) left[i][j] += part.share * (moved[i][j] - part.shrunk[i][j]);
+    }
     without.push_back(canonical(factor_search(left, k, best.coordinates).loadings));
     for (size_t f = 0; f < k; ++f) {  // a factor whose loadings sum to little may turn round
       double same = 0.0;

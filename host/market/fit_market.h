@@ -6,6 +6,7 @@
 /// one batch out (jackknife).
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,10 +32,31 @@ struct CorrelationFit {
   double shrinkage = 0.0;         ///< mean weight of the target
   bool forced = false;            ///< shrunk pairs contradicted each other: the nearest positive definite matrix
   std::size_t least_overlap = 0;  ///< bars of the pair that shares the fewest
+  double effective = 0.0;         ///< of that with the fewest: (sum of weights)^2 / sum of squared weights
 };
 /// Pairs by what both have, each shrunk by its own error (shrink_correlation.h). Throws Error naming two assets that
-/// share fewer than least_returns bars.
-CorrelationFit fit_correlation(const Columns&, const std::vector<std::string>& names);
+/// share fewer than least_returns bars. `weights` of the bars; empty: equal.
+CorrelationFit fit_correlation(const Columns&, const std::vector<std::string>& names,
+                               const std::vector<double>& weights = {});
+
+/// Days in which the weight of a return halves in correlations of the recent past, and what is written of those and of
+/// the whole history's: the mean of both foretells the next quarter best (scripts/research/recent_correlation.py).
+inline constexpr double recent_half_life = 60.0;
+inline constexpr const char* correlation_kinds[] = {"mixed", "recent", "whole"};
+
+/// How assets move together: over the whole history, of late, and as a section has it.
+struct Correlations {
+  CorrelationFit whole;
+  std::optional<CorrelationFit> recent;  ///< absent where it has fewer than least_returns effective returns
+  double share = 0.0;                    ///< of the recent past in `written`
+  std::vector<double> weights;           ///< of the bars in the recent past
+  Matrix written, error;                 ///< error: at most, as if those of both went together
+
+  const char* kind() const { return correlation_kinds[share == 1.0 ? 1 : share == 0.0 ? 2 : 0]; }
+};
+/// `share`: asked for; what is written is of the whole history where there is no recent one, which is noted. `bar`:
+/// seconds.
+Correlations fit_correlations(const Columns&, const std::vector<std::string>& names, std::int64_t bar, double share);
 
 struct FactorFit {
   Matrix loadings, error;  ///< [asset][factor]
@@ -43,7 +65,7 @@ struct FactorFit {
 };
 /// Maximum-likelihood factor analysis of the correlation matrix (Joreskog 1967), factors in order of what they explain,
 /// the first with a positive sum. Throws Error when so many factors leave nothing to test: (n - k)^2 < n + k.
-FactorFit fit_factors(const Columns&, const CorrelationFit&, std::size_t factors);
+FactorFit fit_factors(const Columns&, const Correlations&, std::size_t factors);
 
 /// Degrees of freedom common to all columns, each of unit variance after division by its deviation about zero: maximum
 /// of the product of the marginal likelihoods; the error counts that assets move together.

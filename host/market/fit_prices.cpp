@@ -255,9 +255,19 @@ void keep_stationary(AssetFit& a, vector<string>& notes) {
   a.filter.beta.value = most_persistence_with_kappa - rest;
 }
 
-std::optional<FactorFit> factors_of(const Columns& columns, const CorrelationFit& c, std::size_t factors) {
+std::optional<FactorFit> factors_of(const Columns& columns, const Correlations& c, std::size_t factors) {
   if (factors == 0) return std::nullopt;
   return fit_factors(columns, c, factors);
+}
+
+/// Long bars have no recent past.
+void check_recent(const Correlations& c, std::int64_t bar, const string& kind, vector<string>& notes) {
+  if (c.written.size() < 2 || c.recent || kind == "whole") return;
+  const string why = fmt::format("weights that halve in {:.0f} days are worth fewer than {} bars of {}",
+                                 recent_half_life, least_returns, duration_text(double(bar)));
+  if (kind == "recent")
+    throw Error(fmt::format("--correlation recent ({}) write --correlation whole, or give finer prices", why));
+  notes.push_back(fmt::format("correlation: of the whole history alone, as {}", why));
 }
 
 struct Lagged {
@@ -378,6 +388,12 @@ FitOutput fit_prices(const FitOptions& options) {
     throw Error(fmt::format("--model {} (there is no such model) {}", options.model,
                             suggestion(options.model, {std::begin(model_names), std::end(model_names)}, "model")));
   }
+  if (std::find(std::begin(correlation_kinds), std::end(correlation_kinds), options.correlation) ==
+      std::end(correlation_kinds)) {
+    throw Error(fmt::format(
+        "--correlation {} (there is no such kind) {}", options.correlation,
+        suggestion(options.correlation, {std::begin(correlation_kinds), std::end(correlation_kinds)}, "kind")));
+  }
   PriceOptions reading{options.any_time};
   reading.from = options.from.value_or(reading.from);
   reading.to = options.to.value_or(reading.to);
@@ -444,12 +460,14 @@ FitOutput fit_prices(const FitOptions& options) {
                       count_present(horizon_returns[i]), duration_text(double(horizon)), least_returns));
     }
   }
-  m.correlation = fit_correlation(returns, h.assets);  // first: assets that do not overlap are found at once
+  const double share = options.correlation == "mixed" ? 0.5 : options.correlation == "recent" ? 1.0 : 0.0;
+  m.correlation = fit_correlations(returns, h.assets, h.bar, share);  // first: assets that do not overlap are found
+  check_recent(m.correlation, h.bar, options.correlation, m.notes);
   for_each_parallel(n, options.threads, [&](std::size_t i) {
     m.assets[i] = fit_asset(h, i, returns[i], residuals[i], t_residuals[i], notes[i]);
   });
   for (auto& note : merged(notes, h.assets)) m.notes.push_back(std::move(note));
-  m.residual_correlation = fit_correlation(residuals, h.assets);
+  m.residual_correlation = fit_correlations(residuals, h.assets, h.bar, share);
   m.factors = factors_of(returns, m.correlation, factors);
   m.residual_factors = factors_of(residuals, m.residual_correlation, factors);
   m.tail = fit_common_dof(horizon_returns, static_cast<std::size_t>(horizon / h.bar));

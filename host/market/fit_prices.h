@@ -22,6 +22,7 @@ struct FitOptions {
   std::int64_t bar = 0, horizon = 0;     ///< seconds; 0: the files' bar; the bar
   std::int64_t in_force = 0;             ///< seconds for which haircuts are to stay set; 0: not said
   std::size_t factors = 0;               ///< 0: the full correlation
+  std::string correlation = "mixed";     ///< one of correlation_kinds
   std::vector<double> weights;           ///< of the index, one per asset; empty: equal
   std::string residual_file;             ///< name of the residuals beside the section; empty: none
   int threads = 2;

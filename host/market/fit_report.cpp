@@ -60,13 +60,22 @@ double largest(const Matrix& m) {
   return top;
 }
 
-/// By how much pairs were drawn to each other.
+/// By how much pairs were drawn to each other: each as it is known, none by more than its error.
 string shrinkage_text(const CorrelationFit& c) {
-  return fmt::format(
-      "shrunk by {:.3f}, each pair as it is known (up to {:.3f}, none by more than its standard error), "
-      "toward {:.2f}{}",
-      c.shrinkage, largest(c.weight), c.target,
-      c.forced ? "; pairs contradicted each other: the nearest matrix that can be" : "");
+  return fmt::format("shrunk by {:.3f}, pairs by up to {:.3f}, toward {:.2f}{}", c.shrinkage, largest(c.weight),
+                     c.target, c.forced ? "; pairs contradicted each other: the nearest matrix" : "");
+}
+
+/// Of what past the matrix is.
+string past_text(const Correlations& c) {
+  const string recent = c.recent
+                            ? fmt::format(
+                                  "of the recent past, whose weights halve in {:.0f} days ({:.0f} returns' worth; {})",
+                                  recent_half_life, c.recent->effective, shrinkage_text(*c.recent))
+                            : "",
+               whole = fmt::format("of the whole history ({})", shrinkage_text(c.whole));
+  if (c.share == 1.0) return recent;
+  return c.share > 0.0 ? fmt::format("mean of that {} and that {}", whole, recent) : whole;
 }
 
 /// How assets move together: a matrix, or loadings.
@@ -78,16 +87,16 @@ string together(const FittedMarket& m, bool residuals) {
   if (f) {
     return fmt::format(
         "# Factor loadings of {} by maximum likelihood; standard errors up to {:.2g}; correlations are met within "
-        "{:.2g}.{}\n"
+        "{:.2g}.{}\n# Correlation: {}.\n"
         "factors = {{ loadings = {} }}\n",
         what, largest(f->error), f->residual,
-        f->bounded ? " An own variance was held at its least value: errors are too small." : "",
+        f->bounded ? " An own variance was held at its least value: errors are too small." : "", past_text(c),
         rows_of(f->loadings, "{:.4f}", ""));
   }
   return fmt::format(
-      "# Of {}: {}; standard errors up to {:.2g}; every pair shares {} bars or more.\n"
+      "# Of {}: {};\n# standard errors up to {:.2g}; every pair shares {} bars or more.\n"
       "correlation = {}\n",
-      what, shrinkage_text(c), largest(c.error), c.least_overlap, rows_of(c.matrix, "{:.4f}", ""));
+      what, past_text(c), largest(c.error), c.whole.least_overlap, rows_of(c.written, "{:.4f}", ""));
 }
 
 string assets_list(const FittedMarket& m, const std::function<Parameter(std::size_t)>& volatility) {
@@ -224,6 +233,34 @@ void tail_rows(Table& table, const string& name, const vector<double>& data, con
   };
   row(name + ", data", [&](std::size_t i) { return data[i]; });
   row("  " + law, [&](std::size_t i) { return unit_quantile(dof, tail_probabilities[i]); });
+}
+
+/// Pairs over the whole history and of late; of many those that differ most.
+string pasts_table(const FittedMarket& m, const Correlations& c) {
+  constexpr std::size_t shown = 28;
+  struct Pair {
+    std::size_t i, j;
+    double change;
+  };
+  vector<Pair> pairs;
+  for (std::size_t j = 0; j < m.assets.size(); ++j)
+    for (std::size_t i = j + 1; i < m.assets.size(); ++i)
+      pairs.push_back({i, j, std::fabs(c.recent->matrix[i][j] - c.whole.matrix[i][j])});
+  string title = "Whole history beside the recent past (standard errors)";
+  if (pairs.size() > shown) {
+    std::stable_sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) { return a.change > b.change; });
+    title += fmt::format(": the {} of {} pairs that differ most", shown, pairs.size());
+    pairs.resize(shown);
+  }
+  Table table({"pair", "whole", "recent", "written"});
+  for (const auto& [i, j, change] : pairs) {
+    const auto cell = [&, i = i, j = j](const CorrelationFit& f) {
+      return fmt::format("{:.3f} ({:.2g})", f.matrix[i][j], f.error[i][j]);
+    };
+    table.row({m.assets[j].name + ", " + m.assets[i].name, cell(c.whole), cell(*c.recent),
+               fmt::format("{:.3f}", c.written[i][j])});
+  }
+  return "\n" + wrapped(title, 2) + table.text();
 }
 
 }  // namespace
@@ -374,8 +411,8 @@ string fit_text(const FittedMarket& m) {
     const auto& c = residuals ? m.residual_correlation : m.correlation;
     const auto& f = residuals ? m.residual_factors : m.factors;
     out += "\n" + wrapped(fmt::format("Correlation of {}, {}; standard errors up to {:.2g}; least overlap {}",
-                                      residuals ? "GARCH residuals" : "returns", shrinkage_text(c), largest(c.error),
-                                      counted(std::uint64_t(c.least_overlap), "bar")),
+                                      residuals ? "GARCH residuals" : "returns", past_text(c), largest(c.error),
+                                      counted(std::uint64_t(c.whole.least_overlap), "bar")),
                           2);
     vector<string> header{""};
     const std::size_t shown = std::min<std::size_t>(m.assets.size(), 12);
@@ -383,10 +420,11 @@ string fit_text(const FittedMarket& m) {
     Table correlation(header);
     for (std::size_t i = 0; i < m.assets.size(); ++i) {
       vector<string> cells{m.assets[i].name};
-      for (std::size_t j = 0; j < shown; ++j) cells.push_back(fmt::format("{:.3f}", c.matrix[i][j]));
+      for (std::size_t j = 0; j < shown; ++j) cells.push_back(fmt::format("{:.3f}", c.written[i][j]));
       correlation.row(cells);
     }
     out += correlation.text();
+    if (c.recent) out += pasts_table(m, c);
     if (f) {
       out += "\n" + wrapped(fmt::format("Factor loadings (standard errors); largest correlation left over {:.3f}",
                                         f->residual),
@@ -538,9 +576,25 @@ Json fit_json(const FittedMarket& m) {
     out["assets"].push_back(asset);
   }
   out["common_dof"] = {{"returns", parameter(m.tail.dof)}, {"residuals", parameter(m.residual_tail.dof)}};
-  const auto pairs = [&](const CorrelationFit& c) {
-    return Json{{"matrix", c.matrix}, {"sample", c.sample}, {"error", c.error},   {"shrinkage", c.shrinkage},
-                {"weight", c.weight}, {"target", c.target}, {"forced", c.forced}, {"least_overlap", c.least_overlap}};
+  const auto estimate = [&](const CorrelationFit& c) {
+    return Json{{"matrix", c.matrix},
+                {"sample", c.sample},
+                {"error", c.error},
+                {"shrinkage", c.shrinkage},
+                {"weight", c.weight},
+                {"target", c.target},
+                {"forced", c.forced},
+                {"effective_returns", json_number(c.effective)},
+                {"least_overlap", c.least_overlap}};
+  };
+  const auto pairs = [&](const Correlations& c) {
+    Json j = estimate(c.whole);
+    j["recent"] = c.recent ? estimate(*c.recent) : Json(nullptr);
+    if (c.recent) j["recent"]["half_life_days"] = recent_half_life;
+    j["kind"] = c.kind();
+    j["written"] = c.written;
+    j["written_error"] = c.error;
+    return j;
   };
   out["correlation"] = {{"returns", pairs(m.correlation)}, {"residuals", pairs(m.residual_correlation)}};
   if (m.factors)

@@ -42,7 +42,7 @@ struct FittedMarket {
   std::size_t rows = 0;
   std::vector<std::string> repairs, notes;
   std::vector<AssetFit> assets;
-  CorrelationFit correlation, residual_correlation;  ///< of returns; of the filter's residuals
+  Correlations correlation, residual_correlation;  ///< of returns; of the filter's residuals
   std::optional<FactorFit> factors, residual_factors;
   TailFit tail, residual_tail;  ///< of returns over `horizon`; of residuals of `garch`
   JumpsFit jumps;

@@ -483,6 +483,15 @@ TEST(Correlations, AssetsWithoutOverlapAreNamed) {
   }
 }
 
+/// As a section has the whole history's.
+Correlations as_section(const CorrelationFit& fit) {
+  Correlations c;
+  c.whole = fit;
+  c.written = fit.matrix;
+  c.error = fit.error;
+  return c;
+}
+
 TEST(Factors, RecoverLoadings) {
   // columns are orthogonal, as the estimate's are
   const double first[] = {0.7, 0.7, 0.7, 0.7, 0.8, 0.8, 0.8, 0.8},
@@ -496,7 +505,7 @@ TEST(Factors, RecoverLoadings) {
                        std::sqrt(1.0 - first[i] * first[i] - second[i] * second[i]) * normal(g));
     }
     const auto correlation = fit_correlation(x, letters);
-    const FactorFit fit = fit_factors(x, correlation, 2);
+    const FactorFit fit = fit_factors(x, as_section(correlation), 2);
     EXPECT_LT(fit.residual, 0.08);
     double same = 0.0;
     for (std::size_t i = 0; i < 8; ++i) same += fit.loadings[i][1] * second[i];
@@ -520,9 +529,9 @@ TEST(Factors, TooManyAreRefused) {
   for (int t = 0; t < 500; ++t)
     for (auto& c : x) c.push_back(normal(g));
   const auto correlation = fit_correlation(x, letters);
-  EXPECT_THROW(fit_factors(x, correlation, 2), Error);
-  EXPECT_THROW(fit_factors(x, correlation, 0), Error);
-  EXPECT_NO_THROW(fit_factors(x, correlation, 1));
+  EXPECT_THROW(fit_factors(x, as_section(correlation), 2), Error);
+  EXPECT_THROW(fit_factors(x, as_section(correlation), 0), Error);
+  EXPECT_NO_THROW(fit_factors(x, as_section(correlation), 1));
 }
 
 TEST(CommonJumps, RecoverLawAndLoadings) {
@@ -601,7 +610,7 @@ TEST(StandardErrors, AreThoseOfTheReturnsWhereverTheGapsAre) {
   const CorrelationFit r = fit_correlation(whole, letters), r_broken = fit_correlation(broken, letters);
   EXPECT_EQ(r.sample, r_broken.sample);
   EXPECT_EQ(r.error, r_broken.error);
-  const FactorFit f = fit_factors(whole, r, 1), f_broken = fit_factors(broken, r_broken, 1);
+  const FactorFit f = fit_factors(whole, as_section(r), 1), f_broken = fit_factors(broken, as_section(r_broken), 1);
   for (std::size_t i = 0; i < 8; ++i)
     same("loading", {f.loadings[i][0], f.error[i][0]}, {f_broken.loadings[i][0], f_broken.error[i][0]}, 0.02);
   same("common dof", fit_common_dof(whole).dof, fit_common_dof(broken).dof, 0.02);
@@ -632,7 +641,7 @@ TEST(StandardErrors, HoldForAnAssetThatIsYoung) {
       if (t < 4500) x[2].back() = nothing;
     }
     const CorrelationFit fit = fit_correlation(x, letters);
-    const FactorFit factors = fit_factors(x, fit, 1);
+    const FactorFit factors = fit_factors(x, as_section(fit), 1);
     return vector<Parameter>{{fit.sample[0][2], fit.error[0][2]}, {factors.loadings[2][0], factors.error[2][0]}};
   });
   EXPECT_EQ(r[0].complaint(0.64, 0.2), "");
@@ -1027,7 +1036,7 @@ TEST(RecordedPrices, FatTailsAndClustersOfHourlyPrices) {
     EXPECT_LT(a.return_quantiles[0], -4.5);  // a normal return is beyond -3.09 once in a thousand
     EXPECT_GT(a.garch.persistence(), 0.95);
   }
-  EXPECT_GT(m.correlation.matrix[0][1], 0.7);
+  EXPECT_GT(m.correlation.written[0][1], 0.7);
 }
 
 }  // namespace
