@@ -203,12 +203,8 @@ void backtest(const BacktestArguments& a) {
   options.refit = duration_given("--refit", a.refit);
   options.look_back = duration_given("--floor", a.floor);
   if (!a.phase.empty() && !is_zero(a.phase)) options.phase = duration_given("--phase", a.phase);
-  if (a.stamps != "opening" && a.stamps != "closing") {
-    throw Error(
-        fmt::format("--stamps {} (a bar's time is that of its opening or that of its closing) write opening, as "
-                    "Binance has it, or closing",
-                    in_quotes(a.stamps)));
-  }
+  PriceOptions reading{a.any_time};
+  reading.opening = stamps_open(a.stamps);  // a close is known when its bar ends
   options.seed = a.seed;
   options.paths = a.paths;
   options.threads = a.threads > 0 ? a.threads : usable_threads();
@@ -235,8 +231,7 @@ void backtest(const BacktestArguments& a) {
   for (const auto& s : subjects) assets.push_back(s.asset);
   std::vector<PriceSource> sources;
   for (const std::string& price : a.prices) sources.push_back(price_source(price));
-  PriceHistory prices = read_prices(sources, distinct(assets), {a.any_time});
-  if (a.stamps == "opening") prices.start += prices.bar;  // a close is known when its bar ends
+  PriceHistory prices = read_prices(sources, distinct(assets), reading);
   if (!a.bar.empty())
     prices = resample(prices, static_cast<std::int64_t>(std::llround(duration_given("--bar", a.bar))));
   if (options.window < 60.0 * double(prices.bar)) {
@@ -346,7 +341,7 @@ void add_backtest(CLI::App& app, int&) {
   app.add_option("--assets", a->assets, "only these (default: the scenario's collateral)")->delimiter(',');
   app.add_option("--delta", a->delta, "one delay for all: 20m (default: the routes' laws)");
   app.add_option("--phase", a->phase, "begin so long after multiples of --delta");
-  app.add_option("--stamps", a->stamps, "bars bear the time of their opening, or closing");
+  add_stamps(app, a->stamps);
   app.add_option("--in-force", a->in_force, "haircuts stay set so long: 7d (default: a window)");
   app.add_option("--policy", a->policy, "how they may move: a file, proofload:NAME")->check(named());
   app.add_option("--window", a->window, "history that models are fitted to (90d)");

@@ -30,8 +30,8 @@ using std::string, std::vector;
 
 struct FitArguments {
   vector<string> prices, assets, weights, latency_columns;
-  string model = "gjr_garch", correlation = "mixed", horizon, bar, from, to, output, in_force, latencies,
-         volatility_window, trailing_window;
+  string model = "gjr_garch", correlation = "mixed", stamps = "closing", horizon, bar, from, to, output, in_force,
+         latencies, volatility_window, trailing_window;
   std::size_t factors = 0;
   int threads = 0;
   bool json = false, force = false, any_time = false;
@@ -161,6 +161,7 @@ int fit_command(const FitArguments& a) {
   FitOptions options;
   for (const string& price : a.prices) options.prices.push_back(price_source(price));
   options.any_time = a.any_time;
+  options.opening = stamps_open(a.stamps);
   options.assets = a.assets;
   options.model = a.model;
   options.correlation = a.correlation;
@@ -208,6 +209,7 @@ void add_fit(CLI::App& app, int& status) {
   app.add_option("--model", a->model, "gaussian, student_t, gjr_garch (default), bootstrap, merton or heston");
   app.add_option("--from", a->from, "only prices from this time on, 2021-01-01 say");
   app.add_option("--to", a->to, "only prices before this time");
+  add_stamps(app, a->stamps);
   app.add_option("--bar", a->bar, "coarser bars than the files': 1h");
   app.add_option("--in-force", a->in_force, "for how long its haircuts will stay set: 7d")
       ->check(named("no time is given"));

@@ -64,6 +64,19 @@ void add_as_of(CLI::App& app, std::string& text) {
 
 std::int64_t time_of_use(const std::string& text) { return text.empty() ? seconds_now() : parse_time(text); }
 
+void add_stamps(CLI::App& app, std::string& text) {
+  app.add_option("--stamps", text, "bars bear the time of their opening, or closing");
+}
+
+bool stamps_open(const std::string& text) {
+  if (text == "opening") return true;
+  if (text == "closing") return false;
+  throw Error(
+      fmt::format("--stamps {} (a bar's time is that of its opening or that of its closing) write opening, as "
+                  "Binance has it, or closing",
+                  in_quotes(text)));
+}
+
 double duration_given(const std::string& option, const std::string& text) {
   const auto seconds = parse_duration(text, true);
   if (!seconds || !(*seconds > 0.0) || !(*seconds < 3.2e9)) {

@@ -36,6 +36,11 @@ void add_prices(CLI::App&, Overrides&);
 void add_as_of(CLI::App&, std::string& text);
 std::int64_t time_of_use(const std::string& text);
 
+/// --stamps: whether times in price files are those at which bars open, or close (as they do unless it is said).
+/// stamps_open: of its value. Throws Error for another word.
+void add_stamps(CLI::App&, std::string& text);
+bool stamps_open(const std::string& text);
+
 /// Seconds of "20m", above 0: days, hours, minutes, seconds and, for look-backs, years of 365 days. Throws Error,
 /// naming the option.
 double duration_given(const std::string& option, const std::string& text);

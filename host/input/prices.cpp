@@ -15,6 +15,7 @@
 #include "base/suggestion.h"
 #include "base/words.h"
 #include "input/csv.h"
+#include "input/price_bars.h"
 #include "input/price_columns.h"
 #include "input/price_findings.h"
 
@@ -29,7 +30,7 @@ constexpr std::int64_t largest_grid = 20'000'000;  // rows: 38 years of minutes
 constexpr std::size_t shown_problems = 10;
 constexpr std::size_t fewest_rows_for_strays = 20;
 constexpr double off_grid_share = 0.05;  // of a file's rows that may lie between two bars
-constexpr std::int64_t one_hour = 3600, whole_day = 86400;
+constexpr std::int64_t whole_day = 86400;
 constexpr double most_seam_bars = 60.0;  // that a longer gap between two files counts for
 constexpr double seam_factor =
     3.0;  // a move between two files that is so many times the largest within them is no return
@@ -45,6 +46,7 @@ struct Columns {
   vector<std::int64_t> time;
   vector<int> line;
   vector<vector<double>> price;  ///< [asset][row]
+  std::int64_t closes = 0;       ///< how long after its time here a row's price is that of
 };
 
 /// A row of which something is said; `differs`: of two for one time, whether they contradict each other.
@@ -54,8 +56,9 @@ struct FoundRow {
   bool differs = false;
 };
 /// Those that were asked for.
-vector<FoundRow> asked(vector<FoundRow> rows, const PriceOptions& options) {
-  std::erase_if(rows, [&](const FoundRow& r) { return r.time < options.from || r.time >= options.to; });
+vector<FoundRow> asked(vector<FoundRow> rows, const Columns& c, const PriceOptions& options) {
+  std::erase_if(rows,
+                [&](const FoundRow& r) { return r.time + c.closes < options.from || r.time + c.closes >= options.to; });
   return rows;
 }
 
@@ -134,8 +137,18 @@ void order(Columns& c, const PriceOptions& options, vector<string>& repairs) {
     }
     kept.push_back(index[i]);
   }
-  disordered = asked(std::move(disordered), options);
-  repeated = asked(std::move(repeated), options);
+  const auto pick = [&](auto& column) {
+    auto old = std::move(column);
+    column.clear();
+    column.reserve(kept.size());
+    for (const std::size_t r : kept) column.push_back(old[r]);
+  };
+  pick(c.time);
+  pick(c.line);
+  for (auto& p : c.price) pick(p);
+  if (options.opening && c.time.size() > 1) c.closes = bar_of(c.time);
+  disordered = asked(std::move(disordered), c, options);
+  repeated = asked(std::move(repeated), c, options);
   if (!disordered.empty()) {
     repairs.push_back(fmt::format(
         "{}: {} before the row above, the first at line {} (all rows were sorted by time)", c.file,
@@ -149,15 +162,6 @@ void order(Columns& c, const PriceOptions& options, vector<string>& repairs) {
                     repeated.size() == 1 ? "1 row repeats" : fmt::format("{} rows repeat", repeated.size()),
                     repeated[0].line, contradicting == 1 ? "1 has" : fmt::format("{} have", contradicting)));
   }
-  const auto pick = [&](auto& column) {
-    auto old = std::move(column);
-    column.clear();
-    column.reserve(kept.size());
-    for (const std::size_t r : kept) column.push_back(old[r]);
-  };
-  pick(c.time);
-  pick(c.line);
-  for (auto& p : c.price) pick(p);
 }
 
 Columns read_columns(const PriceSource& source, const vector<string>& wanted_assets, const PriceOptions& options,
@@ -232,13 +236,15 @@ Columns read_columns(const PriceSource& source, const vector<string>& wanted_ass
   }
   findings.raise();
   csv.finish();
-  words = asked(std::move(words), options);
+  vector<string> of_order;
+  order(out, options, of_order);
+  words = asked(std::move(words), out, options);
   if (!words.empty()) {
     repairs.push_back(fmt::format("{}: {} NaN or a word for nothing, the first at line {} (taken as missing)", out.file,
                                   words.size() == 1 ? "1 cell says" : fmt::format("{} cells say", words.size()),
                                   words[0].line));
   }
-  order(out, options, repairs);
+  repairs.insert(repairs.end(), of_order.begin(), of_order.end());
   if (out.time.size() < 2) {
     throw Error(
         {{out.file, 0, fmt::format("has {} (a return needs two) give more rows", counted(out.time.size(), "row"))}});
@@ -248,34 +254,7 @@ Columns read_columns(const PriceSource& source, const vector<string>& wanted_ass
 
 // ---- the grid -------------------------------------------------------------------------------------------------------
 
-template <typename T>
-T most_common(const std::map<T, std::size_t>& counts) {
-  return std::max_element(counts.begin(), counts.end(),
-                          [](const auto& a, const auto& b) { return a.second < b.second; })
-      ->first;
-}
-
 std::int64_t modulo(std::int64_t a, std::int64_t b) { return ((a % b) + b) % b; }
-
-/// How far from its bar a row may lie: candles come a few seconds late, and days begin an hour earlier in summer.
-std::int64_t tolerance_of(std::int64_t bar) {
-  return bar >= whole_day ? one_hour : std::min<std::int64_t>(bar / 20, 60);
-}
-
-/// The step that most rows are apart; where prices were asked for, each a few seconds late, the usual bar that most
-/// steps are next to.
-std::int64_t bar_of(const Columns& c) {
-  std::map<std::int64_t, std::size_t> steps;
-  for (std::size_t r = 1; r < c.time.size(); ++r) ++steps[c.time[r] - c.time[r - 1]];
-  const std::int64_t common = most_common(steps);
-  if (2 * steps[common] > c.time.size()) return common;
-  for (const std::int64_t bar : {60, 180, 300, 900, 1800, 3600, 7200, 14400, 21600, 28800, 43200, 86400, 604800}) {
-    std::size_t near = 0;
-    for (const auto& [step, count] : steps) near += std::abs(step - bar) <= tolerance_of(bar) ? count : 0;
-    if (2 * near > c.time.size()) return bar;
-  }
-  return common;
-}
 
 /// How late in their bars rows are: as most are, or, where hardly two are alike, not at all if they lie next to it.
 std::int64_t phase_of(const vector<Columns>& all, std::int64_t bar) {
@@ -303,7 +282,7 @@ void refuse_months(const Columns& c) {
                   ? 1
                   : 0;
   }
-  if (2 * months <= c.time.size() || bar_of(c) < 28 * whole_day) return;
+  if (2 * months <= c.time.size() || bar_of(c.time) < 28 * whole_day) return;
   throw Error(
       {{c.file, c.line[0],
         "the rows are a month, a quarter or a year apart (which have no equal lengths: returns over them cannot "
@@ -322,7 +301,7 @@ void snap(Columns& c, std::int64_t bar, std::int64_t phase, const PriceOptions& 
     c.time[r] = to;
     moved.push_back({to, c.line[r]});
   }
-  moved = asked(std::move(moved), options);
+  moved = asked(std::move(moved), c, options);
   if (!moved.empty())
     repairs.push_back(fmt::format("{}: {} up to {} beside a bar of {}, the first at line {} (put onto it)", c.file,
                                   moved.size() == 1 ? "1 row lies" : fmt::format("{} rows lie", moved.size()),
@@ -354,7 +333,7 @@ void leave_out_strays(Columns& c, std::int64_t bar, const PriceOptions& options,
       alone.push_back({c.time[first], c.line[first]});
       continue;
     }
-    if (c.time[first + rows - 1] < options.from || c.time[first] >= options.to) continue;
+    if (c.time[first + rows - 1] + c.closes < options.from || c.time[first] + c.closes >= options.to) continue;
     repairs.push_back(fmt::format(
         "{}: {} stray rows, {} to {}, the first at line {}, lie more than {} from all others (kept: look whether their "
         "year is right)",
@@ -362,7 +341,7 @@ void leave_out_strays(Columns& c, std::int64_t bar, const PriceOptions& options,
         duration_text(double(far))));
   }
   if (alone.empty()) return;
-  alone = asked(std::move(alone), options);
+  alone = asked(std::move(alone), c, options);
   if (!alone.empty()) {
     const bool one = alone.size() == 1;
     repairs.push_back(fmt::format(
@@ -428,7 +407,7 @@ void check_seams(const vector<Columns>& all) {
         while (r < other->size() && std::isnan((*other)[r])) ++r;
         if (r == other->size() || earlier.empty() || earlier.rbegin()->first > b.time[r]) continue;
         const auto [last, price] = *earlier.rbegin();
-        const double bars = std::max(1.0, double(b.time[r] - last) / double(bar_of(a)));
+        const double bars = std::max(1.0, double(b.time[r] - last) / double(bar_of(a.time)));
         const double move = std::fabs(std::log((*other)[r] / price));
         if (move > seam_factor * largest * std::sqrt(std::min(bars, most_seam_bars)))
           refuse(a, b, name,
@@ -468,13 +447,13 @@ void place(const Columns& c, PriceHistory& history, const PriceOptions& options,
                               "times) give prices at regular times",
                               off.size(), c.time.size(), duration_text(double(history.bar)))}});
   }
-  off = asked(std::move(off), options);
+  off = asked(std::move(off), c, options);
   if (!off.empty()) {
     repairs.push_back(fmt::format("{}: {} between two bars of {}, the first at line {} (left out)", c.file,
                                   off.size() == 1 ? "1 row lies" : fmt::format("{} rows lie", off.size()),
                                   duration_text(double(history.bar)), off[0].line));
   }
-  differing = asked(std::move(differing), options);
+  differing = asked(std::move(differing), c, options);
   if (!differing.empty()) {
     repairs.push_back(
         fmt::format("{}: {} from an earlier file's (the earlier file was taken)", c.file,
@@ -615,14 +594,14 @@ PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>&
   for (const auto& c : all) refuse_months(c);
   check_seams(all);
   std::map<std::int64_t, std::size_t> bars;
-  for (const auto& c : all) ++bars[bar_of(c)];
+  for (const auto& c : all) ++bars[bar_of(c.time)];
   if (bars.size() > 1) {
     vector<Problem> problems;
     for (const auto& c : all) {
       problems.push_back({c.file, 0,
                           fmt::format("has bars of {} (files of different bars cannot be merged) convert them to "
                                       "one bar first",
-                                      duration_text(double(bar_of(c))))});
+                                      duration_text(double(bar_of(c.time))))});
     }
     throw Error(std::move(problems));
   }
@@ -651,7 +630,8 @@ PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>&
   for (const auto& c : all) place(c, history, options, history.repairs);
   if (assets.empty()) leave_out_empty(history);
   check_columns(history, names);
-  const bool part = history.start < options.from || last >= options.to;
+  if (options.opening) history.start += history.bar;
+  const bool part = history.start < options.from || history.time(history.rows() - 1) >= options.to;
   const PriceHistory rows = part ? rows_within(history, options.from, options.to) : PriceHistory();
   for (std::size_t a = 0; a < history.assets.size(); ++a) say_findings(part ? rows : history, a, history.repairs);
   return history;

@@ -17,8 +17,8 @@ namespace proofload {
 /// Prices on a regular grid of bars. A missing price is NaN; nothing is filled in.
 struct PriceHistory {
   std::vector<std::string> assets;
-  std::int64_t start = 0;                  ///< time of row 0 as the file gives it, seconds since 1970 UTC
-  std::int64_t bar = 0;                    ///< seconds between rows
+  std::int64_t start = 0;  ///< time of row 0 as the file gives it (PriceOptions), seconds since 1970 UTC
+  std::int64_t bar = 0;    ///< seconds between rows
   std::vector<std::vector<double>> price;  ///< [asset][row], in the file's quote currency; NaN where there is none
   /// what was found and done about it, for people: "3 rows repeat a time (the last was kept)"
   std::vector<std::string> repairs;
@@ -49,6 +49,7 @@ PriceSource price_source(const std::string& text);
 struct PriceOptions {
   bool any_time = false;                       ///< prices before 1990 and after tomorrow too
   std::string_view unless = "say --any-time";  ///< how to ask for them
+  bool opening = false;  ///< times in the file are those at which bars open; in the history they are those of prices
   /// What is found outside of [from, to) is not said. The prices are all there all the same: `between` cuts them.
   std::int64_t from = std::numeric_limits<std::int64_t>::min(), to = std::numeric_limits<std::int64_t>::max();
 };

@@ -395,6 +395,7 @@ FitOutput fit_prices(const FitOptions& options) {
         suggestion(options.correlation, {std::begin(correlation_kinds), std::end(correlation_kinds)}, "kind")));
   }
   PriceOptions reading{options.any_time};
+  reading.opening = options.opening;
   reading.from = options.from.value_or(reading.from);
   reading.to = options.to.value_or(reading.to);
   PriceHistory h = read_prices(options.prices, options.assets, reading);
@@ -421,6 +422,7 @@ FitOutput fit_prices(const FitOptions& options) {
   m.start = h.start;
   m.end = h.time(h.rows() - 1);
   m.bar = h.bar;
+  m.opening = options.opening;
   m.horizon = horizon;
   m.rows = h.rows();
   m.repairs = h.repairs;

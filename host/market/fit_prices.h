@@ -15,16 +15,16 @@ namespace proofload {
 
 struct FitOptions {
   std::vector<PriceSource> prices;
-  bool any_time = false;                 ///< as PriceOptions
-  std::vector<std::string> assets;       ///< empty: all
-  std::string model = "gjr_garch";       ///< gaussian, student_t, gjr_garch, bootstrap, merton or heston
-  std::optional<std::int64_t> from, to;  ///< seconds since 1970 UTC
-  std::int64_t bar = 0, horizon = 0;     ///< seconds; 0: the files' bar; the bar
-  std::int64_t in_force = 0;             ///< seconds for which haircuts are to stay set; 0: not said
-  std::size_t factors = 0;               ///< 0: the full correlation
-  std::string correlation = "mixed";     ///< one of correlation_kinds
-  std::vector<double> weights;           ///< of the index, one per asset; empty: equal
-  std::string residual_file;             ///< name of the residuals beside the section; empty: none
+  bool any_time = false, opening = false;  ///< as PriceOptions
+  std::vector<std::string> assets;         ///< empty: all
+  std::string model = "gjr_garch";         ///< gaussian, student_t, gjr_garch, bootstrap, merton or heston
+  std::optional<std::int64_t> from, to;    ///< seconds since 1970 UTC
+  std::int64_t bar = 0, horizon = 0;       ///< seconds; 0: the files' bar; the bar
+  std::int64_t in_force = 0;               ///< seconds for which haircuts are to stay set; 0: not said
+  std::size_t factors = 0;                 ///< 0: the full correlation
+  std::string correlation = "mixed";       ///< one of correlation_kinds
+  std::vector<double> weights;             ///< of the index, one per asset; empty: equal
+  std::string residual_file;               ///< name of the residuals beside the section; empty: none
   int threads = 2;
   std::filesystem::path latencies;  ///< of transfers, from which the stress factor's loadings are fitted; empty: none
   TransferColumns latency_columns;

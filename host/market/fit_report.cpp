@@ -205,6 +205,12 @@ string merton_lines(const FittedMarket& m) {
   return out;
 }
 
+string stamps_text(const FittedMarket& m) {
+  return m.opening ? "Bars bear the time of their opening in the files; times here are those at which they close."
+                   : "Times of bars are taken for those of their closes; where they are those of their openings, as of "
+                     "most candles, say --stamps opening.";
+}
+
 /// Every line a comment.
 string commented(const string& text) {
   string out;
@@ -282,6 +288,7 @@ string market_toml(const FittedMarket& m) {
   out += fmt::format("# Global Volatility Index (one bar ahead over long run): {:.3f}, {:.4g} over {:.4g} a year.\n",
                      std::sqrt(m.basket.next / m.basket.long_run), std::sqrt(m.basket.next) * year,
                      std::sqrt(m.basket.long_run) * year);
+  out += "# " + stamps_text(m) + "\n";
   for (const auto& repair : m.repairs) out += "# " + repair + "\n";
   for (const auto& note : m.notes) out += "# " + note + "\n";
   if (m.in_force > 0)
@@ -363,6 +370,7 @@ string fit_text(const FittedMarket& m) {
       wrapped(fmt::format("{}: {}, {} of {}, {} to {}", fmt::join(m.files, ", "), counted(m.assets.size(), "asset"),
                           counted(std::uint64_t(m.rows), "bar"), bar, time_text(m.start), time_text(m.end)),
               2);
+  out += wrapped(stamps_text(m), 2);
   if (!m.repairs.empty()) {
     out += "\nFound in the prices\n";
     for (const auto& repair : m.repairs) out += wrapped("  " + repair, 4);
@@ -532,6 +540,7 @@ Json fit_json(const FittedMarket& m) {
            {"model", m.model},
            {"from", time_text(m.start)},
            {"to", time_text(m.end)},
+           {"stamps", m.opening ? "opening" : "closing"},
            {"bar_seconds", m.bar},
            {"horizon_seconds", m.horizon},
            {"rows", m.rows},

@@ -795,6 +795,7 @@ def check_fit(folder):
         ("prices.csv", "nowhere.csv"): ["nowhere.csv"],
         ("prices.csv", "--assets", "DOGE"): ["DOGE"],
         ("prices.csv", "--model", "crystal"): ["crystal", "gjr_garch"],
+        ("prices.csv", "--stamps", "middle"): ["--stamps", "opening"],
         ("prices.csv", "--correlation", "newest"): ["--correlation newest", "mixed"],
         ("prices.csv", "--horizon", "1 parsec"): ["--horizon"],
         ("prices.csv", "--from", "2030-01-01"): [],

@@ -373,6 +373,10 @@ TEST_F(Prices, FindingsAreOfWhatIsAskedFor) {
       std::string of_part = said(read_prices({file("whole.csv", text_of(options.from, options.to))}));
       file("whole.csv", text_of(least, most));
       EXPECT_EQ(said(h), of_part);
+      options.opening = true;  // all is an hour later, and the same is said of an hour later
+      options.from += 3600;
+      options.to += 3600;
+      EXPECT_EQ(read_prices({whole}, {}, options).repairs.size(), h.repairs.size());
       different.insert(said(h));
     }
   EXPECT_GT(different.size(), 20u);

@@ -969,6 +969,34 @@ TEST_F(FitCommand, TailsThatDifferAreNoted) {
   EXPECT_EQ(quiet.find("too thin"), std::string::npos) << quiet;
 }
 
+// A bar's price is that of its close: where files have the times of openings, all is a bar later, --from and --to are of
+// the closes, and the fit is the same.
+TEST_F(FitCommand, StampsSayWhichTimeABarBears) {
+  FitOptions options;
+  options.prices = {prices(2, 1500)};
+  options.residual_file = "market.residuals.csv";
+  const std::int64_t start = 1600000000 / 3600 * 3600;
+  options.from = start + 100 * 3600;
+  options.to = start + 1400 * 3600;
+  const FittedMarket closing = fit(options).market;
+  const Scenario before = scenario("A0");
+  options.opening = true;
+  options.from = *options.from + 3600;
+  options.to = *options.to + 3600;
+  const FitOutput opening = fit(options);
+  const Scenario after = scenario("A0");
+  ASSERT_TRUE(before.market.last_price && after.market.last_price);
+  EXPECT_EQ(*before.market.last_price, start + 1399 * 3600);
+  EXPECT_EQ(*after.market.last_price, start + 1400 * 3600);
+  EXPECT_EQ(opening.market.start, closing.start + 3600);
+  EXPECT_EQ(opening.market.rows, closing.rows);
+  EXPECT_EQ(opening.market.assets[1].garch.log_likelihood, closing.assets[1].garch.log_likelihood);
+  EXPECT_EQ(opening.market.correlation.written, closing.correlation.written);
+  EXPECT_NE(opening.residuals.find("\n" + time_text(start + 102 * 3600) + ","), std::string::npos);
+  EXPECT_EQ(fit_json(opening.market)["stamps"], "opening");
+  EXPECT_EQ(fit_json(closing)["stamps"], "closing");
+}
+
 // Over a gap the variance goes to its long run: said where it is what "now" rests on.
 TEST_F(FitCommand, AGapBeforeNowIsNoted) {
   const auto notes = [&](std::size_t after, std::size_t gap) {
