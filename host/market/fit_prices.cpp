@@ -308,7 +308,7 @@ void note_tails(const Columns& columns, const TailFit& common, std::size_t overl
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < differences.size(); ++i) {
     if (!(differences[i].p < tails_differ)) continue;
-    const double own = fit_common_dof({columns[i]}).dof.value;
+    const double own = fit_common_dof({columns[i]}, 1, false).dof.value;
     (differences[i].statistic > 0.0 ? thin : fat).push_back(fmt::format("{} ({:.3g} by itself)", names[i], own));
     if (own < least) least = own, thinnest = names[i];
   }

@@ -17,65 +17,72 @@ double squared(double x) { return x * x; }
 
 }  // namespace
 
-TailFit fit_common_dof(const Columns& columns, size_t overlap) {
+TailFit fit_common_dof(const Columns& columns, size_t overlap, bool error) {
   const size_t n = columns.size();
-  vector<double> scale{0.2};  // 1 / dof, then the deviations
-  double count = 0.0;
-  for (const auto& c : columns) {
-    if (count_present(c) < least_returns || !(fit_deviation(c).value > 0.0)) {
+  const vector<size_t> starts = batch_starts_of(columns, overlap);
+  const size_t batches = starts.size() - 1;
+  Matrix squares(n, vector<double>(batches, 0.0)), counts = squares;  // [asset][batch]
+  for (size_t i = 0; i < n; ++i) {
+    if (count_present(columns[i]) < least_returns || !(fit_deviation(columns[i]).value > 0.0)) {
       throw Error(fmt::format("there are {} returns of an asset (a tail needs at least {}) give a longer history",
-                              count_present(c), least_returns));
+                              count_present(columns[i]), least_returns));
     }
-    scale.push_back(fit_deviation(c).value);
-    count += static_cast<double>(count_present(c));
+    for (size_t b = 0; b < batches; ++b)
+      for (size_t t = starts[b]; t < starts[b + 1]; ++t) {
+        if (std::isnan(columns[i][t])) continue;
+        squares[i][b] += squared(columns[i][t]);
+        counts[i][b] += 1.0;
+      }
   }
-  const vector<size_t> whole{0, columns[0].size()}, batches = batch_starts_of(columns, overlap);
-  double log_likelihood = 0.0;
-  // The moment conditions of the deviations stand beside the score of the tail, so that their error is in its error.
-  const auto scores = [&](const vector<double>& p, const vector<size_t>& starts) {
-    const double dof = 1.0 / p[0], room = dof - 2.0;
-    const StudentConstant constant = student_constant(dof);
-    Matrix sums(starts.size() - 1, vector<double>(n + 1, 0.0));
-    log_likelihood = 0.0;
-    for (size_t b = 0; b < sums.size(); ++b) {
-      double shares = 0.0, used = 0.0;
+  const auto total = [](const vector<double>& of_batches, size_t left_out) {
+    double sum = 0.0;
+    for (size_t b = 0; b < of_batches.size(); ++b) sum += b == left_out ? 0.0 : of_batches[b];
+    return sum;
+  };
+  /// 1 / dof of all batches but one, with the deviations of those.
+  const auto estimate = [&](size_t left_out, double start) {
+    vector<double> inverse(n);
+    double count = 0.0;
+    for (size_t i = 0; i < n; ++i) {
+      const double returns = total(counts[i], left_out);
+      inverse[i] = returns > 0.0 ? returns / total(squares[i], left_out) : 0.0;
+      count += returns;
+    }
+    const auto objective = [&](span<const double> x, span<double> gradient) {
+      const double dof = 1.0 / inverse_dof(x[0]), room = dof - 2.0;
+      const StudentConstant constant = student_constant(dof);
+      double shares = 0.0;
       LogSum logs;
-      for (size_t i = 0; i < n; ++i) {
-        const double inverse = 1.0 / squared(p[i + 1]);
-        double moment = 0.0;
-        for (size_t t = starts[b]; t < starts[b + 1]; ++t) {
-          const double x = columns[i][t];
-          if (std::isnan(x)) continue;
-          const double q = x * x * inverse, total = room + q;
-          shares += q / total;
-          logs.add(total / room);
-          moment += q - 1.0;
-          used += 1.0;
-        }
-        sums[b][i + 1] = moment;
+      for (size_t b = 0; b < batches; ++b) {
+        if (b == left_out) continue;
+        for (size_t i = 0; i < n; ++i)
+          for (size_t t = starts[b]; t < starts[b + 1]; ++t) {
+            if (std::isnan(columns[i][t])) continue;
+            const double q = squared(columns[i][t]) * inverse[i], sum = room + q;
+            shares += q / sum;
+            logs.add(sum / room);
+          }
       }
       const double log_total = logs.sum();
-      sums[b][0] = -dof * dof * (used * constant.slope - 0.5 * log_total + 0.5 * (dof + 1.0) / room * shares);
-      log_likelihood += used * constant.value - 0.5 * (dof + 1.0) * log_total;
-    }
-    return sums;
+      const double score = -dof * dof * (count * constant.slope - 0.5 * log_total + 0.5 * (dof + 1.0) / room * shares);
+      gradient[0] = -score * inverse_dof_slope(x[0]) / count;
+      return -(count * constant.value - 0.5 * (dof + 1.0) * log_total) / count;
+    };
+    return inverse_dof(minimise(objective, {start}, 1e-6).x[0]);
   };
-  const auto objective = [&](span<const double> x, span<double> gradient) {
-    vector<double> p = scale;
-    p[0] = inverse_dof(x[0]);
-    const Matrix s = scores(p, whole);
-    gradient[0] = -s[0][0] * inverse_dof_slope(x[0]) / count;
-    return -log_likelihood / count;
-  };
-  const Minimum best = minimise(objective, {dof_coordinate(4.0)}, 1e-6);
-  scale[0] = inverse_dof(best.x[0]);
   TailFit fit;
-  fit.dof.value = 1.0 / scale[0];
-  fit.at_bound = scale[0] < 1.001 / most_dof || scale[0] > 0.999 / least_dof;
-  vector<bool> free(n + 1, true);
-  free[0] = !fit.at_bound;
-  const Matrix cov = sandwich([&](const vector<double>& p) { return scores(p, batches); }, scale, free);
-  if (!fit.at_bound) fit.dof.error = std::sqrt(cov[0][0]) / squared(scale[0]);
+  const double best = estimate(SIZE_MAX, dof_coordinate(4.0));
+  fit.dof.value = 1.0 / best;
+  fit.at_bound = best < 1.001 / most_dof || best > 0.999 / least_dof;
+  if (fit.at_bound || !error || batches < 2) return fit;
+  // One batch left out (jackknife): a deviation has no variance where dof is 4 or less, so that what is linear in it
+  // (a sandwich with its moment condition) came out by up to a quarter too small.
+  vector<double> without;
+  for (size_t b = 0; b < batches; ++b) without.push_back(1.0 / estimate(b, dof_coordinate(fit.dof.value)));
+  double mean = 0.0, spread = 0.0;
+  for (const double x : without) mean += x / double(batches);
+  for (const double x : without) spread += squared(x - mean);
+  fit.dof.error = std::sqrt(spread * (double(batches) - 1.0) / double(batches));
   return fit;
 }
 
