@@ -1,5 +1,5 @@
-/// fit_likelihood.h -- log-likelihoods of the models' laws on the same returns of one asset, which makes them comparable.
-/// Those of Student-t and GJR-GARCH come with their fits (fit.h).
+/// fit_likelihood.h -- log-likelihoods of the models' laws on the same returns of one asset, which makes them
+/// comparable. Those of Student-t and GJR-GARCH come with their fits (fit.h).
 #pragma once
 #include <span>
 

@@ -83,7 +83,8 @@ SharedBars shared_bars(const vector<double>& x, const vector<double>& y, const v
 /// Sums of a pair over batches of the bars that it shares, of equal weights.
 vector<PairSums> batches_of_pair(const vector<double>& x, const vector<double>& y, const vector<double>& weights,
                                  const SharedBars& shared) {
-  const vector<size_t> starts = batch_starts(shared.weight, batches_of(static_cast<size_t>(shared.effective + 0.5)));
+  const vector<size_t> starts =
+      batch_starts(shared.weight, batches_of(static_cast<size_t>(std::lround(shared.effective))));
   vector<PairSums> sums;
   for (size_t b = 0; b + 1 < starts.size(); ++b) sums.push_back(pair_sums(x, y, weights, starts[b], starts[b + 1]));
   return sums;

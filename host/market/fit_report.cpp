@@ -74,8 +74,7 @@ string past_text(const Correlations& c) {
                                   recent_half_life, c.recent->effective, shrinkage_text(*c.recent))
                             : "",
                whole = fmt::format("of the whole history ({})", shrinkage_text(c.whole));
-  if (c.share == 1.0) return recent;
-  return c.share > 0.0 ? fmt::format("mean of that {} and that {}", whole, recent) : whole;
+  return c.share == 1.0 ? recent : c.share > 0.0 ? fmt::format("mean of that {} and that {}", whole, recent) : whole;
 }
 
 /// How assets move together: a matrix, or loadings.

@@ -123,7 +123,8 @@ def main(arguments):
                 print(f"  {name:18} bias {error.mean():+.3f}  RMSE {numpy.sqrt((error ** 2).mean()):.3f}  "
                       f"log-likelihood {gain.mean():+7.2f} ({by_quarter.std(ddof=1) / len(by_quarter) ** 0.5:.2f})")
     best = max(total, key=total.get)
-    print(f"by the rule: {best}, " + ", ".join(f"{n} {v:+.1f}" for n, v in sorted(total.items(), key=lambda p: -p[1])[:6]))
+    first = sorted(total.items(), key=lambda item: -item[1])[:6]
+    print(f"by the rule: {best}, " + ", ".join(f"{name} {value:+.1f}" for name, value in first))
     return 0
 
 

@@ -995,8 +995,8 @@ TEST_F(FitCommand, TailsThatDifferAreNoted) {
   EXPECT_EQ(quiet.find("too thin"), std::string::npos) << quiet;
 }
 
-// A bar's price is that of its close: where files have the times of openings, all is a bar later, --from and --to are of
-// the closes, and the fit is the same.
+// A bar's price is that of its close: where files have the times of openings, all is a bar later, --from and --to are
+// of the closes, and the fit is the same.
 TEST_F(FitCommand, StampsSayWhichTimeABarBears) {
   FitOptions options;
   options.prices = {prices(2, 1500)};
