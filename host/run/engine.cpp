@@ -4,6 +4,7 @@
 #include "base/words.h"
 #include "plan/compile.h"
 #include "run/ages.h"
+#include "run/batch_size.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -17,34 +18,16 @@ namespace proofload {
 std::uint64_t run_in_batches(const Compiled& compiled, Backend& backend, std::uint64_t seed, PathRange range,
                              std::uint64_t batch, Tally& tally, const std::function<bool(std::uint64_t done)>& go_on,
                              AgeLosses* ages) {
-  constexpr double wanted_seconds = 0.5;
-  constexpr double flat_growth = 0.3;  // of a batch's time, over that of its paths: then it is not the paths that cost
-  constexpr std::uint64_t granule = 65536, most_growth = 16;
-  const auto start = std::chrono::steady_clock::now();
   AgedPaths paths(compiled);
-  std::uint64_t previous = 0, least = 1;
-  double before = 0.0;  // seconds of the previous batch
-  std::uint64_t done = 0, next = batch == 0 ? backend.batch() : batch;
+  BatchSize size(backend.batch());
+  std::uint64_t done = 0;
   while (done < range.count) {
-    const std::uint64_t count = std::min(next, range.count - done);
+    const std::uint64_t count = std::min(batch == 0 ? size.next() : batch, range.count - done);
     const auto begin = std::chrono::steady_clock::now();
     paths.run(backend, seed, {range.first + done, count}, tally, ages);
+    size.took(count, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     done += count;
     if (!go_on(done)) break;
-    if (batch != 0) continue;
-    // A batch may cost more than its paths (counters of a large book, once for each age): then it has to grow, or a run
-    // would be made of nothing but that.
-    const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    const double growth = previous > 0 ? double(count) / double(previous) - 1.0 : 0.0;
-    if (growth > 0.1 && took / before - 1.0 < flat_growth * growth) least = 2 * count;
-    previous = count;
-    before = took;
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    const double rate = static_cast<double>(done) / std::max(elapsed.count(), 1e-6);
-    next = std::clamp<std::uint64_t>(static_cast<std::uint64_t>(std::min(rate * wanted_seconds, 1e9)), 1,
-                                     most_growth * next);
-    next = std::max(next, least);
-    if (next > granule) next = next / granule * granule;
   }
   return done;
 }
