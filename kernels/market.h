@@ -92,7 +92,7 @@ struct Diffusion {
   PROOFLOAD_FN void move(std::uint32_t rank, F dt, F) {
     correlated(plan, stream, rank, plan.mixer.count == 0 ? dt : dt * mixer, x);
   }
-  PROOFLOAD_FN void close(std::uint32_t, M) {}
+  PROOFLOAD_FN void close(M) {}
   PROOFLOAD_FN void add(int i, F jump) { x[i] = x[i] + jump; }
   PROOFLOAD_FN void capture(const Workspace<F>& work, U now, bool stalled) const {
     capture_prices(plan, work, now, stalled, x);
@@ -191,7 +191,7 @@ struct Heston {
     const F beyond = fnma(half, minus_two_log(reciprocal(rate)), standard);
     return select(tail, select(less(zero, beyond), m * rate * beyond, zero), floored);
   }
-  PROOFLOAD_FN void close(std::uint32_t, M) {}
+  PROOFLOAD_FN void close(M) {}
   PROOFLOAD_FN void add(int i, F jump) { x[i] = x[i] + jump; }
   PROOFLOAD_FN void capture(const Workspace<F>& work, U now, bool stalled) const {
     capture_prices(plan, work, now, stalled, x);
@@ -250,7 +250,7 @@ struct Bars {
     if (any(opens)) begin(0, rank);
     move_as(0, rank, dt, left);
   }
-  PROOFLOAD_FN void close(std::uint32_t, M ends) {
+  PROOFLOAD_FN void close(M ends) {
     if (any(ends)) close_as(ends);
   }
 

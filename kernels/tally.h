@@ -217,15 +217,14 @@ struct TallyLayout {
     return 1;
   }
 
-  /// Takes a section off that kernels of before did not count, with all that is counted together with it; false where
-  /// every revision did. What a new output goes by is an extent of its own here, or older results could not say so.
-  constexpr bool leave_out(const Section& s) {
+  /// Takes a section off that kernels of before did not count, with all that is counted together with it; others
+  /// stay. What a new output goes by is an extent of its own here, or older results could not say so.
+  constexpr void leave_out(const Section& s) {
     for (const Extent by : s.by) {
-      if (by == Extent::breaches) return breaches = 0, true;
-      if (by == Extent::lowest) return lowest = 0, true;
-      if (by == Extent::based) return based = 0, true;
+      if (by == Extent::breaches) breaches = 0;
+      if (by == Extent::lowest) lowest = 0;
+      if (by == Extent::based) based = 0;
     }
-    return false;
   }
 
   // Of any section, for those who go through all of them.

@@ -132,7 +132,7 @@ PROOFLOAD_FN F walk(const Plan& plan, const Tables& tables, const Paths<F>& path
     }
     if (plan.grid != 0) {
       const M dated = equal(now, grid);
-      market.close(rank, dated);
+      market.close(dated);
       if constexpr (extras) {
         if ((plan.breaches | plan.lowest) != 0) observe(plan, tables, work, stalled, market, now, dated, lowest);
       }

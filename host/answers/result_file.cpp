@@ -51,8 +51,14 @@ std::string dimension_of(Extent extent) {
     case Extent::collaterals: return "collateral";
     case Extent::routes: return "route";
     case Extent::layers: return "layer";
-    default: return {};
+    case Extent::one:
+    case Extent::portfolio:
+    case Extent::lowest:
+    case Extent::breaches:
+    case Extent::joint:
+    case Extent::alone: break;
   }
+  return {};
 }
 
 /// A section of the tally as a dataset; one that has no counters is left out.
@@ -504,8 +510,7 @@ TallyLayout adopt_older(ImageReader& image, std::uint64_t revision, const std::s
   r.compiled.plan_hash = plan_hash;
   TallyLayout layout = layout_of(r.compiled.plan);
   for (const Section& s : sections) {
-    if (layout.size(s) > 0 && !image.has_dataset(s.name) && !layout.leave_out(s))
-      throw Refused{fmt::format("it has no {}, it was written by {}", s.name, r.engine)};
+    if (!image.has_dataset(s.name)) layout.leave_out(s);
   }
   // in revision 3 and before pairs were always counted
   layout.joint = image.extent_of(section(Counted::under).name).size() == 2 ? 1 : 0;

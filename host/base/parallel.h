@@ -57,8 +57,7 @@ void for_each_parallel(std::size_t count, int threads, const Work& work) {
     }
   };
   const std::size_t team = std::min(count, static_cast<std::size_t>(std::max(threads, 1)));
-  if (team > 1) return on_threads(static_cast<int>(team), loop);
-  loop(0);
+  on_threads(static_cast<int>(team), loop);
 }
 
 }  // namespace proofload

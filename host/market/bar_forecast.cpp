@@ -32,8 +32,7 @@ LawSpec law_of(const Horizon& horizon) {
   return law;
 }
 
-/// One asset, one route, one collateral. A bar lasts a second: only their number matters. The price-layer time is put
-/// on the first bar's end, where prices are visited anyway.
+/// One asset, one route, one collateral. A bar lasts a second: only their number matters.
 Scenario scenario_of(const BarModel& m, const Horizon& horizon, std::size_t in_force) {
   Scenario s;
   s.name = "forecast";

@@ -228,30 +228,30 @@ std::span<const double> student_residuals(double dof) {
   return tables.emplace(key, std::move(z)).first->second;
 }
 
-/// The fits of a walk, each from where the one before it ended.
-class GarchFits {
- public:
-  const GarchFit& at(std::span<const double> past, std::size_t window) {
-    if (fit_ && bars_ == past.size()) return *fit_;
-    GarchOptions options;
-    options.standard_errors = false;
-    options.start = fit_;
-    fit_ = fit_garch(latest(past, window), options);
-    bars_ = past.size();
-    return *fit_;
-  }
-
- private:
-  std::optional<GarchFit> fit_;
-  std::size_t bars_ = 0;  ///< returns that it has seen
-};
-
 }  // namespace
 
 /// What the models of one walk share: fits, and each model that is asked for itself and as a part of another.
 class SharedParts {
  public:
-  const std::shared_ptr<GarchFits> garch = std::make_shared<GarchFits>();
+  /// The fits of a walk, each from where the one before it ended.
+  class Garch {
+   public:
+    const GarchFit& at(std::span<const double> past, std::size_t window) {
+      if (fit_ && bars_ == past.size()) return *fit_;
+      GarchOptions options;
+      options.standard_errors = false;
+      options.start = fit_;
+      fit_ = fit_garch(latest(past, window), options);
+      bars_ = past.size();
+      return *fit_;
+    }
+
+   private:
+    std::optional<GarchFit> fit_;
+    std::size_t bars_ = 0;  ///< returns that it has seen
+  };
+
+  const std::shared_ptr<Garch> garch = std::make_shared<Garch>();
 
   Forecaster model(const std::string& name, const ForecastSettings& s) {
     auto& one = made_[name];
@@ -286,7 +286,7 @@ namespace {
 
 struct GarchState {
   Schedule schedule;
-  std::shared_ptr<GarchFits> fits;
+  std::shared_ptr<SharedParts::Garch> fits;
   GarchFit fit;
   double variance = 0.0;                    ///< of the next bar
   std::size_t seen = 0;                     ///< returns that `variance` has followed
@@ -361,7 +361,7 @@ TailForecast between_nodes(GarchState& g, const ForecastSettings& s) {
 
 Forecaster make_garch(const ForecastSettings& s, bool student) {
   GarchState state{Schedule(s.refit), {}, {}, 0.0, 0, {}, {}, 0, {}};
-  state.fits = s.shared != nullptr ? s.shared->garch : std::make_shared<GarchFits>();
+  state.fits = s.shared != nullptr ? s.shared->garch : std::make_shared<SharedParts::Garch>();
   return [s, student, g = std::move(state)](std::span<const double> past) mutable {
     if (g.schedule.due(past.size())) {
       refit(g, s, past, student);

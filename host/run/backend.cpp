@@ -18,12 +18,9 @@
 #include "base/words.h"
 #include "kernels/cpu.h"
 #include "run/cuda_backend.h"
+#include "run/ieee_rounding.h"
 #include "run/quota.h"
 #include "run/worker_memory.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 namespace proofload {
 namespace {
@@ -38,21 +35,6 @@ struct AlignedFloats {
   AlignedFloats(const AlignedFloats&) = delete;
   AlignedFloats& operator=(const AlignedFloats&) = delete;
   float* data;
-};
-
-/// A library built with -ffast-math sets flush-to-zero for the whole process: a worker has the IEEE default while it
-/// runs.
-class IeeeRounding {
-#if defined(__x86_64__)
- public:
-  IeeeRounding() { _mm_setcsr(0x1f80); }
-  ~IeeeRounding() { _mm_setcsr(before_); }
-  IeeeRounding(const IeeeRounding&) = delete;
-  IeeeRounding& operator=(const IeeeRounding&) = delete;
-
- private:
-  unsigned before_ = _mm_getcsr();
-#endif
 };
 
 /// Chunks of a range of paths, taken by whoever is free.
