@@ -276,6 +276,8 @@ int run_command_line(int argc, char** argv) {
     sub->footer(std::string("Example: ") + command.example);
     sub->formatter(help_formatter(28));
     command.add(*sub, status);
+    for (CLI::Option* option : sub->get_options())  // a variable that a script has not set, say
+      if (option->get_items_expected_max() > 0) option->check(named("no value is given"));
   }
   try {
     app.parse(argc, argv);

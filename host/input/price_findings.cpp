@@ -94,7 +94,8 @@ string step_at(const Known& p, std::size_t k) {
   return "";
 }
 
-void say_steps(const PriceHistory& h, std::size_t asset, vector<string>& repairs) {
+/// Of the whole history, those whose return lies between two times.
+void say_steps(const PriceHistory& h, std::int64_t from, std::int64_t to, std::size_t asset, vector<string>& repairs) {
   Known known;
   for (std::size_t r = 0; r < h.rows(); ++r) {
     if (std::isnan(h.price[asset][r])) continue;
@@ -103,6 +104,7 @@ void say_steps(const PriceHistory& h, std::size_t asset, vector<string>& repairs
   }
   std::size_t steps = 0;
   for (std::size_t k = 1; k < known.row.size(); ++k) {
+    if (h.time(known.row[k - 1]) < from || h.time(known.row[k]) > to) continue;
     const string factor = step_at(known, k);
     if (factor.empty() || ++steps > shown_steps) continue;
     const std::size_t before = known.row[k - 1], at = known.row[k];
@@ -118,7 +120,7 @@ void say_steps(const PriceHistory& h, std::size_t asset, vector<string>& repairs
 
 }  // namespace
 
-void say_findings(const PriceHistory& h, std::size_t asset, vector<string>& repairs) {
+void say_findings(const PriceHistory& h, const PriceHistory& whole, std::size_t asset, vector<string>& repairs) {
   const auto& p = h.price[asset];
   std::size_t first = p.size(), last = 0, absent = 0, gaps = 0, longest = 0, longest_at = 0, same = 0, moves = 0,
               ticks = 0, tick_at = 0;
@@ -164,7 +166,7 @@ void say_findings(const PriceHistory& h, std::size_t asset, vector<string>& repa
         "look whether it was a trade)",
         name, ticks == 1 ? "1 price goes" : fmt::format("{} prices go", ticks), time_text(h.time(tick_at))));
   }
-  say_steps(h, asset, repairs);
+  if (h.rows() > 0) say_steps(whole, h.start, h.time(h.rows() - 1), asset, repairs);
   if (moves >= 20 && static_cast<double>(same) > 0.3 * static_cast<double>(moves)) {
     repairs.push_back(
         fmt::format("{}: {:.0f} % of the bars of {} repeat the price before (kept: stale prices make tails fat and "

@@ -9,7 +9,9 @@
 
 namespace proofload {
 
-/// Adds a sentence to `repairs` for each finding in the prices of one asset.
-void say_findings(const PriceHistory&, std::size_t asset, std::vector<std::string>& repairs);
+/// Adds a sentence to `repairs` for each finding in the prices of one asset. `whole` holds `part`, which was asked for:
+/// a level that changes at its edge is known by what lies beyond.
+void say_findings(const PriceHistory& part, const PriceHistory& whole, std::size_t asset,
+                  std::vector<std::string>& repairs);
 
 }  // namespace proofload

@@ -633,7 +633,8 @@ PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>&
   if (options.opening) history.start += history.bar;
   const bool part = history.start < options.from || history.time(history.rows() - 1) >= options.to;
   const PriceHistory rows = part ? rows_within(history, options.from, options.to) : PriceHistory();
-  for (std::size_t a = 0; a < history.assets.size(); ++a) say_findings(part ? rows : history, a, history.repairs);
+  for (std::size_t a = 0; a < history.assets.size(); ++a)
+    say_findings(part ? rows : history, history, a, history.repairs);
   return history;
 }
 

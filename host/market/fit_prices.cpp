@@ -83,6 +83,22 @@ void check_finding(bool bad, vector<string>& notes, string text) {
 }
 
 /// Everything that one asset's returns say by themselves.
+/// The pair that had to move most, in its errors, so that all can be.
+string contradiction(const CorrelationFit& c, const vector<string>& names) {
+  std::size_t most_i = 0, most_j = 0;
+  double most = 0.0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const double moved = std::fabs(c.matrix[i][j] - c.sample[i][j]);
+      if (moved > most) most = moved, most_i = i, most_j = j;
+    }
+  }
+  return fmt::format(
+      "correlations: pairs contradict each other, or move as one; the nearest matrix that can be takes {} "
+      "with {} from {:.4f} to {:.4f}, the farthest of all: leave one out with --assets if that is too far",
+      names[most_i], names[most_j], c.sample[most_i][most_j], c.matrix[most_i][most_j]);
+}
+
 AssetFit fit_asset(const PriceHistory& h, std::size_t i, const vector<double>& returns, vector<double>& residuals,
                    vector<double>& t_residuals, vector<string>& notes) {
   const double year = std::sqrt(31536000.0 / double(h.bar));
@@ -400,6 +416,8 @@ FitOutput fit_prices(const FitOptions& options) {
   reading.to = options.to.value_or(reading.to);
   PriceHistory h = read_prices(options.prices, options.assets, reading);
   if (options.bar > 0) h = resample(h, options.bar);
+  if (options.from && options.to && *options.from >= *options.to)
+    throw Error("--from is not before --to (no price lies between them) swap them");
   if (options.from || options.to) {
     h = between(h, options.from.value_or(h.start), options.to.value_or(h.time(h.rows() - 1) + 1));
   }
@@ -469,6 +487,15 @@ FitOutput fit_prices(const FitOptions& options) {
     m.assets[i] = fit_asset(h, i, returns[i], residuals[i], t_residuals[i], notes[i]);
   });
   for (auto& note : merged(notes, h.assets)) m.notes.push_back(std::move(note));
+  const auto oldest =
+      std::min_element(m.assets.begin(), m.assets.end(), [](const auto& x, const auto& y) { return x.last < y.last; });
+  m.last_price = oldest->last;
+  check_finding(
+      m.last_price < m.end - m.bar, m.notes,
+      fmt::format("{}: its last price is of {}, and a result is good from there (market.last_price): leave it "
+                  "out with --assets where the others are newer",
+                  oldest->name, time_text(m.last_price)));
+  check_finding(m.correlation.whole.forced, m.notes, contradiction(m.correlation.whole, h.assets));
   m.residual_correlation = fit_correlations(residuals, h.assets, h.bar, share);
   m.factors = factors_of(returns, m.correlation, factors);
   m.residual_factors = factors_of(residuals, m.residual_correlation, factors);
@@ -509,6 +536,9 @@ FitOutput fit_prices(const FitOptions& options) {
   m.weighted = !options.weights.empty();
 
   const bool historical = m.model == "bootstrap";
+  check_finding(n > 1 && (historical || (m.model == "gjr_garch" && !options.residual_file.empty())), m.notes,
+                "rows of shocks are drawn whole, as they happened: assets move together in them as over the whole "
+                "history, whatever correlation is written (--model student_t has the one that is written)");
   if (n <= most_full && (!options.residual_file.empty() || historical || m.model == "gjr_garch")) {
     const Columns& values = historical ? returns : residuals;
     const vector<std::size_t> rows = whole_rows(values);

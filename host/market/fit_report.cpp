@@ -62,8 +62,10 @@ double largest(const Matrix& m) {
 
 /// By how much pairs were drawn to each other: each as it is known, none by more than its error.
 string shrinkage_text(const CorrelationFit& c) {
+  const string nearest = c.forced ? "; pairs contradicted each other: the nearest matrix" : "";
+  if (largest(c.weight) == 0.0) return "not shrunk" + nearest;
   return fmt::format("shrunk by {:.3f}, pairs by up to {:.3f}, toward {:.2f}{}", c.shrinkage, largest(c.weight),
-                     c.target, c.forced ? "; pairs contradicted each other: the nearest matrix" : "");
+                     c.target, nearest);
 }
 
 /// Of what past the matrix is.
@@ -297,7 +299,7 @@ string market_toml(const FittedMarket& m) {
         "# nine ages.\n[run]\nin_force = \"{}\"\n",
         duration_text(double(m.in_force)));
   out += "\n[market]\n";
-  if (m.end >= earliest_time) out += fmt::format("last_price = \"{}\"\n", time_text(m.end));
+  if (m.last_price >= earliest_time) out += fmt::format("last_price = \"{}\"\n", time_text(m.last_price));
   out += "drift = 0.0\n";
 
   const auto plain = [&](std::size_t i) { return m.assets[i].volatility; };

@@ -38,8 +38,9 @@ struct FittedMarket {
   std::string model;                                      ///< the one that is switched on
   std::vector<std::string> files;                         ///< names without folders
   std::int64_t start = 0, end = 0, bar = 0, horizon = 0;  ///< seconds; times of the first and last row
-  std::int64_t in_force = 0;  ///< seconds for which the scenario's haircuts are to stay set; 0: not said
-  bool opening = false;       ///< files have the times of openings; times here are those of prices
+  std::int64_t last_price = 0;  ///< time of the last price of the asset whose prices end first
+  std::int64_t in_force = 0;    ///< seconds for which the scenario's haircuts are to stay set; 0: not said
+  bool opening = false;         ///< files have the times of openings; times here are those of prices
   std::size_t rows = 0;
   std::vector<std::string> repairs, notes;
   std::vector<AssetFit> assets;

@@ -683,6 +683,18 @@ def check_arguments(folder):
     refused("two results of one name", folder, "run", "base.toml", "sub/base.toml", "-o", ".", holds=["base.h5"])
 
 
+def check_empty_values(folder):
+    """A script whose variable is not set: no option takes an empty value for one that was not given."""
+    tried = 0
+    for command in COMMANDS:
+        text = run(folder, command, "--help").stdout.decode()
+        for option in re.findall(r"^  (?:-[a-zA-Z],)?(--[a-z-]+) (?:TEXT|INT|UINT|FLOAT)", text, re.MULTILINE):
+            done = run(folder, command, "x", option, "")
+            check(f"{command} {option} with nothing", done.returncode == 2 and b"(" in done.stderr, done.stderr)
+            tried += 1
+    check("empty values: options were found", tried > 60, tried)
+
+
 def check_help(folder):
     for command in ((), *((c,) for c in COMMANDS)):
         name = " ".join(["proofload", *command, "--help"])
@@ -1449,7 +1461,7 @@ def check_frontier(folder):
     for arguments, holds in {
         ("--mechanisms", "slwo"): ["slwo", 'did you mean "slow"'],
         ("--mechanisms", "slow,slow"): ["twice"],
-        ("--mechanisms", ""): ["empty name"],
+        ("--mechanisms", ""): ["no value is given"],
         ("--collateral", "DOGE"): ["DOGE", "ETH@ethereum"],
         ("--capital", "0"): ["--capital"],
         ("--capital", "nan"): ["--capital"],
@@ -1543,6 +1555,7 @@ def main():
     with workplace() as folder:
         check_arguments(folder)
     with workplace() as folder:
+        check_empty_values(folder)
         check_help(folder)
         check_manual(folder)
     with workplace() as folder:

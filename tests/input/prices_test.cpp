@@ -391,7 +391,12 @@ TEST_F(Prices, FromASplitOnThereIsNone) {
   PriceOptions options;
   options.from = parse_time(split.substr(at + 7, 20));
   EXPECT_EQ(joined(read_prices({file("p.csv", text)}, {}, options).repairs), "");
-  options.from -= 86400;  // a day before it
+  options.from -= 86400;  // a day before it, and a bar: what comes before says how large a step is
+  expect_says(joined(read_prices({file("p.csv", text)}, {}, options).repairs), "and stays");
+  options.from += 86400 - 3600;
+  expect_says(joined(read_prices({file("p.csv", text)}, {}, options).repairs), "and stays");
+  options = {};
+  options.to = parse_time(split.substr(at + 7, 20)) + 3600;  // it is the last bar
   expect_says(joined(read_prices({file("p.csv", text)}, {}, options).repairs), "and stays");
   options = {};
   options.to = parse_time(split.substr(at + 7, 20));
