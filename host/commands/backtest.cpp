@@ -210,7 +210,7 @@ void backtest(const BacktestArguments& a) {
   options.threads = a.threads > 0 ? a.threads : usable_threads();
   if (!a.from.empty()) options.from = parse_time(a.from);
   if (!a.to.empty()) options.to = parse_time(a.to);
-  if (options.from >= options.to) throw Error("--from is not before --to (no window lies between them) swap them");
+  check_range(options.from, options.to);
   if (a.threads < 0 || a.threads > 4096) {
     throw Error(fmt::format("--threads {} (a thread count is 1 to 4096) leave it out to use every core", a.threads));
   }

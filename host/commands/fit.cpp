@@ -170,6 +170,7 @@ int fit_command(const FitArguments& a) {
   options.in_force = whole_seconds("--in-force", a.in_force);
   if (!a.from.empty()) options.from = parse_time(a.from);
   if (!a.to.empty()) options.to = parse_time(a.to);
+  if (options.from && options.to) check_range(*options.from, *options.to);
   options.factors = a.factors;
   options.threads = a.threads > 0 ? a.threads : usable_threads();
   if (!a.weights.empty()) {
@@ -213,8 +214,8 @@ void add_fit(CLI::App& app, int& status) {
   app.add_option("--bar", a->bar, "coarser bars than the files': 1h");
   app.add_option("--in-force", a->in_force, "for how long its haircuts will stay set: 7d")
       ->check(named("no time is given"));
-  app.add_option("--correlation", a->correlation, "mixed (default: of both), recent (60 days) or whole");
-  app.add_option("--factors", a->factors, "so many factors in place of the full correlation");
+  app.add_option("--correlation", a->correlation, "mixed (the mean, default), recent (60 days) or whole");
+  app.add_option("--factors", a->factors, "so many factors in place of the full correlation")->check(digits());
   app.add_option("--weights", a->weights, "of the volatility index: BTC=0.6,ETH=0.4 (equal)")->delimiter(',');
   add_threads(app, a->threads);
   app.add_option("--latencies", a->latencies, "transfers (CSV): loadings of the stress factor");

@@ -64,6 +64,10 @@ void add_as_of(CLI::App& app, std::string& text) {
 
 std::int64_t time_of_use(const std::string& text) { return text.empty() ? seconds_now() : parse_time(text); }
 
+void check_range(std::int64_t from, std::int64_t to) {
+  if (from >= to) throw Error("--from is not before --to (nothing lies between them) swap them");
+}
+
 void add_stamps(CLI::App& app, std::string& text) {
   app.add_option("--stamps", text, "bars bear the time of their opening, or closing");
 }

@@ -36,6 +36,9 @@ void add_prices(CLI::App&, Overrides&);
 void add_as_of(CLI::App&, std::string& text);
 std::int64_t time_of_use(const std::string& text);
 
+/// Throws Error where --from is not before --to.
+void check_range(std::int64_t from, std::int64_t to);
+
 /// --stamps: whether times in price files are those at which bars open, or close (as they do unless it is said).
 /// stamps_open: of its value. Throws Error for another word.
 void add_stamps(CLI::App&, std::string& text);

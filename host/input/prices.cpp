@@ -641,9 +641,10 @@ PriceHistory read_prices(const vector<PriceSource>& files, const vector<string>&
 PriceHistory between(const PriceHistory& h, std::int64_t from, std::int64_t to) {
   PriceHistory out = rows_within(h, from, to);
   if (out.rows() < 2) {
-    throw Error(fmt::format("from {} to {} there are {} (a return needs two) the prices run from {} to {}",
-                            time_text(from), time_text(to), counted(out.rows(), "row"), time_text(h.start),
-                            time_text(h.time(h.rows() - 1))));
+    throw Error(fmt::format(
+        "from {} to {} there are {} (a return needs two) the prices run from {} to {}: ask for a part of that",
+        time_text(from), time_text(to), counted(out.rows(), "row"), time_text(h.start),
+        time_text(h.time(h.rows() - 1))));
   }
   check_columns(out, fmt::format("{} to {}", time_text(from), time_text(to)));
   return out;

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/nearest_correlation.h"
 #include "base/parallel.h"
 #include "market/minimise.h"
 #include "market/shrink_correlation.h"
@@ -123,12 +124,6 @@ Matrix correlations(const PairBatches& pairs, size_t left_out = SIZE_MAX) {
       r[i][j] = r[j][i] = total.correlation();
     }
   }
-  return r;
-}
-
-Matrix rounded(Matrix r) {
-  for (auto& row : r)
-    for (double& x : row) x = std::round(x * 1e4) / 1e4 + 0.0;
   return r;
 }
 
@@ -379,10 +374,14 @@ CorrelationFit fit_correlation(const Columns& columns, const vector<std::string>
   fit.shrinkage = mean_correlation(shrunk.weight);
   fit.matrix = rounded(shrunk.matrix);
   fit.forced = smallest_eigenvalue(fit.matrix) < least_eigenvalue;
-  // What rounding takes of an eigenvalue is below n times half a digit; many assets may need another turn.
-  for (double least = least_eigenvalue; smallest_eigenvalue(fit.matrix) < least_eigenvalue; least *= 1.5)
-    fit.matrix = rounded(nearest_correlation(shrunk.matrix, fit.error, least + 1e-4));
+  if (fit.forced) fit.matrix = nearest_written_correlation(shrunk.matrix, fit.error, least_eigenvalue);
   return fit;
+}
+
+const char* Correlations::kind() const {
+  return std::find_if(std::begin(correlation_kinds), std::end(correlation_kinds),
+                      [&](const CorrelationKind& k) { return k.share == share; })
+      ->name;
 }
 
 FactorFit fit_factors(const Columns& columns, const Correlations& correlation, size_t k) {

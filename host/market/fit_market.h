@@ -42,7 +42,11 @@ CorrelationFit fit_correlation(const Columns&, const std::vector<std::string>& n
 /// Days in which the weight of a return halves in correlations of the recent past, and what is written of those and of
 /// the whole history's: the mean of both foretells the next quarter best (scripts/research/recent_correlation.py).
 inline constexpr double recent_half_life = 60.0;
-inline constexpr const char* correlation_kinds[] = {"mixed", "recent", "whole"};
+struct CorrelationKind {
+  const char* name;
+  double share;  ///< of the recent past
+};
+inline constexpr CorrelationKind correlation_kinds[] = {{"mixed", 0.5}, {"recent", 1.0}, {"whole", 0.0}};
 
 /// How assets move together: over the whole history, of late, and as a section has it.
 struct Correlations {
@@ -52,7 +56,7 @@ struct Correlations {
   std::vector<double> weights;           ///< of the bars in the recent past
   Matrix written, error;                 ///< error: at most, as if those of both went together
 
-  const char* kind() const { return correlation_kinds[share == 1.0 ? 1 : share == 0.0 ? 2 : 0]; }
+  const char* kind() const;
 };
 /// `share`: asked for; what is written is of the whole history where there is no recent one, which is noted. `bar`:
 /// seconds.

@@ -83,20 +83,24 @@ void check_finding(bool bad, vector<string>& notes, string text) {
 }
 
 /// Everything that one asset's returns say by themselves.
-/// The pair that had to move most, in its errors, so that all can be.
-string contradiction(const CorrelationFit& c, const vector<string>& names) {
-  std::size_t most_i = 0, most_j = 0;
-  double most = 0.0;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      const double moved = std::fabs(c.matrix[i][j] - c.sample[i][j]);
-      if (moved > most) most = moved, most_i = i, most_j = j;
+/// Says of each matrix whose pairs contradicted each other which had to move most.
+void note_contradictions(const Correlations& c, const char* of, const vector<string>& names, vector<string>& notes) {
+  for (const CorrelationFit* one : {&c.whole, c.recent ? &*c.recent : nullptr}) {
+    if (one == nullptr || !one->forced) continue;
+    std::size_t most_i = 0, most_j = 0;
+    double most = 0.0;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        const double moved = std::fabs(one->matrix[i][j] - one->sample[i][j]);
+        if (moved > most) most = moved, most_i = i, most_j = j;
+      }
     }
+    notes.push_back(fmt::format(
+        "correlations of {}{}: pairs contradict each other, or move as one; the nearest matrix that can be takes {} "
+        "with {} from {:.4f} to {:.4f}, the farthest of all: leave one out with --assets if that is too far",
+        of, one == &c.whole ? "" : " of late", names[most_i], names[most_j], one->sample[most_i][most_j],
+        one->matrix[most_i][most_j]));
   }
-  return fmt::format(
-      "correlations: pairs contradict each other, or move as one; the nearest matrix that can be takes {} "
-      "with {} from {:.4f} to {:.4f}, the farthest of all: leave one out with --assets if that is too far",
-      names[most_i], names[most_j], c.sample[most_i][most_j], c.matrix[most_i][most_j]);
 }
 
 AssetFit fit_asset(const PriceHistory& h, std::size_t i, const vector<double>& returns, vector<double>& residuals,
@@ -276,13 +280,16 @@ std::optional<FactorFit> factors_of(const Columns& columns, const Correlations& 
   return fit_factors(columns, c, factors);
 }
 
-/// Long bars have no recent past.
+/// Long bars have no recent past, and neither have assets that are new, or gone.
 void check_recent(const Correlations& c, std::int64_t bar, const string& kind, vector<string>& notes) {
   if (c.written.size() < 2 || c.recent || kind == "whole") return;
-  const string why = fmt::format("weights that halve in {:.0f} days are worth fewer than {} bars of {}",
-                                 recent_half_life, least_returns, duration_text(double(bar)));
+  const string why = fmt::format(
+      "weights that halve in {:.0f} days leave the pair that shares the fewest bars of {} fewer than {} returns' worth",
+      recent_half_life, duration_text(double(bar)), least_returns);
   if (kind == "recent")
-    throw Error(fmt::format("--correlation recent ({}) write --correlation whole, or give finer prices", why));
+    throw Error(fmt::format(
+        "--correlation recent ({}) write --correlation whole, give finer prices, or leave new assets out with --assets",
+        why));
   notes.push_back(fmt::format("correlation: of the whole history alone, as {}", why));
 }
 
@@ -397,27 +404,31 @@ void check_in_force(FittedMarket& m) {
                     time, m.model));
 }
 
+/// Of the recent past in what is written.
+double share_of(const string& kind) {
+  vector<string> known;
+  for (const CorrelationKind& k : correlation_kinds) {
+    if (kind == k.name) return k.share;
+    known.emplace_back(k.name);
+  }
+  throw Error(
+      fmt::format("--correlation {} (there is no such kind) {}", in_quotes(kind), suggestion(kind, known, "kind")));
+}
+
 }  // namespace
 
 FitOutput fit_prices(const FitOptions& options) {
   if (std::find(std::begin(model_names), std::end(model_names), options.model) == std::end(model_names)) {
-    throw Error(fmt::format("--model {} (there is no such model) {}", options.model,
+    throw Error(fmt::format("--model {} (there is no such model) {}", in_quotes(options.model),
                             suggestion(options.model, {std::begin(model_names), std::end(model_names)}, "model")));
   }
-  if (std::find(std::begin(correlation_kinds), std::end(correlation_kinds), options.correlation) ==
-      std::end(correlation_kinds)) {
-    throw Error(fmt::format(
-        "--correlation {} (there is no such kind) {}", options.correlation,
-        suggestion(options.correlation, {std::begin(correlation_kinds), std::end(correlation_kinds)}, "kind")));
-  }
+  const double share = share_of(options.correlation);
   PriceOptions reading{options.any_time};
   reading.opening = options.opening;
   reading.from = options.from.value_or(reading.from);
   reading.to = options.to.value_or(reading.to);
   PriceHistory h = read_prices(options.prices, options.assets, reading);
   if (options.bar > 0) h = resample(h, options.bar);
-  if (options.from && options.to && *options.from >= *options.to)
-    throw Error("--from is not before --to (no price lies between them) swap them");
   if (options.from || options.to) {
     h = between(h, options.from.value_or(h.start), options.to.value_or(h.time(h.rows() - 1) + 1));
   }
@@ -480,7 +491,6 @@ FitOutput fit_prices(const FitOptions& options) {
                       count_present(horizon_returns[i]), duration_text(double(horizon)), least_returns));
     }
   }
-  const double share = options.correlation == "mixed" ? 0.5 : options.correlation == "recent" ? 1.0 : 0.0;
   m.correlation = fit_correlations(returns, h.assets, h.bar, share);  // first: assets that do not overlap are found
   check_recent(m.correlation, h.bar, options.correlation, m.notes);
   for_each_parallel(n, options.threads, [&](std::size_t i) {
@@ -495,8 +505,9 @@ FitOutput fit_prices(const FitOptions& options) {
       fmt::format("{}: its last price is of {}, and a result is good from there (market.last_price): leave it "
                   "out with --assets where the others are newer",
                   oldest->name, time_text(m.last_price)));
-  check_finding(m.correlation.whole.forced, m.notes, contradiction(m.correlation.whole, h.assets));
   m.residual_correlation = fit_correlations(residuals, h.assets, h.bar, share);
+  note_contradictions(m.correlation, "returns", h.assets, m.notes);
+  note_contradictions(m.residual_correlation, "GARCH residuals", h.assets, m.notes);
   m.factors = factors_of(returns, m.correlation, factors);
   m.residual_factors = factors_of(residuals, m.residual_correlation, factors);
   m.tail = fit_common_dof(horizon_returns, static_cast<std::size_t>(horizon / h.bar));
@@ -525,9 +536,8 @@ FitOutput fit_prices(const FitOptions& options) {
     check_finding(
         std::fabs(ratio - 1.0) > 0.1, m.notes,
         fmt::format("{}: merton: its fitted law has {:.2g} times the volatility of its returns (jumps that are "
-                    "called common are hardly its own, or are missing from it): choose another model, or fit "
-                    "it apart: --assets {}",
-                    h.assets[i], ratio, h.assets[i]));
+                    "called common are hardly its own, or are missing from it): choose another model{}",
+                    h.assets[i], ratio, n > 1 ? ", or fit it apart: --assets " + h.assets[i] : ""));
   }
   for (std::size_t i = 0; i < n; ++i)
     check_finding(!m.jumps.own[i].converged, m.notes,

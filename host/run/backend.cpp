@@ -142,7 +142,7 @@ class CpuBackend final : public Backend {
 
   /// As many threads as have room for their counters in what a container leaves us: beyond it a process is not told
   /// that there is no memory, but killed.
-  int fitting_threads(const TallyLayout& layout) const {
+  int fitting_threads(const TallyLayout& layout) {
     const std::uint64_t each = WorkerMemory::size(layout);
     if (each * static_cast<std::uint64_t>(threads_) < small) return threads_;
     const auto left = memory_left();
@@ -154,7 +154,7 @@ class CpuBackend final : public Backend {
                               each >> 20, *left >> 20),
                   Cause::machine);
     }
-    if (!said_.exchange(true))
+    if (!std::exchange(said_, true))
       tell(
           fmt::format("running on {} of {} threads: the counters of each take {} MiB, and {} MiB are left to this "
                       "process\n",
@@ -165,7 +165,7 @@ class CpuBackend final : public Backend {
 
   const Lanes& lanes_;
   int threads_;
-  mutable std::atomic<bool> said_{false};
+  bool said_ = false;
   /// Of the last run: a run of a millisecond would spend it on zeroing counters.
   std::vector<std::unique_ptr<WorkerMemory>> kept_;
   TallyLayout kept_layout_{};

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/nearest_correlation.h"
 #include "base/words.h"
 #include "kernels/plan.h"
 
@@ -15,36 +16,6 @@ using std::string, std::vector;
 
 /// Eigenvalues below this make a Cholesky factor of noise; what is offered stays well above it, also when rounded.
 constexpr double smallest_allowed = 1e-9, smallest_offered = 1e-3;
-
-/// Nearest correlation matrix in the Frobenius norm by alternating projections with Dykstra's correction (Higham 2002),
-/// with eigenvalues of at least `smallest_offered`, rounded to 4 decimals.
-Matrix nearest_correlation(const Matrix& given) {
-  const std::size_t n = given.size();
-  Matrix y = given, correction(n, vector<double>(n, 0.0));
-  for (int step = 0; step < 200; ++step) {
-    Matrix r = y;
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j < n; ++j) r[i][j] -= correction[i][j];
-    const auto e = eigen(r);
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j < n; ++j) {
-        double x = 0.0;
-        for (std::size_t k = 0; k < n; ++k)
-          x += e.vectors[i][k] * std::max(e.values[k], smallest_offered) * e.vectors[j][k];
-        correction[i][j] = x - r[i][j];
-        y[i][j] = i == j ? 1.0 : x;
-      }
-  }
-  for (double shrink = 1.0; shrink > 0.0; shrink -= 0.001) {  // the last bit of distance to the cone, and rounding
-    Matrix rounded = y;
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j < n; ++j)
-        if (i != j)
-          rounded[i][j] = std::round(std::clamp(shrink * 0.5 * (y[i][j] + y[j][i]), -1.0, 1.0) * 1e4) / 1e4 + 0.0;
-    if (smallest_eigenvalue(rounded) > smallest_offered / 10.0) return rounded;
-  }
-  return Matrix(n, vector<double>(n, 0.0));  // not reached: the identity is accepted before
-}
 
 struct Entry {
   double value;
@@ -120,7 +91,9 @@ string remedy(const Matrix& m, double smallest) {
                        1.0 - w);
   }
   string text;
-  for (const auto& row : nearest_correlation(m)) text += fmt::format(", [{:.4f}]", fmt::join(row, ", "));
+  const Matrix alike(n, vector<double>(n, 1.0));  // nobody says how well the pairs are known
+  for (const auto& row : nearest_written_correlation(m, alike, smallest_offered))
+    text += fmt::format(", [{:.4f}]", fmt::join(row, ", "));
   return fmt::format("the nearest correlation matrix is [{}]", text.substr(2));
 }
 

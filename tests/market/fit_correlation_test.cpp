@@ -12,15 +12,14 @@
 
 #include "base/parallel.h"
 #include "market/fit_prices.h"
+#include "tests/market/samples.h"
 
 namespace proofload {
 namespace {
 
 namespace fs = std::filesystem;
 using std::vector;
-using Generator = std::mt19937_64;
 
-double normal(Generator& g) { return std::normal_distribution<double>()(g); }
 const vector<std::string> names{"A", "B", "C", "D"};
 constexpr std::int64_t day = 86400;
 
@@ -77,16 +76,10 @@ TEST(RecentCorrelations, ErrorsAreThoseOfRepetitions) {
     EXPECT_NEAR(c.error[0][1], 0.5 * (c.whole.error[0][1] + c.recent->error[0][1]), 1e-12);
     if (i == 0) effective = c.recent->effective;
   });
-  double mean = 0.0, square = 0.0, mean_error = 0.0;
-  for (std::size_t i = 0; i < repetitions; ++i) {
-    mean += estimate[i] / double(repetitions);
-    square += estimate[i] * estimate[i] / double(repetitions);
-    mean_error += error[i] / double(repetitions);
-  }
-  const double deviation = std::sqrt(square - mean * mean);
-  EXPECT_NEAR(mean, 0.6, 3.5 * deviation / std::sqrt(double(repetitions)) + 0.002);  // the ratio's own bias
-  EXPECT_NEAR(deviation / (0.64 / std::sqrt(effective)), 1.0, 0.12);
-  EXPECT_NEAR(mean_error / deviation, 1.0, 0.12);
+  const Repeated all = repeated(estimate, error);
+  EXPECT_NEAR(all.mean, 0.6, 3.5 * all.error_of_mean + 0.002);  // the ratio's own bias
+  EXPECT_NEAR(all.deviation / (0.64 / std::sqrt(effective)), 1.0, 0.12);
+  EXPECT_NEAR(all.mean_error / all.deviation, 1.0, 0.12);
 }
 
 // A market that came together two years ago: the recent past says so, the whole history half of it.
@@ -112,16 +105,11 @@ TEST(RecentCorrelations, FactorsHaveTheirErrors) {
     loading[i] = f.loadings[0][0];
     error[i] = f.error[0][0];
   });
-  double mean = 0.0, square = 0.0, mean_error = 0.0;
-  for (std::size_t i = 0; i < repetitions; ++i) {
-    mean += loading[i] / double(repetitions);
-    square += loading[i] * loading[i] / double(repetitions);
-    mean_error += error[i] / double(repetitions);
-  }
-  const double deviation = std::sqrt(square - mean * mean);
-  EXPECT_NEAR(mean, 0.8, 3.5 * deviation / std::sqrt(double(repetitions)) + 0.002);
-  EXPECT_GT(mean_error / deviation, 0.75);  // a batch of late weighs much, and the jackknife has it rather too large
-  EXPECT_LT(mean_error / deviation, 1.6);
+  const Repeated all = repeated(loading, error);
+  EXPECT_NEAR(all.mean, 0.8, 3.5 * all.error_of_mean + 0.002);
+  EXPECT_GT(all.mean_error / all.deviation,
+            0.75);  // a batch of late weighs much, and the jackknife has it rather too large
+  EXPECT_LT(all.mean_error / all.deviation, 1.6);
 }
 
 /// What `fit` says of prices every `bar`, and the section that it writes.
@@ -142,7 +130,7 @@ TEST(RecentCorrelations, SectionsSayWhichTheyHave) {
   FitOptions options;
   options.prices = {path};
   write(day, 900);
-  for (const char* kind : correlation_kinds)
+  for (const char* kind : {"mixed", "recent", "whole"})
     for (const char* model : {"gjr_garch", "student_t"}) {
       SCOPED_TRACE(fmt::format("{} {}", kind, model));
       options.correlation = kind;

@@ -11,18 +11,14 @@
 #include <random>
 
 #include "market/fit_prices.h"
+#include "tests/market/samples.h"
 
 namespace proofload {
 namespace {
 
 namespace fs = std::filesystem;
 using std::vector;
-using Generator = std::mt19937_64;
 
-constexpr double hours = 8760.0;
-const double nothing = std::numeric_limits<double>::quiet_NaN();
-
-double normal(Generator& g) { return std::normal_distribution<double>()(g); }
 double normal_log_density(double x, double mean, double variance) {
   return -0.5 * std::log(2.0 * M_PI * variance) - 0.5 * (x - mean) * (x - mean) / variance;
 }

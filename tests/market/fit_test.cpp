@@ -22,22 +22,13 @@
 #include "plan/compile_market.h"
 #include "scenario/reader.h"
 #include "scenario/scenario.h"
+#include "tests/market/samples.h"
 
 namespace proofload {
 namespace {
 
 namespace fs = std::filesystem;
 using std::vector;
-using Generator = std::mt19937_64;
-
-constexpr double hours = 8760.0;
-const double nothing = std::numeric_limits<double>::quiet_NaN();
-
-double normal(Generator& g) { return std::normal_distribution<double>()(g); }
-/// Student-t of unit variance.
-double student(Generator& g, double dof) {
-  return normal(g) / std::sqrt(std::chi_squared_distribution<double>(dof)(g) / (dof - 2.0));
-}
 
 /// Estimates of one parameter over repetitions.
 struct Repetitions {
@@ -403,13 +394,8 @@ TEST(CommonDof, ErrorsAreThoseOfRepetitions) {
       estimate[i] = fit.value;
       error[i] = fit.error;
     });
-    double mean = 0.0, square = 0.0, mean_error = 0.0;
-    for (std::size_t i = 0; i < repetitions; ++i) {
-      mean += estimate[i] / double(repetitions);
-      square += estimate[i] * estimate[i] / double(repetitions);
-      mean_error += error[i] / double(repetitions);
-    }
-    EXPECT_NEAR(mean_error / std::sqrt(square - mean * mean), 1.0, 0.17) << dof;
+    const Repeated all = repeated(estimate, error);
+    EXPECT_NEAR(all.mean_error / all.deviation, 1.0, 0.17) << dof;
   }
 }
 

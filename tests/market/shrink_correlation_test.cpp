@@ -1,5 +1,4 @@
-// Correlations of pairs that are not known equally well: drawn together by what theory says of each, and made a matrix
-// of correlations by what others publish.
+// Correlations of pairs that are not known equally well: drawn together by what theory says of each.
 #include "market/shrink_correlation.h"
 
 #include <gtest/gtest.h>
@@ -8,14 +7,13 @@
 #include <random>
 
 #include "market/fit_market.h"
+#include "tests/market/samples.h"
 
 namespace proofload {
 namespace {
 
 using std::vector;
-using Generator = std::mt19937_64;
 
-double normal(Generator& g) { return std::normal_distribution<double>()(g); }
 const vector<std::string> names{"A", "B", "C", "D", "E", "F", "G", "H"};
 
 /// Every pair with this error.
@@ -27,47 +25,6 @@ Matrix errors(std::size_t n, double error) {
 }
 
 Matrix matrix_of(double ab, double ac, double bc) { return {{1.0, ab, ac}, {ab, 1.0, bc}, {ac, bc, 1.0}}; }
-
-// Higham (2002, p. 334): of the matrix with ones beside the diagonal and 0 in its corners.
-TEST(NearestCorrelation, IsHighamsOfHisExample) {
-  const Matrix x = nearest_correlation(matrix_of(1.0, 0.0, 1.0), errors(3, 0.1), 0.0);
-  EXPECT_NEAR(x[0][1], 0.7607, 5e-5);
-  EXPECT_NEAR(x[1][2], 0.7607, 5e-5);
-  EXPECT_NEAR(x[0][2], 0.1573, 5e-5);
-}
-
-// No matrix of correlations is nearer in the weighted norm: all of a grid about it, and at random, with the matrix of
-// three assets positive semidefinite where its determinant is.
-TEST(NearestCorrelation, NoOtherIsNearer) {
-  Generator g(3);
-  std::uniform_real_distribution<double> in(-1.0, 1.0), error(0.01, 0.2);
-  int moved = 0;
-  for (int round = 0; round < 40; ++round) {
-    const Matrix r = matrix_of(in(g), in(g), in(g));
-    Matrix e = matrix_of(error(g), error(g), error(g));
-    const Matrix x = nearest_correlation(r, e, 0.0);
-    const auto distance = [&](double ab, double ac, double bc) {
-      return std::pow((ab - r[0][1]) / e[0][1], 2.0) + std::pow((ac - r[0][2]) / e[0][2], 2.0) +
-             std::pow((bc - r[1][2]) / e[1][2], 2.0);
-    };
-    const auto fits = [](double ab, double ac, double bc) {
-      return std::fabs(ab) <= 1.0 && std::fabs(ac) <= 1.0 && std::fabs(bc) <= 1.0 &&
-             1.0 + 2.0 * ab * ac * bc - ab * ab - ac * ac - bc * bc >= 0.0;
-    };
-    EXPECT_GT(smallest_eigenvalue(x), -1e-9);
-    const double own = distance(x[0][1], x[0][2], x[1][2]);
-    moved += own > 1e-6 ? 1 : 0;
-    double least = own;
-    for (const double scale : {0.3, 0.03, 0.003})
-      for (int k = 0; k < 20000; ++k) {
-        const double ab = x[0][1] + scale * normal(g), ac = x[0][2] + scale * normal(g),
-                     bc = x[1][2] + scale * normal(g);
-        if (fits(ab, ac, bc)) least = std::min(least, distance(ab, ac, bc));
-      }
-    EXPECT_GT(least, own - 1e-3 * own - 1e-9) << round;
-  }
-  EXPECT_GT(moved, 10);  // that were none
-}
 
 // Errors that are all the same: the weight is what is expected of the squared distance from the mean (James and Stein).
 TEST(ShrunkPairs, WithEqualErrorsAreJamesAndSteins) {

@@ -32,16 +32,19 @@ TEST(IeeeRounding, LastsAsLongAsItLives) {
   EXPECT_EQ(small * 0.1f, 0.0f);
 }
 
-TEST(IeeeRounding, IsOfEveryoneWhoRunsAKernel) {
+// One thread runs on the caller's, whose arithmetic is not ours to change. (That a kernel has its own while it runs no
+// tally can say: none of its numbers is so small.)
+TEST(IeeeRounding, IsUndoneByWhoeverRunsAKernel) {
   const Compiled compiled = compile(markets().begin()->second);
   const auto backend = make_backend({"cpu", "auto", 1});
-  const std::uint64_t print = backend->fingerprint(compiled, 7, {0, 500});
-  const auto delays = route_delays(compiled, 7, {0, 50});
   const Flushing flushing;
-  EXPECT_EQ(backend->fingerprint(compiled, 7, {0, 500}), print);
-  EXPECT_EQ(route_delays(compiled, 7, {0, 50}), delays);
+  const auto kept = [] { return (_mm_getcsr() & 0xffc0u) == flush_to_zero; };  // flags of what happened may differ
+  backend->fingerprint(compiled, 7, {0, 500});
+  EXPECT_TRUE(kept());
+  route_delays(compiled, 7, {0, 50});
+  EXPECT_TRUE(kept());
   replay(compiled, 7, 3);
-  EXPECT_EQ(_mm_getcsr() & 0xffc0u, flush_to_zero & 0xffc0u);  // its flags of what happened may differ
+  EXPECT_TRUE(kept());
 }
 
 }  // namespace
